@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Sluice: one Makefile for the image, the host-side tests and the tools. `make help` lists what it can do.
+# Directories are globbed: adding a file needs no change here.
+
+VERSION := 0.1
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PYTHON := /usr/bin/python3
+LWIP_DIR ?= $(BUILD)/lwip
+LWIP_READY := $(BUILD)/lwip.ready
+MUSL_INC ?= /usr/include/x86_64-linux-musl
+MUSL_LIB ?= /usr/lib/x86_64-linux-musl/libc.a
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := image
+
+## image        build the router: build/sluice.elf (the default)
+image: $(BUILD)/sluice.elf
+
+# ---- flags ----
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Werror
+INC := -I. -Iinclude
+LWIP_INC := -Inet/host/port -isystem $(LWIP_DIR)/src/include
+COMMON := -std=gnu11 -g $(WARN) $(INC) $(LWIP_INC) -DSLUICE_VERSION='"$(VERSION)"' \
+	-ffile-prefix-map=$(CURDIR)=. -fno-strict-aliasing
+CC_INC = $(shell $(CC) -print-file-name=include)
+KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector -mno-red-zone \
+	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+	-fcf-protection=none -nostdinc -isystem $(MUSL_INC) -isystem $(CC_INC)
+# Interrupt handlers run on whatever vector registers the loop was using, so they may not touch any.
+GENERAL_REGS_ONLY := kernel/irq kernel/trap kernel/apic drivers/virtio_pci drivers/pci_msi
+KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,noexecstack \
+	-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
+
+# ---- sources ----
+KERNEL_SRC := $(wildcard kernel/*.c drivers/*.c net/*.c net/wire/*.c net/host/*.c boot/*.c)
+KERNEL_ASM := $(wildcard kernel/*.S boot/*.S)
+LWIP_SRC := $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c netif.c pbuf.c raw.c \
+	stats.c sys.c tcp.c tcp_in.c tcp_out.c timeouts.c udp.c ipv4/acd.c ipv4/dhcp.c ipv4/etharp.c \
+	ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c) src/netif/ethernet.c
+# What also runs on a host: everything pure. Objects are linked only where a test asks for them.
+HOST_SRC := $(wildcard net/*.c net/wire/*.c net/host/*.c drivers/*.c) \
+	$(filter-out boot/main.c boot/pvh.c boot/multiboot.c,$(wildcard boot/*.c)) \
+	$(wildcard tests/fake/*.c tests/model/*.c)
+
+# ---- the image ----
+OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/kernel/%.o) \
+	$(LWIP_SRC:%.c=$(BUILD)/kernel/lwip/%.o)
+
+$(BUILD)/kernel/%.o: %.c $(LWIP_READY)
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) $(if $(filter $*,$(GENERAL_REGS_ONLY)),-mgeneral-regs-only) -MMD -MP -c $< -o $@
+
+$(BUILD)/kernel/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+
+# lwIP is compiled as it is; its warnings are its own.
+$(BUILD)/kernel/lwip/%.o: $(LWIP_READY)
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -w -MMD -MP -c $(LWIP_DIR)/$*.c -o $@
+
+$(BUILD)/sluice.elf: $(OBJ) linker.ld
+	$(CC) $(KERNEL_LDFLAGS) -Wl,-T,linker.ld -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(MUSL_LIB) -o $@.full
+	cp $@.full $@
+
+ifeq ($(LWIP_DIR),$(BUILD)/lwip)
+$(LWIP_READY): tools/fetch-lwip
+	tools/fetch-lwip $(LWIP_DIR)
+	@touch $@
+else
+$(LWIP_READY):
+	@mkdir -p $(@D) && touch $@
+endif
+
+# ---- host flavours: one archive of the pure sources per way of compiling them ----
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+define flavour # name, compiler, flags
+$(BUILD)/$(1)/%.o: %.c $(LWIP_READY)
+	@mkdir -p $$(@D)
+	$(2) $(COMMON) $(3) -MMD -MP -c $$< -o $$@
+$(BUILD)/$(1)/lwip/%.o: $(LWIP_READY)
+	@mkdir -p $$(@D)
+	$(2) $(COMMON) $(3) -w -MMD -MP -c $(LWIP_DIR)/$$*.c -o $$@
+$(BUILD)/$(1)/libsluice.a: $(HOST_SRC:%.c=$(BUILD)/$(1)/%.o) $(LWIP_SRC:%.c=$(BUILD)/$(1)/lwip/%.o)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(eval $(call flavour,host,$(CC),-O1 $(SAN)))
+$(eval $(call flavour,fuzz,clang,-O1 $(SAN) -fsanitize=fuzzer-no-link))
+$(eval $(call flavour,bench,$(CC),-O2))
+
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/host/bin/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/bin/%,$(wildcard tests/bench/bench_*.c))
+
+$(BUILD)/host/bin/%: $(BUILD)/host/tests/unit/%.o $(BUILD)/host/libsluice.a
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $^ -lcmocka -o $@
+$(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libsluice.a
+	@mkdir -p $(@D)
+	clang $(SAN) -fsanitize=fuzzer $^ -o $@
+$(BUILD)/bench/bin/%: $(BUILD)/bench/tests/bench/%.o $(BUILD)/bench/libsluice.a
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@
+
+## help         this list
+help:
+	@sed -n 's/^## /  make /p' $(MAKEFILE_LIST)
+
+## clean        remove build/
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: image help clean
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

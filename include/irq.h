@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Interrupts. A handler runs on its own stack with interrupts off and may only silence its device and note
+ * that there is work; it must not touch packets, rings or vector registers (it is compiled without them:
+ * files with handlers are listed in the Makefile as GENERAL_REGS_ONLY).
+ */
+#ifndef IRQ_H
+#define IRQ_H
+
+#include "base.h"
+
+typedef void (*irq_handler)(void *arg);
+
+/* A message for an MSI or MSI-X capability that will call handler(arg). 0, or -ENOSPC when vectors ran out. */
+int irq_alloc_msi(irq_handler handler, void *arg, uint64_t *address, uint32_t *data);
+
+/* Calls handler(arg) on legacy line 0..15 (level-triggered, shared: every handler of the line is called).
+ * 0, -ENODEV if the machine has no such line, or -ENOSPC. */
+int irq_attach_line(unsigned line, irq_handler handler, void *arg);
+
+#endif
