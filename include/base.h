@@ -121,6 +121,10 @@ static inline void store_be32(void *p, uint32_t v)
     store_raw32(p, hton32(v));
 }
 
+/* Where start-up code takes its memory from: zeroed, aligned to align (a power of two), never given back;
+ * NULL if there is not enough. mem_alloc in the image, a test's own on a host. */
+typedef void *(*alloc_fn)(size_t bytes, size_t align);
+
 #define MAC_BYTES 6
 /* Room for "aa:bb:cc:dd:ee:ff" and for "255.255.255.255", with the final NUL. */
 #define MAC_TEXT_BYTES 18

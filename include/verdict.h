@@ -42,6 +42,7 @@
     X(UNKNOWN_FLOOD, "flood-empty", "nowhere to flood to")
 
 enum drop_reason {
+    DROP_NONE, /* not a drop: the packet goes on */
 #define X(name, text, help) DROP_##name,
     DROP_REASONS(X)
 #undef X
