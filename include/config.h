@@ -31,18 +31,15 @@
 #define CONFIG_NAME_BYTES   32         /* of networks, with the final NUL */
 #define CONFIG_DOMAIN_BYTES 64         /* of hosts and domains, with the final NUL */
 #define CONFIG_FOREVER      UINT32_MAX /* a lease of "inf" */
-#define CONFIG_NO_NET       0xFF /* no network: a reservation without an address, a port in no network \
-                                  */
+#define CONFIG_NO_NET       0xFF       /* no network */
 
 enum net_mode { NET_NAT, NET_HOSTONLY, NET_MODE_COUNT };
 
-/* One row a mode: what a network of that mode does. Code asks for a property, never for a mode by
- * name. */
+/* One row a mode: what a network of that mode does. Code asks for a property, never for a mode. */
 struct net_mode_info {
     const char *name;      /* as in net=NAME,MODE */
     bool translates;       /* its hosts appear outside with the uplink's address */
-    bool routes_to_uplink; /* its hosts may open flows to the uplink, and forwards may lead to them
-                            */
+    bool routes_to_uplink; /* its hosts may open flows to the uplink, and forwards lead to them */
     bool has_address;      /* the router has an address in it and routes for it */
     bool dhcp;             /* the router serves DHCP in it unless pool=off */
     const char *help;
@@ -71,12 +68,11 @@ struct config_net {
     uint8_t dns_count;
     uint32_t ports;  /* bit p: port p belongs to it */
     be32 ip;         /* the router's address; 0 if the mode has none */
-    be32 pool_first; /* DHCP pool, both ends included; 0: no pool (reservations are still served) */
+    be32 pool_first; /* DHCP pool, both ends included; 0: no DHCP in this network */
     be32 pool_last;
     uint32_t lease_s; /* CONFIG_FOREVER: inf */
     be32 dns[CONFIG_MAX_DNS];
     uint16_t mtu; /* 0: the port's own */
-    bool dhcp;    /* DHCP is served in it: the mode allows it and there is no pool=off */
     char domain[CONFIG_DOMAIN_BYTES];
 };
 
