@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The index behind every large table: hash -> 32-bit references, in cache-line buckets of eight 16-bit tags and
+ * eight references, two candidate buckets a key, bounded displacement, and a small stash. Never rehashes.
+ *
+ * The index stores no keys: a lookup yields candidates whose tag matches, and the caller compares the full key.
+ * The second bucket is computed from the first and the tag alone, so entries can be moved without their keys.
+ */
+#ifndef NET_INDEX_H
+#define NET_INDEX_H
+
+#include "base.h"
+
+#define INDEX_WAYS 8
+#define INDEX_STASH 16
+#define INDEX_MAX_LOAD_PERCENT 75
+
+struct index_bucket {
+    uint16_t tag[INDEX_WAYS]; /* 0 = empty */
+    uint32_t ref[INDEX_WAYS];
+    uint8_t spare[16];
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+static_assert(sizeof(struct index_bucket) == CACHE_LINE_BYTES, "a bucket is a cache line");
+
+struct index {
+    struct index_bucket *buckets;
+    uint32_t mask; /* buckets - 1 */
+    uint32_t used;
+    uint32_t stash_used;
+    uint32_t stash_hash[INDEX_STASH];
+    uint32_t stash_ref[INDEX_STASH];
+};
+
+/* Room for capacity references at no more than INDEX_MAX_LOAD_PERCENT load. -ENOMEM. */
+int index_init(struct index *ix, uint32_t capacity, alloc_fn alloc);
+size_t index_bytes(uint32_t capacity);
+
+/* Adds a reference under hash; duplicates are the caller's business. -ENOSPC if displacement and stash fail. */
+int index_insert(struct index *ix, uint32_t hash, uint32_t ref);
+
+/* Removes exactly this pair; false if it is not there. */
+bool index_remove(struct index *ix, uint32_t hash, uint32_t ref);
+
+/* Lookup, inline for speed:
+ *     struct index_cursor c;
+ *     for (uint32_t ref = index_first(ix, hash, &c); ref != INDEX_END; ref = index_next(ix, &c))
+ *         if (the object ref has the key) ...
+ */
+#define INDEX_END UINT32_MAX
+#include "net/index_lookup.h"
+
+#endif
