@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The dataplane: takes bursts from the ports, switches, routes and translates them by composing the services, and
+ * sends them on. ARCHITECTURE: "A packet's journey".
+ *
+ * Everything hangs off struct dataplane; several can live side by side (a shard a core, a test beside a test).
+ *
+ * Accounting. Every packet has exactly one end, so at every moment between two polls
+ *     received + created == sent + consumed + dropped (by reason) + held
+ * where created counts packets the router made (its own frames, ICMP errors, further copies of flooded packets,
+ * further frames of cut ones), consumed those its own stack took, held those waiting for a neighbor.
+ */
+#ifndef NET_DATAPLANE_H
+#define NET_DATAPLANE_H
+
+#include "base.h"
+#include "config.h"
+#include "nic.h"
+#include "pkt.h"
+#include "verdict.h"
+#include "net/nat.h"
+#include "net/neighbor.h"
+#include "net/switch.h"
+
+#define BURST_MAX 32
+
+/* What the router's own stack (net/host) offers the dataplane. */
+struct self_ops {
+    /* A frame for the router itself on a network (0..15, or NETWORK_UPLINK): takes p. Checksums of TCP and UDP may be
+     * unverified; partial ones have been completed and super-packets cut before. False if the stack had no room
+     * (p is taken all the same). */
+    bool (*input)(void *self, uint8_t network, struct pkt *p);
+    /* Please find out who has ip on network: dataplane_neighbor() is called when known. */
+    void (*resolve)(void *self, uint8_t network, be32 ip);
+};
+
+struct dataplane_params {
+    const struct config *config;
+    struct nic **nics; /* config->port_count of them, in port order */
+    struct pkt_pool *pool;
+    uint32_t flow_capacity;
+    uint32_t switch_capacity;
+    const uint8_t *random; /* 64 random bytes */
+    const struct self_ops *self_ops;
+    void *self;
+    uint64_t now_us;
+};
+
+struct dataplane;
+
+/* Takes all its memory from alloc; NULL if there is not enough or the configuration is not ok. */
+struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_fn alloc);
+
+/* One round: a burst from every port, held and staged packets sent, due timers run within a budget. Returns the
+ * number of packets and timer steps handled: 0 means there was nothing to do. */
+unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us);
+
+/* When dataplane_poll wants to be called even if no packet comes; UINT64_MAX = never. */
+uint64_t dataplane_next_us(const struct dataplane *dp, uint64_t now_us);
+
+/* Asks all ports for interrupts; true if one has work already (poll again). And the reverse. */
+bool dataplane_arm(struct dataplane *dp);
+void dataplane_disarm(struct dataplane *dp);
+
+/* ---- for net/host ---- */
+
+/* Sends a complete Ethernet frame of the router's own onto a network; takes p. Its destination MAC decides the port;
+ * unknown and group addresses are flooded. Sent with the next flush (at the latest at the end of the poll, or by
+ * dataplane_flush). */
+void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p);
+void dataplane_flush(struct dataplane *dp);
+
+/* The stack has learned (or confirmed) a neighbor. */
+void dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+                        uint64_t now_us);
+
+/* The uplink's address, netmask and gateway as they are now; ip 0: none. */
+void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway, uint64_t now_us);
+
+/* The MAC the router uses on a network, and the network's MTU (bytes of IP). */
+const uint8_t *dataplane_mac(const struct dataplane *dp, uint8_t network);
+uint16_t dataplane_mtu(const struct dataplane *dp, uint8_t network);
+
+/* Outside ports for the router's own sockets: see nat_reserve(). */
+be16 dataplane_reserve_port(struct dataplane *dp, uint8_t proto);
+bool dataplane_reserve_this_port(struct dataplane *dp, uint8_t proto, be16 port);
+void dataplane_release_port(struct dataplane *dp, uint8_t proto, be16 port);
+
+/* ---- status ---- */
+
+struct dataplane_totals {
+    uint64_t received, created, sent, consumed, held;
+    uint64_t dropped[DROP_REASON_COUNT];
+    uint64_t icmp_errors_sent, icmp_errors_limited;
+    uint32_t flows_live, flow_capacity;
+    uint32_t neighbors;
+};
+void dataplane_totals(const struct dataplane *dp, struct dataplane_totals *totals);
+
+/* Writes the status as short aligned lines for people (and tests): ports, totals, every reason that is not 0. */
+void dataplane_print_status(const struct dataplane *dp, void (*line)(const char *text));
+
+/* True if the sum above holds. */
+bool dataplane_sum_holds(const struct dataplane_totals *totals);
+
+#endif
