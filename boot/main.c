@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What composes Sluice: from a machine that is ready to a router that forwards, in reading order;
+ * then the loop.
+ *
+ * Theory of operation. Everything is made once, in app_main(): the configuration from the boot
+ * texts, the packet pool sized to the memory there is, a NIC a port, the dataplane over the ports,
+ * the router's own host beside it. After that nothing is allocated. The loop polls while there is
+ * work and a little longer; then it asks the ports for interrupts, looks once more, and sleeps
+ * until an interrupt or the next timer. A configuration that contradicts itself ends in the same
+ * loop without a dataplane: the console still answers, nothing is forwarded.
+ */
+#include "app.h"
+#include "clock.h"
+#include "config.h"
+#include "console.h"
+#include "drivers.h"
+#include "entropy.h"
+#include "log.h"
+#include "mem.h"
+#include "pkt.h"
+#include "power.h"
+#include "boot/config_draft.h"
+#include "boot/idle.h"
+#include "boot/options.h"
+#include "boot/plan.h"
+#include "net/dataplane.h"
+#include "net/host/host.h"
+
+static struct {
+    struct config_draft draft;
+    struct config_report report;
+    struct config config;
+    struct port_info ports[CONFIG_MAX_PORTS];
+    struct nic *nics[CONFIG_MAX_PORTS];
+    unsigned nic_count;
+    struct pkt_pool pool;
+    struct memory_plan plan;
+    struct dataplane *dataplane; /* NULL: nothing is forwarded */
+    struct host *host;
+} router;
+
+static void print_line(const char *text)
+{
+    log_info("%s", text);
+}
+
+static void print_error(const char *text)
+{
+    log_error("%s", text);
+}
+
+static void read_texts(const struct boot_info *boot)
+{
+    config_draft_init(&router.draft, &router.report);
+    struct config_text text = {
+        .source = "command line",
+        .text = boot->cmdline,
+        .bytes = strlen(boot->cmdline),
+        .skip_image = true,
+    };
+    config_parse(&router.draft, &text, &router.report);
+}
+
+/* The pool comes before the NICs, because they fill their receive rings from it. */
+static void make_ports(void)
+{
+    unsigned count = MIN(nic_count(), (unsigned)CONFIG_MAX_PORTS);
+    router.plan = memory_plan_make(mem_available(), count, router.draft.flows);
+    void *memory = mem_alloc((size_t)router.plan.buffers * PKT_BUF_BYTES, CACHE_LINE_BYTES);
+    if (!memory)
+        panic("%llu KB of memory left, too little for packets: give the machine 16 MB or more",
+              (unsigned long long)(mem_available() >> 10));
+    pkt_pool_init(&router.pool, memory, router.plan.buffers);
+    struct nic_limits limits = {
+        .pool = &router.pool,
+        .rx_buffers_max = router.plan.rx_buffers_per_port,
+    };
+    router.nic_count = nic_probe_all(&limits, router.nics, CONFIG_MAX_PORTS);
+    for (unsigned i = 0; i < router.nic_count; i++)
+        memcpy(router.ports[i].mac, router.nics[i]->mac, MAC_BYTES);
+}
+
+static void print_ports(void)
+{
+    for (unsigned i = 0; i < router.nic_count; i++) {
+        const struct nic *nic = router.nics[i];
+        const uint8_t *m = nic->mac;
+        log_info("port %-2u  %-10s  %02x:%02x:%02x:%02x:%02x:%02x  link %-4s  at %s%s%s%s", i,
+                 nic->driver, m[0], m[1], m[2], m[3], m[4], m[5],
+                 nic->ops->link_up(router.nics[i]) ? "up" : "down", nic->location,
+                 nic->offloads & NIC_TX_CSUM ? "  csum" : "",
+                 nic->offloads & NIC_TX_TSO4 ? " tso" : "",
+                 nic->offloads & NIC_RX_TSO ? " lro" : "");
+    }
+}
+
+/* False: the configuration forbids forwarding, and the console has said why. */
+static bool understand(void)
+{
+    bool ok = config_resolve(&router.draft, router.ports, router.nic_count, &router.config,
+                             &router.report);
+    log_set_level((enum log_level)router.config.log_level);
+    panic_set_halt(router.config.panic_halt);
+    if (router.config.seed_given)
+        entropy_seed_for_tests(router.config.seed);
+    if (!ok) {
+        config_print_report(&router.report, print_error);
+        log_error("nothing is forwarded: correct the configuration and start again");
+        return false;
+    }
+    config_print_report(&router.report, print_line);
+    config_print(&router.config, router.ports, router.nic_count, print_line);
+    return true;
+}
+
+static void start_forwarding(void)
+{
+    static const struct host_env env = {.now_us = clock_now_us, .random = entropy_fill};
+    uint8_t random[64];
+    entropy_fill(random, sizeof(random));
+    router.host = host_instance();
+    struct dataplane_params params = {
+        .config = &router.config,
+        .nics = router.nics,
+        .pool = &router.pool,
+        .flow_capacity = router.plan.flows,
+        .switch_capacity = router.plan.switch_addresses,
+        .random = random,
+        .self_ops = &host_self_ops,
+        .self = router.host,
+        .now_us = clock_now_us(),
+    };
+    router.dataplane = dataplane_create(&params, mem_alloc);
+    if (!router.dataplane)
+        panic("too little memory for %u flows: give the machine more, or say flows=N with less",
+              router.plan.flows);
+    if (host_start(router.host, &router.config, router.dataplane, &router.pool, &env, mem_alloc))
+        panic("too little memory for the router's own services: give the machine more");
+}
+
+static void stop_devices(void)
+{
+    for (unsigned i = 0; i < router.nic_count; i++)
+        router.nics[i]->ops->stop(router.nics[i]);
+}
+
+/* The console takes no commands; whatever is typed, a line's end shows the status. */
+static void serve_console(void)
+{
+    bool wanted = false;
+    for (int c = console_read(); c >= 0; c = console_read())
+        wanted |= c == '\r' || c == '\n';
+    if (!wanted)
+        return;
+    log_info("status    up %llu s", (unsigned long long)(clock_now_us() / 1000000));
+    log_info("memory    %llu of %llu KB free, %u of %u packet buffers free (low %u)",
+             (unsigned long long)(mem_available() >> 10), (unsigned long long)(mem_total() >> 10),
+             router.pool.free_count, router.pool.count, router.pool.low_mark);
+    if (router.dataplane) {
+        dataplane_print_status(router.dataplane, print_line);
+        host_print_status(router.host, print_line);
+    } else {
+        log_info("nothing is forwarded: the configuration has errors (see above)");
+    }
+    log_info("status    end");
+}
+
+static uint64_t next_deadline(uint64_t now_us)
+{
+    if (!router.dataplane)
+        return CLOCK_NEVER;
+    uint64_t dataplane = dataplane_next_us(router.dataplane, now_us);
+    uint64_t host = host_next_us(router.host, now_us);
+    return MIN(dataplane, host);
+}
+
+static void sleep_until_needed(void)
+{
+    if (router.dataplane && dataplane_arm(router.dataplane)) {
+        dataplane_disarm(router.dataplane);
+        return;
+    }
+    clock_sleep_until(next_deadline(clock_now_us()));
+    if (router.dataplane)
+        dataplane_disarm(router.dataplane);
+}
+
+NORETURN static void run(void)
+{
+    struct idle idle;
+    idle_init(&idle);
+    for (;;) {
+        uint64_t now_us = clock_now_us();
+        unsigned work = 0;
+        if (router.dataplane) {
+            work = dataplane_poll(router.dataplane, now_us);
+            work += host_poll(router.host, now_us);
+        }
+        if (!idle_should_sleep(&idle, work != 0, now_us))
+            continue;
+        serve_console();
+        sleep_until_needed();
+        idle_woke(&idle, clock_now_us());
+    }
+}
+
+void app_main(const struct boot_info *boot)
+{
+    log_info("Sluice %s  %llu MB  started by %s", SLUICE_VERSION,
+             (unsigned long long)((mem_total() + (1 << 19)) >> 20), boot->loader);
+    power_at_exit(stop_devices);
+    read_texts(boot);
+    make_ports();
+    print_ports();
+    if (understand()) {
+        start_forwarding();
+        log_info("ready     %llu ms after start; press Enter for the status",
+                 (unsigned long long)(clock_now_us() / 1000));
+    }
+    run();
+}
