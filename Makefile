@@ -28,7 +28,8 @@ LWIP_INC := -Inet/host/port -isystem $(LWIP_DIR)/src/include
 COMMON := -std=gnu11 -g $(WARN) $(INC) $(LWIP_INC) -DSLUICE_VERSION='"$(VERSION)"' \
 	-ffile-prefix-map=$(CURDIR)=. -fno-strict-aliasing
 CC_INC = $(shell $(CC) -print-file-name=include)
-KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector -mno-red-zone \
+# The image has musl's string functions, so small copies and clears may be expanded (-fbuiltin).
+KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -fbuiltin -fno-pic -fno-pie -fno-stack-protector -mno-red-zone \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
 	-fcf-protection=none -nostdinc -isystem $(MUSL_INC) -isystem $(CC_INC)
 # Interrupt handlers run on whatever vector registers the loop was using, so they may not touch any.

@@ -76,29 +76,37 @@ static inline be32 prefix_mask(unsigned prefix)
 }
 
 /* Unaligned loads and stores. "raw" keeps the byte order found in memory (so a network field gives a
- * be16/be32); "be" converts to the machine's order. */
+ * be16/be32); "be" converts to the machine's order. The builtins are spelled out because a freestanding
+ * compiler takes memcpy for any function and would call it. */
 static inline uint16_t load_raw16(const void *p)
 {
     uint16_t v;
-    memcpy(&v, p, sizeof(v));
+    __builtin_memcpy(&v, p, sizeof(v));
     return v;
 }
 
 static inline uint32_t load_raw32(const void *p)
 {
     uint32_t v;
-    memcpy(&v, p, sizeof(v));
+    __builtin_memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline uint64_t load_raw64(const void *p)
+{
+    uint64_t v;
+    __builtin_memcpy(&v, p, sizeof(v));
     return v;
 }
 
 static inline void store_raw16(void *p, uint16_t v)
 {
-    memcpy(p, &v, sizeof(v));
+    __builtin_memcpy(p, &v, sizeof(v));
 }
 
 static inline void store_raw32(void *p, uint32_t v)
 {
-    memcpy(p, &v, sizeof(v));
+    __builtin_memcpy(p, &v, sizeof(v));
 }
 
 static inline uint16_t load_be16(const void *p)
