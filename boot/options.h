@@ -53,6 +53,7 @@ struct config_message {
 struct config_report {
     unsigned error_count;
     unsigned more_errors;
+    unsigned more_unknown; /* how many of more_errors are CONFIG_BAD_KEY */
     unsigned note_count;
     unsigned more_notes;
     struct config_message errors[CONFIG_MAX_ERRORS];

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The draft: what the texts said, value by value, before defaults, port numbers and cross-checks.
+ * The option table (config_table.c) says which field of which token goes where in it.
+ *
+ * Every record begins with a struct draft_item. Which fields were given is a bit mask there, bit f
+ * for row f of the record's field table; a field that was not given is zero.
+ */
+#ifndef CONFIG_DRAFT_H
+#define CONFIG_DRAFT_H
+
+#include "config.h"
+
+#define CONFIG_MAX_TEXTS 8
+
+struct draft_item {
+    uint8_t text; /* which text it came from, from 1; 0: never given */
+    uint32_t line;
+    uint32_t column;
+    uint32_t given; /* bit f: field f was given */
+};
+
+struct draft_port {
+    bool by_mac;
+    uint8_t number;
+    uint8_t mac[MAC_BYTES];
+};
+
+struct draft_ports {
+    uint8_t count;
+    struct draft_port port[CONFIG_MAX_PORTS];
+};
+
+struct draft_subnet {
+    be32 ip;
+    uint8_t prefix;
+};
+
+struct draft_servers {
+    bool self;
+    uint8_t count;
+    be32 ip[CONFIG_MAX_DNS];
+};
+
+struct draft_pool {
+    bool off;
+    be32 first, last;
+};
+
+/* The fields of each record, in the order of its table. */
+enum uplink_field {
+    FIELD_UPLINK_PORT,
+    FIELD_UPLINK_DHCP,
+    FIELD_UPLINK_IP,
+    FIELD_UPLINK_GW,
+    FIELD_UPLINK_DNS,
+    FIELD_UPLINK_MTU,
+    FIELD_UPLINK_NAME
+};
+enum net_field {
+    FIELD_NET_NAME,
+    FIELD_NET_MODE,
+    FIELD_NET_PORTS,
+    FIELD_NET_IP,
+    FIELD_NET_POOL,
+    FIELD_NET_LEASE,
+    FIELD_NET_DOMAIN,
+    FIELD_NET_DNS,
+    FIELD_NET_MTU,
+};
+enum host_field {
+    FIELD_HOST_MAC,
+    FIELD_HOST_IP,
+    FIELD_HOST_NAME,
+    FIELD_HOST_LEASE,
+    FIELD_HOST_DENY
+};
+enum fwd_field { FIELD_FWD_FORWARD, FIELD_FWD_FROM };
+
+static inline bool draft_given(const struct draft_item *item, unsigned field)
+{
+    return item->given >> field & 1;
+}
+
+struct draft_uplink {
+    struct draft_item item;
+    struct draft_port port;
+    bool dhcp;
+    struct draft_subnet ip;
+    be32 gw;
+    struct draft_servers dns;
+    uint16_t mtu;
+    char name[CONFIG_DOMAIN_BYTES];
+};
+
+struct draft_net {
+    struct draft_item item;
+    char name[CONFIG_NAME_BYTES];
+    uint8_t mode;
+    struct draft_ports ports;
+    struct draft_subnet ip;
+    struct draft_pool pool;
+    uint32_t lease_s;
+    char domain[CONFIG_DOMAIN_BYTES];
+    struct draft_servers dns;
+    uint16_t mtu;
+};
+
+struct draft_host {
+    struct draft_item item;
+    uint8_t mac[MAC_BYTES];
+    be32 ip;
+    char name[CONFIG_DOMAIN_BYTES];
+    uint32_t lease_s;
+    bool deny;
+};
+
+enum draft_target { TARGET_ADDRESS, TARGET_NAME, TARGET_FIRST_LEASE };
+
+struct draft_forward {
+    uint8_t protocols; /* enum config_protocol */
+    uint8_t target;    /* enum draft_target */
+    be32 bind;
+    be32 ip;
+    be16 port;
+    be16 target_port;
+    char name[CONFIG_DOMAIN_BYTES];
+};
+
+struct draft_fwd {
+    struct draft_item item;
+    struct draft_forward forward;
+    struct draft_subnet from;
+};
+
+struct draft_number {
+    struct draft_item item;
+    uint64_t value;
+};
+
+struct draft_word {
+    struct draft_item item;
+    uint8_t value;
+};
+
+struct draft_name {
+    struct draft_item item;
+    char value[CONFIG_DOMAIN_BYTES];
+};
+
+struct config_draft {
+    unsigned texts;
+    const char *sources[CONFIG_MAX_TEXTS];
+    /* Tokens that could not be read, by kind: what they would have said is unknown, so checks that
+     * would only repeat their error are left out. */
+    uint32_t broken; /* enum draft_broken */
+    struct draft_word log, panic, config;
+    struct draft_number seed, flows;
+    struct draft_name hostname;
+    struct draft_uplink uplink;
+    unsigned net_count, host_count, fwd_count;
+    struct draft_net nets[CONFIG_MAX_NETS];
+    struct draft_host hosts[CONFIG_MAX_HOSTS];
+    struct draft_fwd fwds[CONFIG_MAX_FWDS];
+};
+
+enum draft_broken {
+    BROKEN_OTHER = 1 << 0,
+    BROKEN_UPLINK = 1 << 1,
+    BROKEN_NET = 1 << 2,
+    BROKEN_HOST = 1 << 3,
+    BROKEN_FWD = 1 << 4,
+    BROKEN_ALL = (1 << 5) - 1,
+    BROKEN_UNKNOWN = 1 << 5, /* an option that does not exist: may have been meant as any */
+};
+
+enum config_strictness { CONFIG_STRICT, CONFIG_LENIENT };
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * How a forward is written: our own spelling, PROTO:[BIND:]PORT:TARGET[:PORT], and the two that
+ * people have at hand: QEMU's (hostfwd of -netdev user) and VirtualBox's (natpf of a machine,
+ * port-forward of a NAT network). All three fill the same struct draft_forward. Where QEMU and
+ * VirtualBox leave the guest's address empty they mean the first one their DHCP server hands out;
+ * so do we.
+ */
+#include "config.h"
+#include "config_draft.h"
+#include "config_value.h"
+
+static const char *const expected_protocol = "tcp, udp or both";
+static const char *const expected_port = "one port from 1 to 65535";
+static const char *const expected_bind = "an IPv4 address of the uplink, or nothing";
+static const char *const expected_target = "an IPv4 address or the NAME of a host=";
+static const char *const expected_guest = "an IPv4 address, or nothing";
+
+static bool same_word(struct span text, const char *word)
+{
+    if (text.n != strlen(word))
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        if ((text.s[i] | 0x20) != word[i])
+            return false;
+    return true;
+}
+
+static const char *read_port(struct span piece, be16 *to)
+{
+    uint64_t port;
+    if (!value_read_number(piece, 65535, &port) || port == 0)
+        return expected_port;
+    *to = hton16((uint16_t)port);
+    return NULL;
+}
+
+/* An address that may be left empty: 0 then. */
+static const char *read_optional(struct span piece, be32 *to, const char *expected)
+{
+    if (piece.n == 0 || span_is(piece, "0.0.0.0"))
+        return NULL;
+    return value_read_ip4(piece, to) && value_is_host_address(*to) ? NULL : expected;
+}
+
+static const char *read_target(struct span *piece, struct draft_forward *f)
+{
+    if (value_read_ip4(*piece, &f->ip)) {
+        f->target = TARGET_ADDRESS;
+        return value_is_host_address(f->ip) ? NULL : expected_target;
+    }
+    f->target = TARGET_NAME;
+    return value_host_name.read(piece, f->name) ? expected_target : NULL;
+}
+
+static const char *forward_read(struct span *text, void *to)
+{
+    static const struct {
+        const char *word;
+        uint8_t protocols;
+    } protocols[] = {{"tcp", CONFIG_TCP}, {"udp", CONFIG_UDP}, {"both", CONFIG_TCP | CONFIG_UDP}};
+    struct draft_forward *f = to;
+    struct span rest = *text, piece;
+    unsigned pieces = span_count(*text, ':');
+    const char *wrong;
+
+    span_cut(&rest, ':', &piece);
+    for (unsigned i = 0; i < ARRAY_COUNT(protocols); i++)
+        if (span_is(piece, protocols[i].word))
+            f->protocols = protocols[i].protocols;
+    if (!f->protocols) {
+        *text = piece;
+        return expected_protocol;
+    }
+    if (pieces < 3 || pieces > 5)
+        return value_forward.what;
+    span_cut(&rest, ':', &piece);
+    /* Only an address has dots here, so BIND and PORT cannot be taken for each other. */
+    if (pieces == 5 || memchr(piece.s, '.', piece.n)) {
+        *text = piece;
+        if ((wrong = read_optional(piece, &f->bind, expected_bind)) ||
+            !span_cut(&rest, ':', &piece))
+            return wrong ? wrong : value_forward.what;
+    }
+    *text = piece;
+    if ((wrong = read_port(piece, &f->port)))
+        return wrong;
+    if (!span_cut(&rest, ':', text))
+        return expected_target;
+    if ((wrong = read_target(text, f)))
+        return wrong;
+    f->target_port = f->port;
+    if (!rest.s)
+        return NULL;
+    *text = rest;
+    return read_port(rest, &f->target_port);
+}
+
+const struct value_type value_forward = {"PROTO:[BIND:]PORT:TARGET[:PORT]",
+                                         "PROTO:[BIND:]PORT:TARGET[:PORT], like tcp:8080:web:80",
+                                         forward_read, NULL, false};
+
+/* "-" followed by an address or nothing: a name with a hyphen in it does not look so. */
+bool forward_is_qemu(struct span text)
+{
+    struct span piece;
+    be32 ip;
+    for (unsigned i = 0; i < 3; i++)
+        if (!span_cut(&text, ':', &piece))
+            return false;
+    struct span guest = piece;
+    span_cut(&guest, '-', &piece);
+    return guest.s && (guest.n == 0 || value_read_ip4(guest, &ip));
+}
+
+static const char *set_guest(struct draft_forward *f, struct span guest)
+{
+    f->target = TARGET_FIRST_LEASE;
+    if (guest.n == 0)
+        return NULL;
+    f->target = TARGET_ADDRESS;
+    return value_read_ip4(guest, &f->ip) && value_is_host_address(f->ip) ? NULL : expected_guest;
+}
+
+/* [tcp|udp]:[BIND]:PORT-[GUEST]:PORT */
+const char *forward_read_qemu(struct span *text, void *to)
+{
+    struct draft_forward *f = to;
+    struct span rest = *text, middle, guest;
+    const char *wrong;
+    if (span_count(rest, ':') != 4)
+        return "QEMU's [tcp|udp]:[BIND]:PORT-[GUEST]:PORT";
+    span_cut(&rest, ':', text);
+    if (text->n != 0 && !span_is(*text, "tcp") && !span_is(*text, "udp"))
+        return "tcp, udp, or nothing for tcp";
+    f->protocols = span_is(*text, "udp") ? CONFIG_UDP : CONFIG_TCP;
+    span_cut(&rest, ':', text);
+    if ((wrong = read_optional(*text, &f->bind, expected_bind)))
+        return wrong;
+    span_cut(&rest, ':', &middle);
+    guest = middle;
+    span_cut(&guest, '-', text);
+    if (!guest.s) {
+        *text = middle;
+        return "PORT-GUEST, or PORT- alone";
+    }
+    if ((wrong = read_port(*text, &f->port)))
+        return wrong;
+    *text = guest;
+    if ((wrong = set_guest(f, guest)))
+        return wrong;
+    *text = rest;
+    return read_port(rest, &f->target_port);
+}
+
+/* NAME,tcp|udp,[BIND],PORT,[GUEST],PORT of a machine, or NAME:tcp:[BIND]:PORT:[GUEST]:PORT, where
+ * the brackets are written, of a NAT network. */
+bool forward_is_virtualbox(struct span text)
+{
+    char separator = memchr(text.s, '[', text.n) ? ':' : ',';
+    struct span piece;
+    if (span_count(text, separator) != 6)
+        return false;
+    span_cut(&text, separator, &piece);
+    span_cut(&text, separator, &piece);
+    return same_word(piece, "tcp") || same_word(piece, "udp");
+}
+
+static void strip_brackets(struct span *piece)
+{
+    if (piece->n >= 2 && piece->s[0] == '[' && piece->s[piece->n - 1] == ']')
+        *piece = (struct span){piece->s + 1, piece->n - 2};
+}
+
+const char *forward_read_virtualbox(struct span *text, void *to)
+{
+    struct draft_forward *f = to;
+    char separator = memchr(text->s, '[', text->n) ? ':' : ',';
+    struct span rest = *text, piece[6];
+    const char *wrong;
+    if (!forward_is_virtualbox(*text))
+        return "VirtualBox's NAME,tcp|udp,[BIND],PORT,[GUEST],PORT";
+    for (unsigned i = 0; i < ARRAY_COUNT(piece); i++) {
+        span_cut(&rest, separator, &piece[i]);
+        if (separator == ':')
+            strip_brackets(&piece[i]);
+    }
+    f->protocols = same_word(piece[1], "udp") ? CONFIG_UDP : CONFIG_TCP;
+    *text = piece[2];
+    if ((wrong = read_optional(piece[2], &f->bind, expected_bind)))
+        return wrong;
+    *text = piece[3];
+    if ((wrong = read_port(piece[3], &f->port)))
+        return wrong;
+    *text = piece[4];
+    if ((wrong = set_guest(f, piece[4])))
+        return wrong;
+    *text = piece[5];
+    return read_port(piece[5], &f->target_port);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Networks: their ports, addresses, pools, and the checks between them.
+ */
+#include <stdio.h>
+
+#include "config_resolve.h"
+
+#define DEFAULT_LEASE_S (12u * 3600u)
+#define DEFAULT_THIRD_BYTE                                                                         \
+    8 /* 192.168.8.0/24 is the first subnet given to a network without ip=                         \
+       */
+
+/* ---- ports ---- */
+
+static void claim_port(struct resolver *r, unsigned net, int port)
+{
+    const struct draft_item *item = net_item(r, net);
+    const char *name = r->config->nets[net].name;
+    unsigned owner = r->owner[port];
+    if (owner == net)
+        resolve_conflict(r, item, "net", "network %s names port %d twice", name, port);
+    else if (owner == OWNER_UPLINK)
+        resolve_conflict(r, item, "net", "port %d is the uplink and in network %s", port, name);
+    else if (owner != OWNER_NONE)
+        resolve_conflict(r, item, "net", "port %d is in network %s and in network %s", port,
+                         r->config->nets[owner].name, name);
+    if (owner != OWNER_NONE)
+        return;
+    r->owner[port] = (uint8_t)net;
+    r->config->nets[net].ports |= 1u << port;
+}
+
+static void claim_rest(struct resolver *r, unsigned net)
+{
+    for (unsigned p = 0; p < r->count; p++)
+        if (r->owner[p] == OWNER_NONE)
+            claim_port(r, net, (int)p);
+    if (!r->config->nets[net].ports && !(r->broken & (BROKEN_NET | BROKEN_UPLINK)))
+        resolve_conflict(r, net_item(r, net), "net",
+                         "network %s has no port: of this machine's %u none is left for it",
+                         r->config->nets[net].name, r->count);
+}
+
+static void resolve_net_ports(struct resolver *r)
+{
+    int rest = -1;
+    for (unsigned i = 0; i < r->draft->net_count; i++) {
+        const struct draft_net *net = &r->draft->nets[i];
+        if (!draft_given(&net->item, FIELD_NET_PORTS)) {
+            if (rest >= 0)
+                resolve_conflict(
+                    r, &net->item, "net",
+                    "network %s and network %s both lack ports=: only one can have all "
+                    "that are left",
+                    r->draft->nets[rest].name, net->name);
+            else
+                rest = (int)i;
+            continue;
+        }
+        for (unsigned p = 0; p < net->ports.count; p++) {
+            int port = resolve_port(r, &net->ports.port[p], &net->item, "net");
+            if (port >= 0)
+                claim_port(r, i, port);
+        }
+    }
+    if (rest >= 0)
+        claim_rest(r, (unsigned)rest);
+}
+
+/* ---- addresses ---- */
+
+/* Does subnet overlap the uplink's or that of a network before index end? Who, or NULL. */
+static const char *who_overlaps(const struct resolver *r, be32 ip, unsigned prefix, unsigned end)
+{
+    const struct config_uplink *uplink = &r->config->uplink;
+    if (uplink->ip && subnets_overlap(ip, prefix, uplink->ip, uplink->prefix))
+        return "";
+    for (unsigned i = 0; i < end; i++) {
+        const struct config_net *net = &r->config->nets[i];
+        if (net->ip && subnets_overlap(ip, prefix, net->ip, net->prefix))
+            return net->name;
+    }
+    return NULL;
+}
+
+static void check_overlap(struct resolver *r, unsigned i)
+{
+    const struct config_net *net = &r->config->nets[i];
+    const struct config_uplink *uplink = &r->config->uplink;
+    char a[IP4_TEXT_BYTES], b[IP4_TEXT_BYTES];
+    const char *other = who_overlaps(r, net->ip, net->prefix, i);
+    if (!other)
+        return;
+    value_ip4_text(net->ip, a);
+    if (!other[0]) {
+        resolve_conflict(r, net_item(r, i), "net", "network %s, %s/%u, overlaps the uplink, %s/%u",
+                         net->name, a, net->prefix, value_ip4_text(uplink->ip, b), uplink->prefix);
+        return;
+    }
+    for (unsigned k = 0; k < i; k++) {
+        const struct config_net *known = &r->config->nets[k];
+        if (known->name == other)
+            resolve_conflict(r, net_item(r, i), "net",
+                             "network %s, %s/%u, overlaps network %s, %s/%u", net->name, a,
+                             net->prefix, known->name, value_ip4_text(known->ip, b), known->prefix);
+    }
+}
+
+static void choose_subnet(struct resolver *r, unsigned i)
+{
+    struct config_net *net = &r->config->nets[i];
+    for (unsigned third = DEFAULT_THIRD_BYTE; third <= 255; third++) {
+        be32 ip = BE_IP4(192, 168, third, 1);
+        if (who_overlaps(r, ip, 24, r->config->net_count))
+            continue;
+        net->ip = ip;
+        net->prefix = 24;
+        return;
+    }
+    resolve_conflict(
+        r, net_item(r, i), "net",
+        "network %s: no 192.168.x.0/24 is free from 192.168.8.0 on; give it an ip=", net->name);
+}
+
+static void resolve_addresses(struct resolver *r)
+{
+    for (unsigned i = 0; i < r->draft->net_count; i++) {
+        struct config_net *net = &r->config->nets[i];
+        if (!draft_given(&r->draft->nets[i].item, FIELD_NET_IP))
+            continue;
+        net->ip = r->draft->nets[i].ip.ip;
+        net->prefix = r->draft->nets[i].ip.prefix;
+        check_overlap(r, i);
+    }
+    for (unsigned i = 0; i < r->config->net_count; i++)
+        if (!r->config->nets[i].ip && config_mode(&r->config->nets[i])->has_address)
+            choose_subnet(r, i);
+}
+
+/* ---- pools ---- */
+
+/* .100-.250 of a /24 and of anything larger; the same share of anything smaller. Where the router's
+ * own address lies inside, the longer part beside it. */
+static void choose_pool(struct config_net *net)
+{
+    uint32_t size = net->prefix < 24 ? 256 : 1u << (32 - net->prefix);
+    uint32_t base = ntoh32(net->ip & prefix_mask(net->prefix));
+    uint32_t first = base + MAX(size * 100 / 256, 1u);
+    uint32_t last = base + MIN(size * 250 / 256, size - 2);
+    uint32_t router = ntoh32(net->ip);
+    if (router >= first && router <= last) {
+        if (router - first > last - router)
+            last = router - 1;
+        else
+            first = router + 1;
+    }
+    net->pool_first = hton32(first);
+    net->pool_last = hton32(last);
+}
+
+static void check_pool(struct resolver *r, unsigned i)
+{
+    const struct config_net *net = &r->config->nets[i];
+    char first[IP4_TEXT_BYTES], last[IP4_TEXT_BYTES], ip[IP4_TEXT_BYTES];
+    value_ip4_text(net->pool_first, first);
+    value_ip4_text(net->pool_last, last);
+    value_ip4_text(net->ip, ip);
+    if (!is_host_in(net->pool_first, net->ip, net->prefix) ||
+        !is_host_in(net->pool_last, net->ip, net->prefix))
+        resolve_conflict(r, net_item(r, i), "net",
+                         "pool %s-%s is not inside the subnet of network %s, %s/%u", first, last,
+                         net->name, ip, net->prefix);
+    else if (ntoh32(net->ip) >= ntoh32(net->pool_first) &&
+             ntoh32(net->ip) <= ntoh32(net->pool_last))
+        resolve_conflict(r, net_item(r, i), "net",
+                         "pool %s-%s contains the router's own address in network %s, %s", first,
+                         last, net->name, ip);
+}
+
+static void resolve_pool(struct resolver *r, unsigned i)
+{
+    struct config_net *net = &r->config->nets[i];
+    const struct draft_pool *pool = i < r->draft->net_count ? &r->draft->nets[i].pool : NULL;
+    if (!net->ip || !config_mode(net)->dhcp || (pool && pool->off))
+        return;
+    if (!pool || !pool->first) {
+        choose_pool(net);
+        return;
+    }
+    net->pool_first = pool->first;
+    net->pool_last = pool->last;
+    check_pool(r, i);
+}
+
+/* ---- networks ---- */
+
+static void copy_net(struct resolver *r, unsigned i)
+{
+    const struct draft_net *draft = &r->draft->nets[i];
+    struct config_net *net = &r->config->nets[i];
+    snprintf(net->name, sizeof(net->name), "%s", draft->name);
+    net->mode = draft->mode;
+    if (draft_given(&draft->item, FIELD_NET_LEASE))
+        net->lease_s = draft->lease_s;
+    if (draft_given(&draft->item, FIELD_NET_DOMAIN))
+        snprintf(net->domain, sizeof(net->domain), "%s", draft->domain);
+    if (draft_given(&draft->item, FIELD_NET_DNS)) {
+        net->dns_self = draft->dns.self;
+        net->dns_count = draft->dns.count;
+        memcpy(net->dns, draft->dns.ip, sizeof(net->dns));
+    }
+    net->mtu = draft->mtu;
+}
+
+/* No net= at all: every port but the uplink is network lan. */
+static void add_default_net(struct resolver *r)
+{
+    bool left = false;
+    for (unsigned p = 0; p < r->count; p++)
+        left |= r->owner[p] == OWNER_NONE;
+    if (r->broken & (BROKEN_NET | BROKEN_UPLINK) || r->count == 0)
+        return;
+    if (!left) {
+        resolve_note(r,
+                     "the uplink takes the only port: there is no network, and nothing to route");
+        return;
+    }
+    struct config_net *net = &r->config->nets[r->config->net_count++];
+    snprintf(net->name, sizeof(net->name), "lan");
+    net->mode = NET_NAT;
+    if (!r->config->uplink.present) {
+        net->mode = NET_HOSTONLY;
+        resolve_note(r, "one port only: it is the LAN of a host-only network; with a second NIC "
+                        "port 0 becomes the uplink");
+    }
+    claim_rest(r, 0);
+}
+
+void resolve_nets(struct resolver *r)
+{
+    struct config *config = r->config;
+    for (unsigned i = 0; i < CONFIG_MAX_NETS; i++) {
+        struct config_net *net = &config->nets[i];
+        net->lease_s = DEFAULT_LEASE_S;
+        net->dns_self = true;
+        snprintf(net->domain, sizeof(net->domain), "lan");
+    }
+    config->net_count = (uint8_t)r->draft->net_count;
+    for (unsigned i = 0; i < config->net_count; i++)
+        copy_net(r, i);
+    if (config->net_count == 0)
+        add_default_net(r);
+    else
+        resolve_net_ports(r);
+    resolve_addresses(r);
+    for (unsigned i = 0; i < config->net_count; i++)
+        resolve_pool(r, i);
+}

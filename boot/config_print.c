@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the console shows at start: the errors and notes about the texts, and what was understood.
+ * Written for people: aligned, at most LINE_MAX characters, nothing a small terminal would break.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "config_report.h"
+#include "config_table.h"
+
+#define LINE_MAX    100
+#define LABEL       "%-9s" /* the word in front of each line */
+#define LABEL_WIDTH 9
+
+struct line {
+    char text[LINE_MAX + 1];
+    size_t used;
+};
+
+PRINTF_LIKE(2, 3)
+static void add(struct line *line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line->text + line->used, sizeof(line->text) - line->used, format, args);
+    va_end(args);
+    if (n > 0)
+        line->used = MIN(line->used + (size_t)n, sizeof(line->text) - 1);
+}
+
+static void end_line(struct line *line, config_line out)
+{
+    while (line->used && line->text[line->used - 1] == ' ')
+        line->text[--line->used] = 0;
+    out(line->text);
+    line->used = 0;
+    line->text[0] = 0;
+}
+
+/* text behind a label, broken at spaces (or in front of a '[', for synopses) into as many lines as
+ * it takes. */
+static void print_wrapped(const char *label, const char *text, config_line out)
+{
+    const size_t room = LINE_MAX - LABEL_WIDTH;
+    do {
+        struct line line = {.used = 0};
+        size_t n = strlen(text), cut;
+        if (n > room) {
+            for (cut = room; cut > 0 && text[cut] != ' ' && text[cut] != '['; cut--)
+                ;
+            n = cut ? cut : room;
+        }
+        add(&line, LABEL "%.*s", label, (int)n, text);
+        end_line(&line, out);
+        text += n;
+        while (*text == ' ')
+            text++;
+        label = "";
+    } while (*text);
+}
+
+/* ---- the report ---- */
+
+static void print_message(const char *label, const struct config_message *message, config_line out)
+{
+    char place[PLACE_BYTES], text[PLACE_BYTES + CONFIG_MESSAGE_BYTES + 4];
+    struct config_place at = {message->source, message->line, message->column};
+    if (at.source)
+        snprintf(text, sizeof(text), "%s: %s", config_place_text(at, place), message->text);
+    else
+        snprintf(text, sizeof(text), "%s", message->text);
+    print_wrapped(label, text, out);
+}
+
+static void print_more(const char *what, unsigned more, config_line out)
+{
+    struct line line = {.used = 0};
+    if (more == 0)
+        return;
+    add(&line, LABEL "and %u more", what, more);
+    end_line(&line, out);
+}
+
+/* How each option is written that a message was about, once. */
+static void print_usage(const struct config_report *report, config_line out)
+{
+    char text[256];
+    for (unsigned i = 0; i < config_option_count; i++) {
+        for (unsigned e = 0; e < report->error_count; e++) {
+            if (!report->errors[e].key || strcmp(report->errors[e].key, config_options[i].key) != 0)
+                continue;
+            config_synopsis(&config_options[i], text, sizeof(text));
+            print_wrapped("usage", text, out);
+            break;
+        }
+    }
+}
+
+void config_print_report(const struct config_report *report, config_line out)
+{
+    struct line line = {.used = 0};
+    unsigned errors = report->error_count + report->more_errors;
+    for (unsigned i = 0; i < report->error_count; i++)
+        print_message("error", &report->errors[i], out);
+    print_more("error", report->more_errors, out);
+    print_usage(report, out);
+    for (unsigned i = 0; i < report->note_count; i++)
+        print_message("note", &report->notes[i], out);
+    print_more("note", report->more_notes, out);
+    if (errors == 0)
+        return;
+    add(&line,
+        "The configuration has %u error%s: nothing is forwarded. Correct it and start again.",
+        errors, errors == 1 ? "" : "s");
+    end_line(&line, out);
+}
+
+/* ---- what was understood ---- */
+
+static void print_uplink(const struct config *config, const struct port_info *ports,
+                         config_line out)
+{
+    const struct config_uplink *uplink = &config->uplink;
+    char ip[IP4_TEXT_BYTES], gw[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES];
+    struct line line = {.used = 0};
+    if (!uplink->present) {
+        add(&line, LABEL "none", "uplink");
+        end_line(&line, out);
+        return;
+    }
+    add(&line, LABEL "port %u  %s  ", "uplink", uplink->port,
+        value_mac_text(ports[uplink->port].mac, mac));
+    if (uplink->dhcp)
+        add(&line, "dhcp");
+    else
+        add(&line, "%s/%u  gateway %s", value_ip4_text(uplink->ip, ip), uplink->prefix,
+            value_ip4_text(uplink->gw, gw));
+    if (uplink->mtu)
+        add(&line, "  mtu %u", uplink->mtu);
+    end_line(&line, out);
+}
+
+/* The address, or in a /24 or smaller, where the rest is on the same line already, its last number.
+ */
+static void add_pool(struct line *line, const struct config_net *net)
+{
+    char first[IP4_TEXT_BYTES], last[IP4_TEXT_BYTES];
+    value_ip4_text(net->pool_first, first);
+    value_ip4_text(net->pool_last, last);
+    if (!net->pool_first)
+        add(line, "dhcp off");
+    else if (net->prefix < 24)
+        add(line, "dhcp %s-%s", first, last);
+    else
+        add(line, "dhcp %s-%s", strrchr(first, '.'), strrchr(last, '.'));
+}
+
+static void print_net(const struct config *config, const struct config_net *net, config_line out)
+{
+    struct line line = {.used = 0}, ports = {.used = 0};
+    char ip[IP4_TEXT_BYTES], subnet[IP4_TEXT_BYTES + 4] = "-";
+    if (net->ip)
+        snprintf(subnet, sizeof(subnet), "%s/%u", value_ip4_text(net->ip, ip), net->prefix);
+    add(&ports, "%s", net->ports & (net->ports - 1) ? "ports" : "port");
+    for (unsigned p = 0; p < config->port_count; p++)
+        if (net->ports >> p & 1)
+            add(&ports, " %u", p);
+    add(&line, LABEL "%-10s %-9s %-18s  %-11s  ", "network", net->name, config_mode(net)->name,
+        subnet, ports.text);
+    add_pool(&line, net);
+    end_line(&line, out);
+}
+
+static const char *name_of(const struct config *config, be32 ip)
+{
+    for (unsigned i = 0; i < config->host_count; i++)
+        if (config->hosts[i].ip == ip && config->hosts[i].name[0])
+            return config->hosts[i].name;
+    return NULL;
+}
+
+static void print_fwd(const struct config *config, const struct config_fwd *fwd, config_line out)
+{
+    static const char *const names[] = {"", "tcp", "udp", "tcp+udp"};
+    char text[IP4_TEXT_BYTES];
+    struct line line = {.used = 0};
+    const char *name = name_of(config, fwd->target);
+    add(&line, LABEL "%s ", "forward", names[fwd->protocols & 3]);
+    if (fwd->bind)
+        add(&line, "%s:", value_ip4_text(fwd->bind, text));
+    add(&line, "%u -> %s:%u", ntoh16(fwd->port), value_ip4_text(fwd->target, text),
+        ntoh16(fwd->target_port));
+    if (name)
+        add(&line, " (%s)", name);
+    if (fwd->from_prefix)
+        add(&line, "  from %s/%u only", value_ip4_text(fwd->from, text), fwd->from_prefix);
+    end_line(&line, out);
+}
+
+static void print_hosts(const struct config *config, config_line out)
+{
+    unsigned reserved = 0, named = 0, denied = 0;
+    struct line line = {.used = 0};
+    for (unsigned i = 0; i < config->host_count; i++) {
+        reserved += config->hosts[i].ip != 0;
+        named += config->hosts[i].name[0] != 0;
+        denied += config->hosts[i].deny;
+    }
+    add(&line, LABEL "%u: %u with a reserved address, %u with a name, %u denied", "hosts",
+        config->host_count, reserved, named, denied);
+    end_line(&line, out);
+}
+
+/* ---- who reaches whom ---- */
+
+#define REACH_COLUMNS 6 /* destinations side by side */
+#define REACH_WIDTH   12
+
+static const char *end_name(const struct config *config, unsigned end)
+{
+    return end < config->net_count ? config->nets[end].name : "uplink";
+}
+
+static const char *reach_text(const struct config *config, unsigned from, unsigned to)
+{
+    if (reach_allowed(config, from, to))
+        return "yes";
+    if (from == REACH_UPLINK && to == REACH_UPLINK)
+        return "-";
+    for (unsigned i = 0; from == REACH_UPLINK && i < config->fwd_count; i++)
+        if (config->fwds[i].net == to)
+            return "forwards";
+    return "no";
+}
+
+/* Index 0 is the uplink, index n+1 network n, in both directions of the matrix. */
+static unsigned reach_end(unsigned index)
+{
+    return index == 0 ? REACH_UPLINK : index - 1;
+}
+
+static void print_reach(const struct config *config, config_line out)
+{
+    unsigned ends = config->net_count + 1u;
+    struct line line = {.used = 0};
+    for (unsigned start = 0; start < ends; start += REACH_COLUMNS) {
+        unsigned end = MIN(start + REACH_COLUMNS, ends);
+        add(&line, LABEL "%-*.*s", "reach", REACH_WIDTH, REACH_WIDTH - 1, "from / to");
+        for (unsigned to = start; to < end; to++)
+            add(&line, "%-*.*s", REACH_WIDTH, REACH_WIDTH - 1, end_name(config, reach_end(to)));
+        end_line(&line, out);
+        for (unsigned from = 0; from < ends; from++) {
+            add(&line, LABEL "%-*.*s", "", REACH_WIDTH, REACH_WIDTH - 1,
+                end_name(config, reach_end(from)));
+            for (unsigned to = start; to < end; to++)
+                add(&line, "%-*s", REACH_WIDTH, reach_text(config, reach_end(from), reach_end(to)));
+            end_line(&line, out);
+        }
+    }
+}
+
+void config_print(const struct config *config, const struct port_info *ports, unsigned count,
+                  config_line out)
+{
+    if (!config->ok || count < config->port_count)
+        return;
+    print_uplink(config, ports, out);
+    for (unsigned i = 0; i < config->net_count; i++)
+        print_net(config, &config->nets[i], out);
+    if (config->host_count)
+        print_hosts(config, out);
+    for (unsigned i = 0; i < config->fwd_count; i++)
+        print_fwd(config, &config->fwds[i], out);
+    if (config->net_count)
+        print_reach(config, out);
+}

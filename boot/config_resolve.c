@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * From the draft to struct config: settings, the uplink, and who gets the ports. The order matters:
+ * a part is checked only against parts that are settled already, so that each contradiction is told
+ * once.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "config_resolve.h"
+
+static void say(struct resolver *r, enum config_family family, struct config_place place,
+                const char *key, const char *format, va_list args)
+{
+    char text[CONFIG_MESSAGE_BYTES];
+    vsnprintf(text, sizeof(text), format, args);
+    config_report_add(r->report, family, place, key, "%s", text);
+}
+
+void resolve_conflict(struct resolver *r, const struct draft_item *item, const char *key,
+                      const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(r, CONFIG_CONFLICT, config_place_of(r->draft, item), key, format, args);
+    va_end(args);
+}
+
+void resolve_note(struct resolver *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(r, CONFIG_NOTE, (struct config_place){NULL, 0, 0}, NULL, format, args);
+    va_end(args);
+}
+
+static int find_port(const struct resolver *r, const struct draft_port *port)
+{
+    if (!port->by_mac)
+        return port->number < r->count ? port->number : -1;
+    for (unsigned i = 0; i < r->count; i++)
+        if (memcmp(r->ports[i].mac, port->mac, MAC_BYTES) == 0)
+            return (int)i;
+    return -1;
+}
+
+int resolve_port(struct resolver *r, const struct draft_port *port, const struct draft_item *item,
+                 const char *key)
+{
+    char mac[MAC_TEXT_BYTES], have[40];
+    int found = find_port(r, port);
+    if (found >= 0)
+        return found;
+    if (r->count == 0)
+        snprintf(have, sizeof(have), "this machine has no port");
+    else if (r->count == 1)
+        snprintf(have, sizeof(have), "this machine has port 0 only");
+    else
+        snprintf(have, sizeof(have), "this machine has ports 0-%u", r->count - 1);
+    if (port->by_mac)
+        resolve_conflict(r, item, key, "no port has the MAC %s: %s", value_mac_text(port->mac, mac),
+                         have);
+    else
+        resolve_conflict(r, item, key, "there is no port %u: %s", port->number, have);
+    return -1;
+}
+
+static void resolve_settings(struct resolver *r)
+{
+    const struct config_draft *draft = r->draft;
+    struct config *config = r->config;
+    config->log_level = draft->log.item.text ? draft->log.value : LOG_INFO;
+    config->panic_halt = draft->panic.value != 0;
+    config->seed_given = draft->seed.item.text != 0;
+    config->seed = draft->seed.value;
+    config->flows = (uint32_t)draft->flows.value;
+    snprintf(config->hostname, sizeof(config->hostname), "%s",
+             draft->hostname.item.text ? draft->hostname.value : "sluice");
+    if (config->seed_given)
+        resolve_note(r, "seed= is given: every random choice can be foretold; for tests only");
+}
+
+static void resolve_static_uplink(struct resolver *r)
+{
+    const struct draft_uplink *draft = &r->draft->uplink;
+    struct config_uplink *uplink = &r->config->uplink;
+    char gw[IP4_TEXT_BYTES], ip[IP4_TEXT_BYTES];
+    uplink->ip = draft->ip.ip;
+    uplink->prefix = draft->ip.prefix;
+    uplink->gw = draft->gw;
+    uplink->dns_count = draft->dns.count;
+    memcpy(uplink->dns, draft->dns.ip, sizeof(uplink->dns));
+    value_ip4_text(uplink->ip, ip);
+    value_ip4_text(uplink->gw, gw);
+    if (draft->dhcp)
+        resolve_conflict(r, &draft->item, "uplink", "uplink: dhcp and ip=%s/%u exclude each other",
+                         ip, uplink->prefix);
+    if (!draft_given(&draft->item, FIELD_UPLINK_GW))
+        resolve_conflict(r, &draft->item, "uplink", "uplink: ip=%s/%u needs a gateway, gw=A", ip,
+                         uplink->prefix);
+    else if (uplink->gw == uplink->ip)
+        resolve_conflict(r, &draft->item, "uplink", "uplink: gw=%s is the uplink's own address",
+                         gw);
+    else if (!is_host_in(uplink->gw, uplink->ip, uplink->prefix))
+        resolve_conflict(r, &draft->item, "uplink",
+                         "uplink: gw=%s is not a host address of the uplink's subnet, %s/%u", gw,
+                         ip, uplink->prefix);
+    if (uplink->dns_count == 0)
+        resolve_note(r,
+                     "uplink without dns=: names of the outside cannot be resolved by the router");
+}
+
+static void resolve_given_uplink(struct resolver *r)
+{
+    const struct draft_uplink *draft = &r->draft->uplink;
+    struct config_uplink *uplink = &r->config->uplink;
+    int port = resolve_port(r, &draft->port, &draft->item, "uplink");
+    if (port < 0) {
+        r->broken |= BROKEN_UPLINK;
+        return;
+    }
+    uplink->present = true;
+    uplink->port = (uint8_t)port;
+    uplink->mtu = draft->mtu;
+    r->owner[port] = OWNER_UPLINK;
+    if (draft_given(&draft->item, FIELD_UPLINK_IP)) {
+        resolve_static_uplink(r);
+        return;
+    }
+    uplink->dhcp = true;
+    if (draft_given(&draft->item, FIELD_UPLINK_GW))
+        resolve_conflict(r, &draft->item, "uplink",
+                         "uplink: gw= needs ip=; by DHCP the gateway comes with the lease");
+    if (draft_given(&draft->item, FIELD_UPLINK_DNS))
+        resolve_conflict(r, &draft->item, "uplink",
+                         "uplink: dns= needs ip=; by DHCP the servers come with the lease");
+}
+
+/* A port that some net= names is not the uplink unless uplink= says so as well, which is an error
+ * then. */
+static bool named_by_a_net(const struct resolver *r, unsigned port)
+{
+    for (unsigned i = 0; i < r->draft->net_count; i++) {
+        const struct draft_ports *ports = &r->draft->nets[i].ports;
+        for (unsigned p = 0; p < ports->count; p++)
+            if (find_port(r, &ports->port[p]) == (int)port)
+                return true;
+    }
+    return false;
+}
+
+static void resolve_uplink(struct resolver *r)
+{
+    struct config_uplink *uplink = &r->config->uplink;
+    if (r->draft->uplink.item.text) {
+        resolve_given_uplink(r);
+    } else if (r->count >= 2 && !(r->broken & BROKEN_UPLINK) && !named_by_a_net(r, 0)) {
+        uplink->present = true;
+        uplink->dhcp = true;
+        uplink->port = 0;
+        r->owner[0] = OWNER_UPLINK;
+    }
+    snprintf(uplink->hostname, sizeof(uplink->hostname), "%s",
+             draft_given(&r->draft->uplink.item, FIELD_UPLINK_NAME) ? r->draft->uplink.name
+                                                                    : r->config->hostname);
+}
+
+static void note_idle_ports(struct resolver *r)
+{
+    for (unsigned i = 0; i < r->count; i++)
+        if (r->owner[i] == OWNER_NONE)
+            resolve_note(r, "port %u belongs to no network: what it receives is dropped", i);
+    if (r->count == 0)
+        resolve_note(r, "no network port was found: give the machine a NIC");
+    if (r->config->uplink.present)
+        return;
+    for (unsigned i = 0; i < r->config->net_count; i++)
+        if (config_mode(&r->config->nets[i])->routes_to_uplink)
+            resolve_note(r, "there is no uplink: network %s has no way to the outside",
+                         r->config->nets[i].name);
+}
+
+bool config_resolve(struct config_draft *draft, const struct port_info *ports, unsigned count,
+                    struct config *config, struct config_report *report)
+{
+    struct resolver r = {.draft = draft,
+                         .ports = ports,
+                         .count = MIN(count, CONFIG_MAX_PORTS),
+                         .config = config,
+                         .report = report,
+                         .broken = draft->broken};
+    memset(config, 0, sizeof(*config));
+    memset(r.owner, OWNER_NONE, sizeof(r.owner));
+    config->port_count = (uint8_t)r.count;
+    if (draft->config.value == CONFIG_LENIENT) {
+        config_report_forgive(report);
+        r.broken &= ~(uint32_t)BROKEN_UNKNOWN;
+    }
+    if (r.broken & BROKEN_UNKNOWN)
+        r.broken |= BROKEN_ALL;
+    resolve_settings(&r);
+    resolve_uplink(&r);
+    resolve_nets(&r);
+    resolve_hosts(&r);
+    resolve_fwds(&r);
+    config->ok = report->error_count == 0 && report->more_errors == 0;
+    if (config->ok)
+        note_idle_ports(&r);
+    return config->ok;
+}

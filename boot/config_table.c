@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The option table's rows. `make docs` writes docs/options.md from them, and a unit test fails
+ * while that file says something else.
+ */
+#include <stdio.h>
+
+#include "config_table.h"
+
+#define FIELD(record, member) offsetof(struct draft_##record, member)
+
+static const struct field_row uplink_fields[] = {
+    [FIELD_UPLINK_PORT] = {"port", FIELD_REQUIRED, &value_port, FIELD(uplink, port), NULL,
+                           "the port towards the outside"},
+    [FIELD_UPLINK_DHCP] = {"dhcp", FIELD_FLAG, NULL, FIELD(uplink, dhcp), "unless ip= is given",
+                           "address, gateway and DNS servers come by DHCP"},
+    [FIELD_UPLINK_IP] = {"ip", FIELD_NAMED, &value_interface, FIELD(uplink, ip), NULL,
+                         "a static address; gw= must be given with it"},
+    [FIELD_UPLINK_GW] = {"gw", FIELD_NAMED, &value_address, FIELD(uplink, gw), NULL,
+                         "the gateway, inside the uplink's subnet; only with ip="},
+    [FIELD_UPLINK_DNS] = {"dns", FIELD_NAMED, &value_servers, FIELD(uplink, dns), NULL,
+                          "up to 3 DNS servers of the outside; only with ip="},
+    [FIELD_UPLINK_MTU] = {"mtu", FIELD_NAMED, &value_mtu, FIELD(uplink, mtu), "the NIC's",
+                          "largest IP packet, in bytes"},
+    [FIELD_UPLINK_NAME] = {"name", FIELD_NAMED, &value_host_name, FIELD(uplink, name),
+                           "hostname=", "the name told to the outside's DHCP server"},
+};
+
+static const struct field_row net_fields[] = {
+    [FIELD_NET_NAME] = {"name", FIELD_REQUIRED, &value_net_name, FIELD(net, name), NULL,
+                        "what the network is called in messages and other options"},
+    [FIELD_NET_MODE] = {"mode", FIELD_REQUIRED, &value_mode, FIELD(net, mode), NULL,
+                        "what its hosts may reach; see the table of modes"},
+    [FIELD_NET_PORTS] = {"ports", FIELD_NAMED, &value_ports, FIELD(net, ports), "all that are left",
+                         "the ports that belong to it; one network may leave it out"},
+    [FIELD_NET_IP] = {"ip", FIELD_NAMED, &value_interface, FIELD(net, ip),
+                      "192.168.8.1/24, or the next free 192.168.x.1/24",
+                      "the router's address in it, and with it the subnet"},
+    [FIELD_NET_POOL] = {"pool", FIELD_NAMED, &value_pool, FIELD(net, pool),
+                        ".100-.250 of a /24, in proportion otherwise",
+                        "addresses that DHCP gives out; off: no DHCP in this network"},
+    [FIELD_NET_LEASE] = {"lease", FIELD_NAMED, &value_duration, FIELD(net, lease_s), "12h",
+                         "how long a lease lasts"},
+    [FIELD_NET_DOMAIN] = {"domain", FIELD_NAMED, &value_domain, FIELD(net, domain), "lan",
+                          "the domain of its hosts' names"},
+    [FIELD_NET_DNS] = {"dns", FIELD_NAMED, &value_dns, FIELD(net, dns), "self",
+                       "the DNS servers its hosts are told; self: the router"},
+    [FIELD_NET_MTU] = {"mtu", FIELD_NAMED, &value_mtu, FIELD(net, mtu), "the NICs'",
+                       "largest IP packet, in bytes"},
+};
+
+static const struct field_row host_fields[] = {
+    [FIELD_HOST_MAC] = {"mac", FIELD_REQUIRED, &value_mac, FIELD(host, mac), NULL,
+                        "the machine, by the MAC of its NIC"},
+    [FIELD_HOST_IP] = {"address", FIELD_OPTIONAL, &value_address, FIELD(host, ip), NULL,
+                       "the address DHCP keeps for it; in or out of the pool"},
+    [FIELD_HOST_NAME] = {"name", FIELD_OPTIONAL, &value_host_name, FIELD(host, name), NULL,
+                         "its name in DNS and in other options"},
+    [FIELD_HOST_LEASE] = {"lease", FIELD_NAMED, &value_duration, FIELD(host, lease_s),
+                          "the network's", "how long its lease lasts"},
+    [FIELD_HOST_DENY] = {"deny", FIELD_FLAG, NULL, FIELD(host, deny), NULL,
+                         "this machine gets no lease at all"},
+};
+
+static const struct field_row fwd_fields[] = {
+    [FIELD_FWD_FORWARD] = {"forward", FIELD_REQUIRED, &value_forward, FIELD(fwd, forward), NULL,
+                           "PROTO is tcp, udp or both; BIND one address of the uplink instead of "
+                           "all; TARGET an address or the name of a host=; the port at the target "
+                           "is the same unless given"},
+    [FIELD_FWD_FROM] = {"from", FIELD_NAMED, &value_cidr, FIELD(fwd, from), "anywhere",
+                        "outside addresses it is open to"},
+};
+
+static const struct spelling_row fwd_spellings[] = {
+    {"hostfwd", forward_is_qemu, forward_read_qemu, "[tcp|udp]:[BIND]:PORT-[GUEST]:PORT",
+     "as QEMU's -netdev user; an empty GUEST is the first address of the first pool"},
+    {"natpf", forward_is_virtualbox, forward_read_virtualbox,
+     "NAME,tcp|udp,[BIND],PORT,[GUEST],PORT",
+     "as VirtualBox's --natpf, and the form with ':' and brackets of its --port-forward-4"},
+};
+
+#define SCALAR(member, type, default_text, help_text)                                              \
+    static const struct field_row member##_fields[] = {                                            \
+        {"value", FIELD_REQUIRED, &(type), SCALAR_OFFSET(member), default_text, help_text}};
+#define SCALAR_OFFSET(member)                                                                      \
+    (offsetof(struct config_draft, member.value) - offsetof(struct config_draft, member))
+
+SCALAR(log, value_level, "info", "lines above this level are not printed")
+SCALAR(panic, value_panic, "reset",
+       "reset at once and serve again, or halt with the dump on screen")
+SCALAR(hostname, value_host_name, "sluice", "the name under which DNS answers with the router")
+SCALAR(flows, value_flows, "from memory size", "room for this many flows at a time")
+SCALAR(config, value_config, "strict",
+       "lenient ignores unknown options; all else is still an error")
+SCALAR(seed, value_seed, NULL, "makes every random choice a function of it: never in production")
+
+static bool same_net(const void *a, const void *b)
+{
+    return strcmp(((const struct draft_net *)a)->name, ((const struct draft_net *)b)->name) == 0;
+}
+
+static bool same_host(const void *a, const void *b)
+{
+    return memcmp(((const struct draft_host *)a)->mac, ((const struct draft_host *)b)->mac,
+                  MAC_BYTES) == 0;
+}
+
+static bool same_fwd(const void *a, const void *b)
+{
+    const struct draft_fwd *x = a, *y = b;
+    return x->forward.protocols == y->forward.protocols && x->forward.bind == y->forward.bind &&
+           x->forward.port == y->forward.port && x->from.ip == y->from.ip &&
+           x->from.prefix == y->from.prefix;
+}
+
+#define ROW_FIELDS(rows) .fields = (rows), .field_count = ARRAY_COUNT(rows)
+#define ROW_SINGLE(type, member)                                                                   \
+    .record_bytes = sizeof(struct type), .offset = offsetof(struct config_draft, member)
+#define ROW_ARRAY(type, member, count, limit)                                                      \
+    ROW_SINGLE(type, member), .max = (limit), .count_offset = offsetof(struct config_draft, count)
+
+const struct option_row config_options[] = {
+    {.key = "uplink",
+     .help = "The port towards the outside. Without it port 0 is the uplink, by DHCP, unless it is "
+             "the only port or a net= names it.",
+     .example = "uplink=0,ip=203.0.113.2/24,gw=203.0.113.1,dns=9.9.9.9",
+     .once = true,
+     .broken = BROKEN_UPLINK,
+     ROW_FIELDS(uplink_fields),
+     ROW_SINGLE(draft_uplink, uplink)},
+    {.key = "net",
+     .help =
+         "A network; may be repeated. Without any, all ports but the uplink form lan, mode nat.",
+     .example = "net=vmnet1,hostonly,ip=192.168.56.1/24,ports=3",
+     .broken = BROKEN_NET,
+     .same = same_net,
+     ROW_FIELDS(net_fields),
+     ROW_ARRAY(draft_net, nets, net_count, CONFIG_MAX_NETS)},
+    {.key = "host",
+     .help = "A machine: its reserved address and its name; may be repeated.",
+     .example = "host=52:54:00:aa:bb:01,192.168.8.10,web",
+     .broken = BROKEN_HOST,
+     .same = same_host,
+     ROW_FIELDS(host_fields),
+     ROW_ARRAY(draft_host, hosts, host_count, CONFIG_MAX_HOSTS)},
+    {.key = "fwd",
+     .help = "A forward from a port of the uplink to a host; may be repeated.",
+     .example = "fwd=tcp:8080:web:80,from=198.51.100.0/24",
+     .broken = BROKEN_FWD,
+     .same = same_fwd,
+     .spellings = fwd_spellings,
+     .spelling_count = ARRAY_COUNT(fwd_spellings),
+     ROW_FIELDS(fwd_fields),
+     ROW_ARRAY(draft_fwd, fwds, fwd_count, CONFIG_MAX_FWDS)},
+    {.key = "hostname",
+     .help = "The router's own name.",
+     .example = "hostname=gate",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(hostname_fields),
+     ROW_SINGLE(draft_name, hostname)},
+    {.key = "log",
+     .help = "How much the console says.",
+     .example = "log=debug",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(log_fields),
+     ROW_SINGLE(draft_word, log)},
+    {.key = "panic",
+     .help = "What happens after an assertion or a trap.",
+     .example = "panic=halt",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(panic_fields),
+     ROW_SINGLE(draft_word, panic)},
+    {.key = "flows",
+     .help = "Capacity of the flow table.",
+     .example = "flows=1000000",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(flows_fields),
+     ROW_SINGLE(draft_number, flows)},
+    {.key = "config",
+     .help = "What to do about options this version does not know.",
+     .example = "config=lenient",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(config_fields),
+     ROW_SINGLE(draft_word, config)},
+    {.key = "seed",
+     .help = "For tests only.",
+     .example = "seed=1f",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(seed_fields),
+     ROW_SINGLE(draft_number, seed)},
+};
+const unsigned config_option_count = ARRAY_COUNT(config_options);
+
+const struct option_row *config_option(const char *key)
+{
+    for (unsigned i = 0; i < config_option_count; i++)
+        if (strcmp(config_options[i].key, key) == 0)
+            return &config_options[i];
+    return NULL;
+}
+
+void config_synopsis(const struct option_row *row, char *text, size_t n)
+{
+    size_t used = (size_t)snprintf(text, n, "%s=", row->key);
+    for (unsigned i = 0; i < row->field_count && used < n; i++) {
+        const struct field_row *field = &row->fields[i];
+        const char *comma = i == 0 ? "" : ",";
+        const char *syntax = field->type ? field->type->syntax : "";
+        if (field->kind == FIELD_REQUIRED)
+            used += (size_t)snprintf(text + used, n - used, "%s%s", comma, syntax);
+        else if (field->kind == FIELD_OPTIONAL)
+            used += (size_t)snprintf(text + used, n - used, "[,%s]", syntax);
+        else if (field->kind == FIELD_FLAG)
+            used += (size_t)snprintf(text + used, n - used, "[,%s]", field->name);
+        else
+            used += (size_t)snprintf(text + used, n - used, "[,%s=%s]", field->name, syntax);
+    }
+}
