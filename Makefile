@@ -109,6 +109,12 @@ $(BUILD)/bench/bin/%: $(BUILD)/bench/tests/bench/%.o $(BUILD)/bench/libsluice.a
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@
 
+## docs         write docs/options.md from the option table
+docs: $(BUILD)/host/options_doc
+	$< > docs/options.md
+$(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c $(wildcard boot/config_*.c) net/modes.c)
+	$(CC) $(SAN) $^ -o $@
+
 ## help         this list
 help:
 	@sed -n 's/^## /  make /p' $(MAKEFILE_LIST)
@@ -117,5 +123,5 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: image help clean
+.PHONY: image help clean docs
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
