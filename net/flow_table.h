@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Flows: one conversation each, both directions, found by either direction's tuple, expired by a timing wheel.
+ * Flows: one conversation each, both directions, found by either direction's tuple, expired by a
+ * timing wheel.
  *
- * Theory of operation. Flows live in one fixed array, a cache line each, and are named by their number. The
- * index (net/index.h) holds two references to each flow: one under the hash of the outbound tuple, one under that
- * of the inbound tuple. Every live flow is linked into one slot of a wheel with a slot a second; the hot path
- * only stamps last_ms, and when the slot comes up the flow is either linked into the slot of its new deadline or
- * expired. A change to a shorter timeout re-links it at once.
+ * Theory of operation. Flows live in one fixed array, a cache line each, and are named by their
+ * number. The index (net/index.h) holds two references to each flow: one under the hash of the
+ * outbound tuple, one under that of the inbound tuple. Every live flow is linked into one slot of a
+ * wheel of half-second slots; the hot path only stamps last_ms, and when the slot comes up the flow
+ * is either linked into the slot of its new deadline or expired. A change to a shorter timeout
+ * re-links it at once. So a flow is expired at its deadline or within FLOW_TICK_MS after it.
+ *
+ * Times are milliseconds that wrap every 49 days and are compared by signed difference. A slot is a
+ * power of two of milliseconds so that the wheel does not notice the wrap.
  *
  * Invariants: a live flow has exactly two index entries and one wheel link; a free one has none.
  */
@@ -17,74 +22,94 @@
 #include "net/hash.h"
 #include "net/index.h"
 
-#define FLOW_NONE UINT32_MAX
+#define FLOW_NONE         UINT32_MAX
+#define FLOW_CAPACITY_MAX (1u << 24)
+#define FLOW_NO_NEIGHBOR  UINT16_MAX /* what a new flow's neighbor_out and neighbor_in are */
 
-/* Zones number where packets come from: networks are 0..15 as in struct config, and this is the uplink. */
+/* Zones number where packets come from: networks are 0..15 as in struct config, and this is the
+ * uplink. */
 #define NETWORK_UPLINK 16
 
 enum flow_dir { FLOW_OUT, FLOW_IN }; /* from the inside host; towards it */
 
+/* In two groups: in the states of the first one, every packet can change the state; in the steady
+ * ones only a packet with a TCP flag can, so that the hot path asks one question. */
 enum flow_state {
     FLOW_FREE,
-    FLOW_UDP_ONE_WAY,     /* no reply yet */
-    FLOW_UDP_STREAM,      /* both ways seen */
-    FLOW_TCP_OPENING,     /* SYN seen, not yet both SYNs and an ACK */
+    FLOW_UDP_ONE_WAY, /* no answer yet */
+    FLOW_TCP_OPENING, /* SYN seen, not yet both SYNs and both ACKs */
+    FLOW_TCP_CLOSING, /* FINs both ways, or a RST */
+    FLOW_UDP_STREAM,  /* both ways seen */
     FLOW_TCP_ESTABLISHED,
-    FLOW_TCP_CLOSING,     /* FINs both ways, or a RST */
     FLOW_ICMP,
-    FLOW_STATE_COUNT
+    FLOW_STATE_COUNT,
+    FLOW_STEADY = FLOW_UDP_STREAM
 };
 
-/* One direction's key: addresses and ports as they stand in a packet going that way. ICMP echo: the identifier
- * stands in sport (out) or dport (in), the other is 0. zone is the network the packet came from (NETWORK_UPLINK for
- * inbound ones), so that networks may use the same addresses. */
+/* One direction's key: addresses and ports as they stand in a packet going that way. ICMP echo: the
+ * identifier stands in sport (out) or dport (in), the other is 0. zone is the network the packet
+ * came from (NETWORK_UPLINK for inbound ones), so that networks may use the same addresses. */
 struct flow_tuple {
     be32 src, dst;
     be16 sport, dport;
     uint8_t proto, zone;
     uint16_t zero;
 };
-static_assert(sizeof(struct flow_tuple) == 16, "tuples are hashed and compared as two words");
+static_assert(sizeof(struct flow_tuple) == 16, "tuples are hashed and compared as words");
 
+enum flow_flags {
+    FLOW_OPENED_IN = 1 << 0,     /* its first packet was inbound */
+    FLOW_HOLDS_MAPPING = 1 << 1, /* the owner's: it keeps its mapping open (nat.h) */
+};
+
+/* The order of the first members is what lets one comparison serve both directions: the outbound
+ * tuple stands at in_ip and in_port, the inbound one (source first) at rem_ip and rem_port. */
 struct flow {
-    be32 in_ip, rem_ip;     /* inside host, remote host */
-    be16 in_port, rem_port; /* ICMP: rem_port is 0, in_port and out_port are identifiers */
+    be32 in_ip, rem_ip, out_ip;       /* inside host; remote host; our address that rem_ip sees */
+    be16 in_port, rem_port, out_port; /* ICMP: rem_port 0, in_port and out_port identifiers */
     uint8_t proto;
-    uint8_t zone;           /* the inside host's network */
-    be16 out_port;          /* what the remote host sees, with out_ip */
-    be32 out_ip;
-    uint32_t last_ms;       /* when a packet last refreshed it */
-    uint32_t wheel_next, wheel_prev;
-    uint16_t l3_delta;      /* outbound checksum deltas (csum.h): addresses; addresses and ports. */
-    uint16_t l4_delta;      /* Inbound ones are their complements. */
-    uint16_t neighbor_out;  /* next hops, as neighbor.h numbers them, or NEIGHBOR_NONE */
+    uint8_t zone;          /* the inside host's network */
+    uint32_t last_ms;      /* when a packet last refreshed it */
+    uint16_t l3_delta;     /* outbound checksum deltas (csum.h): addresses; what the transport */
+    uint16_t l4_delta;     /* checksum covers. Inbound ones are their complements. */
+    uint16_t neighbor_out; /* next hops, as neighbor.h numbers them, or FLOW_NO_NEIGHBOR */
     uint16_t neighbor_in;
-    uint32_t mapping;       /* the mapping it uses, or FLOW_NONE for a forwarded port */
-    uint8_t state;          /* enum flow_state */
-    uint8_t tcp_seen;       /* the owner's notes: which handshake and closing flags were seen each way */
-    uint8_t flags;
-    uint8_t wheel_slot_hi;  /* the table's own */
-    uint64_t bytes[2];      /* L3 bytes by enum flow_dir */
+    uint32_t wheel_next, wheel_prev;
+    uint32_t mapping; /* the mapping it uses, or FLOW_NONE for a forwarded port */
+    uint8_t state;    /* enum flow_state */
+    uint8_t tcp_seen; /* the owner's notes: which flags were seen each way */
+    uint8_t flags;    /* enum flow_flags */
+    uint8_t spare;
+    uint64_t bytes[2]; /* L3 bytes by enum flow_dir */
 };
 static_assert(sizeof(struct flow) == CACHE_LINE_BYTES, "a flow is a cache line");
+static_assert(offsetof(struct flow, rem_ip) == offsetof(struct flow, in_ip) + 4 &&
+                  offsetof(struct flow, out_ip) == offsetof(struct flow, rem_ip) + 4 &&
+                  offsetof(struct flow, rem_port) == offsetof(struct flow, in_port) + 2 &&
+                  offsetof(struct flow, out_port) == offsetof(struct flow, rem_port) + 2 &&
+                  offsetof(struct flow, zone) == offsetof(struct flow, proto) + 1,
+              "flow_is() compares these as words");
 
-#define FLOW_WHEEL_SLOTS 8192u /* seconds; the longest timeout (7,440 s) fits in one turn */
+#define FLOW_TICK_MS     512u   /* a wheel slot */
+#define FLOW_WHEEL_SLOTS 16384u /* the longest timeout (7,440 s) fits in one turn */
 
 struct flow_table {
     struct flow *flows;
     uint32_t capacity;
     uint32_t live;
-    uint32_t free_head; /* free flows linked through wheel_next */
+    uint32_t free_head; /* flows that were used before, linked through wheel_next */
+    uint32_t fresh;     /* flows from here on were never used */
     struct index index;
     struct hash_key key;
-    uint32_t *wheel;          /* FLOW_WHEEL_SLOTS heads */
-    uint64_t *wheel_used;     /* a bit a slot, for finding the next deadline */
-    uint32_t wheel_at_s;      /* the next second to be looked at */
+    uint32_t *wheel;      /* FLOW_WHEEL_SLOTS heads, or FLOW_NONE */
+    uint64_t *wheel_used; /* a bit a slot, for finding the next deadline */
+    uint32_t wheel_at_ms; /* the next slot's time to be looked at */
     uint32_t timeout_ms[FLOW_STATE_COUNT];
     uint64_t created, expired, refused;
 };
 
-/* Takes its memory from alloc; -ENOMEM. now_ms is the time the wheel starts at. */
+/* Takes its memory from alloc; -ENOMEM, -EINVAL (capacity 0 or above FLOW_CAPACITY_MAX). now_ms is
+ * the time the wheel starts at. timeout_ms is the caller's to fill afterwards. */
 int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_key *key,
                     uint32_t now_ms, alloc_fn alloc);
 /* Bytes it will take for this capacity, everything counted. */
@@ -100,14 +125,50 @@ static inline void flow_prefetch_index(const struct flow_table *t, uint32_t hash
     index_prefetch(&t->index, hash);
 }
 
-/* The flow with this tuple in this direction, or NULL. uplink_zone tuples (dir FLOW_IN) carry zone
- * NETWORK_UPLINK. flow_find_first is the half that touches only the index and prefetches the flow's line. */
-struct flow *flow_find(struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
-                       enum flow_dir dir);
-void flow_prefetch(const struct flow_table *t, uint32_t hash);
+/* True if k is the flow's tuple of this direction. Without branches but for the caller's. */
+static inline bool flow_is(const struct flow *f, const struct flow_tuple *k, enum flow_dir dir)
+{
+    uint64_t ips, k_ips;
+    const char *flow = (const char *)f, *key = (const char *)k;
+    memcpy(&ips, flow + offsetof(struct flow, in_ip) + 4 * dir, sizeof(ips));
+    memcpy(&k_ips, key + offsetof(struct flow_tuple, src), sizeof(k_ips));
+    uint32_t ports = load_raw32(flow + offsetof(struct flow, in_port) + 2 * dir) ^
+                     load_raw32(key + offsetof(struct flow_tuple, sport));
+    uint32_t proto = load_raw16(flow + offsetof(struct flow, proto)) ^
+                     (uint32_t)load_raw16(key + offsetof(struct flow_tuple, proto));
+    proto &= dir == FLOW_OUT ? 0xFFFF : 0x00FF; /* inbound, the zone is always the uplink */
+    return ((ips ^ k_ips) | ports | proto) == 0;
+}
 
-/* A new flow with these identities (fields in_ip .. out_ip of *like; the rest is set here: deltas, state, time);
- * NULL when full (counted in refused), or when either tuple is taken. Linked in index and wheel. */
+/* The flow with this tuple in this direction, or NULL. Inbound tuples carry zone NETWORK_UPLINK. */
+static inline struct flow *flow_find(struct flow_table *t, const struct flow_tuple *k,
+                                     uint32_t hash, enum flow_dir dir)
+{
+    struct index_cursor c;
+    for (uint32_t ref = index_first(&t->index, hash, &c); ref != INDEX_END;
+         ref = index_next(&t->index, &c)) {
+        struct flow *f = &t->flows[ref];
+        if (LIKELY(flow_is(f, k, dir)))
+            return f;
+    }
+    return NULL;
+}
+
+/* The half of flow_find that touches only the index, and prefetches the flow's line. For bursts,
+ * after flow_prefetch_index. */
+static inline void flow_prefetch(const struct flow_table *t, uint32_t hash)
+{
+    uint32_t ref = index_guess(&t->index, hash);
+    if (ref != INDEX_END)
+        __builtin_prefetch(&t->flows[ref], 1);
+}
+
+/* The tuple that packets of this flow carry in this direction. */
+struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir);
+
+/* A new flow with these identities (in_ip .. zone of *like; the rest is set here: deltas, state,
+ * time); NULL when full (counted in refused), or when either tuple is taken. Linked in index and
+ * wheel. */
 struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
                          uint32_t now_ms);
 void flow_destroy(struct flow_table *t, struct flow *f);
@@ -117,15 +178,18 @@ static inline uint32_t flow_id(const struct flow_table *t, const struct flow *f)
     return (uint32_t)(f - t->flows);
 }
 
-/* Sets the state, and re-links the flow if its deadline comes earlier by that. */
-void flow_set_state(struct flow_table *t, struct flow *f, enum flow_state state, uint32_t now_ms);
+/* Sets the state, and re-links the flow if its deadline comes earlier by that. Refreshes nothing:
+ * the deadline counts from last_ms. */
+void flow_set_state(struct flow_table *t, struct flow *f, enum flow_state state);
 
-/* Looks at slots that have come up, at most budget flows; calls gone(arg, f) for each expired flow, then destroys
- * it. Returns the number of flows looked at; work left over is done by the next call. */
+/* Looks at slots that have come up, at most budget flows; calls gone(arg, f) for each expired flow,
+ * then destroys it. Returns the number of flows looked at; work left over is done by the next call.
+ */
 unsigned flow_expire(struct flow_table *t, uint32_t now_ms, unsigned budget,
                      void (*gone)(void *arg, struct flow *f), void *arg);
 
-/* Milliseconds from now_ms until flow_expire has something to look at; 0 = now; UINT32_MAX = nothing. */
+/* Milliseconds from now_ms until flow_expire has something to look at; 0 = now; UINT32_MAX =
+ * nothing. */
 uint32_t flow_next_deadline_ms(const struct flow_table *t, uint32_t now_ms);
 
 #endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Flows: creation, destruction and expiry; see net/flow_table.h for how it works.
+ *
+ * The wheel's lists are doubly linked by flow number. The first flow of a slot has the slot in its
+ * wheel_prev, with WHEEL_HEAD set, so that a flow can be unlinked without knowing its deadline.
+ */
+#include "net/flow_table.h"
+#include "check.h"
+#include "net/wire/csum.h"
+#include "net/wire/ip4.h"
+
+#define WHEEL_HEAD  (1u << 31)
+#define WHEEL_WORDS (FLOW_WHEEL_SLOTS / 64)
+static_assert(FLOW_CAPACITY_MAX <= WHEEL_HEAD, "flow numbers leave the top bit free");
+
+size_t flow_table_bytes(uint32_t capacity)
+{
+    return (size_t)capacity * sizeof(struct flow) + index_bytes(2 * capacity) +
+           FLOW_WHEEL_SLOTS * sizeof(uint32_t) + WHEEL_WORDS * sizeof(uint64_t);
+}
+
+int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_key *key,
+                    uint32_t now_ms, alloc_fn alloc)
+{
+    memset(t, 0, sizeof(*t));
+    if (capacity == 0 || capacity > FLOW_CAPACITY_MAX)
+        return -EINVAL;
+    t->capacity = capacity;
+    t->free_head = FLOW_NONE;
+    t->key = *key;
+    t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
+    t->flows = alloc((size_t)capacity * sizeof(struct flow), CACHE_LINE_BYTES);
+    t->wheel = alloc(FLOW_WHEEL_SLOTS * sizeof(uint32_t), CACHE_LINE_BYTES);
+    t->wheel_used = alloc(WHEEL_WORDS * sizeof(uint64_t), CACHE_LINE_BYTES);
+    if (!t->flows || !t->wheel || !t->wheel_used)
+        return -ENOMEM;
+    for (unsigned i = 0; i < FLOW_WHEEL_SLOTS; i++)
+        t->wheel[i] = FLOW_NONE;
+    return index_init(&t->index, 2 * capacity, alloc);
+}
+
+/* ---- the wheel ---- */
+
+static uint32_t wheel_slot(uint32_t ms)
+{
+    return ms / FLOW_TICK_MS % FLOW_WHEEL_SLOTS;
+}
+
+/* Into the slot at or just after its deadline; a deadline that is past, into the next one to be
+ * looked at; one beyond the wheel, into the last, from where it is linked again. */
+static void wheel_link(struct flow_table *t, struct flow *f)
+{
+    uint32_t deadline_ms = f->last_ms + t->timeout_ms[f->state];
+    int32_t ahead_ms = (int32_t)(deadline_ms + FLOW_TICK_MS - 1 - t->wheel_at_ms);
+    ahead_ms = MAX(ahead_ms, 0);
+    ahead_ms = MIN(ahead_ms, (int32_t)(FLOW_TICK_MS * (FLOW_WHEEL_SLOTS - 1)));
+
+    uint32_t slot = wheel_slot(t->wheel_at_ms + (uint32_t)ahead_ms);
+    uint32_t id = flow_id(t, f);
+    uint32_t next = t->wheel[slot];
+    f->wheel_next = next;
+    f->wheel_prev = WHEEL_HEAD | slot;
+    if (next != FLOW_NONE)
+        t->flows[next].wheel_prev = id;
+    t->wheel[slot] = id;
+    t->wheel_used[slot / 64] |= 1ull << slot % 64;
+}
+
+static void wheel_unlink(struct flow_table *t, struct flow *f)
+{
+    if (f->wheel_next != FLOW_NONE)
+        t->flows[f->wheel_next].wheel_prev = f->wheel_prev;
+    if (!(f->wheel_prev & WHEEL_HEAD)) {
+        t->flows[f->wheel_prev].wheel_next = f->wheel_next;
+        return;
+    }
+    uint32_t slot = f->wheel_prev & ~WHEEL_HEAD;
+    t->wheel[slot] = f->wheel_next;
+    if (f->wheel_next == FLOW_NONE)
+        t->wheel_used[slot / 64] &= ~(1ull << slot % 64);
+}
+
+/* Slots from wheel_at_ms to the first that is not empty. There is one: t->live is not 0. */
+static uint32_t wheel_distance(const struct flow_table *t)
+{
+    uint32_t at = wheel_slot(t->wheel_at_ms);
+    uint32_t word = at / 64;
+    uint64_t bits = t->wheel_used[word] & ~0ull << at % 64;
+
+    for (unsigned i = 0; bits == 0 && i < WHEEL_WORDS; i++) {
+        word = (word + 1) % WHEEL_WORDS;
+        bits = t->wheel_used[word];
+    }
+    CHECK(bits != 0);
+    return (word * 64 + (uint32_t)__builtin_ctzll(bits) - at) % FLOW_WHEEL_SLOTS;
+}
+
+/* ---- flows ---- */
+
+struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir)
+{
+    if (dir == FLOW_OUT)
+        return (struct flow_tuple){f->in_ip, f->rem_ip, f->in_port, f->rem_port,
+                                   f->proto, f->zone,   0};
+    return (struct flow_tuple){f->rem_ip,      f->out_ip, f->rem_port, f->out_port, f->proto,
+                               NETWORK_UPLINK, 0};
+}
+
+/* An ICMP checksum has no pseudo-header, so the addresses do not count there. */
+static void set_deltas(struct flow *f)
+{
+    uint32_t addresses = csum_delta32(f->in_ip, f->out_ip);
+    uint32_t ports = csum_delta16(f->in_port, f->out_port);
+    f->l3_delta = csum_fold(addresses);
+    f->l4_delta = csum_fold(f->proto == IP_PROTO_ICMP ? ports : addresses + ports);
+}
+
+static struct flow *take_free(struct flow_table *t)
+{
+    if (t->free_head != FLOW_NONE) {
+        struct flow *f = &t->flows[t->free_head];
+        t->free_head = f->wheel_next;
+        return f;
+    }
+    return t->fresh < t->capacity ? &t->flows[t->fresh++] : NULL;
+}
+
+static void give_free(struct flow_table *t, struct flow *f)
+{
+    f->state = FLOW_FREE;
+    f->wheel_next = t->free_head;
+    t->free_head = flow_id(t, f);
+}
+
+struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
+                         uint32_t now_ms)
+{
+    struct flow_tuple out = flow_tuple_of(like, FLOW_OUT);
+    struct flow_tuple in = flow_tuple_of(like, FLOW_IN);
+    uint32_t out_hash = flow_hash(t, &out), in_hash = flow_hash(t, &in);
+
+    if (flow_find(t, &out, out_hash, FLOW_OUT) || flow_find(t, &in, in_hash, FLOW_IN))
+        return NULL;
+    struct flow *f = take_free(t);
+    if (!f) {
+        t->refused++;
+        return NULL;
+    }
+    uint32_t id = flow_id(t, f);
+    if (index_insert(&t->index, out_hash, id) != 0) {
+        give_free(t, f);
+        t->refused++;
+        return NULL;
+    }
+    if (index_insert(&t->index, in_hash, id) != 0) {
+        index_remove(&t->index, out_hash, id);
+        give_free(t, f);
+        t->refused++;
+        return NULL;
+    }
+
+    *f = *like;
+    set_deltas(f);
+    f->last_ms = now_ms;
+    f->neighbor_out = f->neighbor_in = FLOW_NO_NEIGHBOR;
+    f->mapping = FLOW_NONE;
+    f->state = (uint8_t)state;
+    f->tcp_seen = f->flags = f->spare = 0;
+    f->bytes[FLOW_OUT] = f->bytes[FLOW_IN] = 0;
+    if (t->live++ == 0) /* an empty wheel may have stood still for long */
+        t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
+    t->created++;
+    wheel_link(t, f);
+    return f;
+}
+
+void flow_destroy(struct flow_table *t, struct flow *f)
+{
+    struct flow_tuple out = flow_tuple_of(f, FLOW_OUT), in = flow_tuple_of(f, FLOW_IN);
+    uint32_t id = flow_id(t, f);
+
+    CHECK(f->state != FLOW_FREE);
+    bool out_gone = index_remove(&t->index, flow_hash(t, &out), id);
+    bool in_gone = index_remove(&t->index, flow_hash(t, &in), id);
+    CHECK(out_gone && in_gone);
+    wheel_unlink(t, f);
+    t->live--;
+    give_free(t, f);
+}
+
+void flow_set_state(struct flow_table *t, struct flow *f, enum flow_state state)
+{
+    bool sooner = t->timeout_ms[state] < t->timeout_ms[f->state];
+
+    f->state = (uint8_t)state;
+    if (sooner) {
+        wheel_unlink(t, f);
+        wheel_link(t, f);
+    }
+}
+
+unsigned flow_expire(struct flow_table *t, uint32_t now_ms, unsigned budget,
+                     void (*gone)(void *arg, struct flow *f), void *arg)
+{
+    unsigned looked_at = 0;
+
+    while (t->live > 0 && looked_at < budget) {
+        uint32_t next_ms = t->wheel_at_ms + wheel_distance(t) * FLOW_TICK_MS;
+        if ((int32_t)(now_ms - next_ms) < 0) {
+            /* Not to next_ms: a flow that comes meanwhile may have an earlier deadline. */
+            if ((int32_t)(now_ms - t->wheel_at_ms) > 0)
+                t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
+            break;
+        }
+        t->wheel_at_ms = next_ms;
+        struct flow *f = &t->flows[t->wheel[wheel_slot(t->wheel_at_ms)]];
+        looked_at++;
+        if ((int32_t)(now_ms - f->last_ms - t->timeout_ms[f->state]) >= 0) {
+            gone(arg, f);
+            flow_destroy(t, f);
+            t->expired++;
+            continue;
+        }
+        wheel_unlink(t, f);
+        wheel_link(t, f);
+    }
+    return looked_at;
+}
+
+uint32_t flow_next_deadline_ms(const struct flow_table *t, uint32_t now_ms)
+{
+    if (t->live == 0)
+        return UINT32_MAX;
+    int32_t in_ms = (int32_t)(t->wheel_at_ms + wheel_distance(t) * FLOW_TICK_MS - now_ms);
+    return in_ms > 0 ? (uint32_t)in_ms : 0;
+}
