@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a NIC does for packets with offload metadata, done in software where the egress NIC cannot or the packet
- * is for ourselves: completes partial checksums, cuts TCP super-packets into frames, fragments IPv4.
+ * What a NIC does for packets with offload metadata, done in software where the egress NIC cannot
+ * or the packet is for ourselves: completes partial checksums, cuts TCP super-packets into frames,
+ * fragments IPv4.
  */
 #ifndef NET_OFFLOAD_H
 #define NET_OFFLOAD_H
@@ -10,16 +11,22 @@
 #include "pkt.h"
 #include "net/wire/parse.h"
 
-#define OFFLOAD_MAX_SEGMENTS 132 /* 65,535 bytes at an MSS of 500 and above; smaller ones are refused */
+/* 65,535 bytes at an MSS of 500 and above; super-packets with smaller ones are refused. */
+#define OFFLOAD_MAX_SEGMENTS 132
+#define OFFLOAD_MIN_GSO_SIZE 500
 
-/* Checks a received packet's offload metadata against its headers (Ethernet, at most two VLAN tags, IPv4 or
- * IPv6, TCP or UDP): csum_start must be the transport header, csum_offset its checksum field, gso_type must
- * match the protocol, gso_size at least 500 - so that the rest of the router can rely on it - and sets hdr_len
- * (end of the transport header). A super-packet whose headers do not match is refused. False: drop it. */
+/* Checks a received packet's offload metadata against its headers (Ethernet, at most two VLAN tags,
+ * IPv4 or IPv6, TCP or UDP): csum_start must be the transport header, csum_offset its checksum
+ * field, gso_type must match the protocol, gso_size at least OFFLOAD_MIN_GSO_SIZE - so that the
+ * rest of the router can rely on it - and sets hdr_len (end of the transport header). A
+ * super-packet whose headers do not match, or without a partial checksum (virtio 1.2,
+ * section 5.1.6.4), is refused. Bytes after the end of the IP packet are trimmed, so that the sum
+ * ends where the packet does; a super-packet that needs no cutting becomes an ordinary one. p must
+ * be unshared. Packets without metadata pass untouched. False: drop it. */
 bool offload_check(struct pkt *p);
 
-/* Completes a partial checksum: PKT_NEEDS_CSUM is cleared. p must be unshared. A computed 0 of UDP becomes
- * FFFF (RFC 768). */
+/* Completes a partial checksum: PKT_NEEDS_CSUM is cleared. p must be unshared. A computed 0 of UDP
+ * becomes FFFF (RFC 768). */
 void offload_finish_csum(struct pkt *p);
 
 /* True if a NIC with these offloads can send p as it is. */
@@ -37,16 +44,17 @@ static inline bool offload_fits(const struct pkt *p, uint32_t nic_offloads)
     return (nic_offloads & need) == need;
 }
 
-/* Cuts the super-packet p (one that passed offload_check) into frames of gso_size payload with complete
- * checksums, right sequence numbers, IP ids and lengths; FIN and PSH only on the last, CWR only on the first.
- * Takes p (frees it) in every case. Returns the number of frames in out (which has room for
- * OFFLOAD_MAX_SEGMENTS), fewer than needed, even 0, when the pool runs empty: *missing then says how many were
- * lost. p may be shared: it is only read. */
+/* Cuts the super-packet p (one that passed offload_check) into frames of gso_size payload with
+ * complete checksums, right sequence numbers, IP ids and lengths; FIN and PSH only on the last, CWR
+ * only on the first, URG as far as it reaches. Takes p (frees it) in every case. Returns the number
+ * of frames in out (which has room for OFFLOAD_MAX_SEGMENTS), fewer than needed, even 0, when the
+ * pool runs empty: *missing then says how many were lost. p may be shared: it is only read. */
 unsigned offload_cut(struct pkt *p, struct pkt **out, unsigned *missing);
 
-/* Fragments the IPv4 packet p (untagged Ethernet frame, checksum complete, DF clear, no GSO) for an MTU of at
- * least 68 (RFC 791, section 3.2): the same ownership and results as offload_cut. Options are copied or not
- * as their copy bit says. */
+/* Fragments the IPv4 packet p (untagged Ethernet frame, checksum complete, DF clear, no GSO) for an
+ * MTU of at least 68 (RFC 791, section 3.2): the same ownership and results as offload_cut, but
+ * all or nothing, since a part of a datagram is of no use. More than OFFLOAD_MAX_SEGMENTS are none,
+ * too. Options are copied or not as their copy bit says. */
 unsigned offload_fragment(struct pkt *p, uint16_t mtu, struct pkt **out, unsigned *missing);
 
 #endif

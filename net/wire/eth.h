@@ -8,16 +8,16 @@
 #include "base.h"
 
 #define ETH_HDR_BYTES 14
-#define ETH_DST_OFF 0
-#define ETH_SRC_OFF 6
-#define ETH_TYPE_OFF 12
+#define ETH_DST_OFF   0
+#define ETH_SRC_OFF   6
+#define ETH_TYPE_OFF  12
 #define ETH_MIN_BYTES 60 /* without FCS; receivers see shorter frames on virtual links */
 
-#define ETH_TYPE_IP4 BE16(0x0800)
-#define ETH_TYPE_ARP BE16(0x0806)
+#define ETH_TYPE_IP4  BE16(0x0800)
+#define ETH_TYPE_ARP  BE16(0x0806)
 #define ETH_TYPE_VLAN BE16(0x8100)
 #define ETH_TYPE_QINQ BE16(0x88A8)
-#define ETH_TYPE_IP6 BE16(0x86DD)
+#define ETH_TYPE_IP6  BE16(0x86DD)
 
 static inline bool mac_is_group(const uint8_t *mac)
 {
