@@ -33,7 +33,7 @@ KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -fbuiltin -fno-pic -fno-pie -fno-s
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
 	-fcf-protection=none -nostdinc -isystem $(MUSL_INC) -isystem $(CC_INC)
 # Interrupt handlers run on whatever vector registers the loop was using, so they may not touch any.
-GENERAL_REGS_ONLY := kernel/irq kernel/trap kernel/apic drivers/virtio_pci drivers/pci_msi
+GENERAL_REGS_ONLY := kernel/irq kernel/apic kernel/pic kernel/console drivers/virtio_pci drivers/pci_msi
 KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,noexecstack \
 	-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 
@@ -45,7 +45,8 @@ LWIP_SRC := $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c n
 	ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c) src/netif/ethernet.c
 # What also runs on a host: everything pure. Objects are linked only where a test asks for them.
 HOST_SRC := $(wildcard net/*.c net/wire/*.c net/host/*.c drivers/*.c) \
-	$(filter-out boot/main.c boot/pvh.c boot/multiboot.c,$(wildcard boot/*.c)) \
+	$(filter-out boot/main.c boot/entry.c,$(wildcard boot/*.c)) \
+	$(addprefix kernel/,acpi_tables.c chacha20.c random.c) \
 	$(wildcard tests/fake/*.c tests/model/*.c)
 
 # ---- the image ----
@@ -65,9 +66,16 @@ $(BUILD)/kernel/lwip/%.o: $(LWIP_READY)
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -w -MMD -MP -c $(LWIP_DIR)/$*.c -o $@
 
-$(BUILD)/sluice.elf: $(OBJ) linker.ld
-	$(CC) $(KERNEL_LDFLAGS) -Wl,-T,linker.ld -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(MUSL_LIB) -o $@.full
-	cp $@.full $@
+# Two links: the first tells where the functions are, the second has that as the table of backtraces.
+# sluice.elf is what runs; sluice.elf.full is the same with symbols, for gdb.
+LINK = $(CC) $(KERNEL_LDFLAGS) -Wl,-T,linker.ld
+$(BUILD)/sluice.elf: $(OBJ) linker.ld tools/symbols tools/check-image $(MUSL_LIB)
+	$(LINK) $(OBJ) $(MUSL_LIB) -o $@.bare
+	tools/symbols $@.bare > $(BUILD)/symbols.S
+	$(CC) -c $(BUILD)/symbols.S -o $(BUILD)/symbols.o
+	$(LINK) -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(BUILD)/symbols.o $(MUSL_LIB) -o $@.full
+	objcopy --strip-all $@.full $@
+	tools/check-image $@ $@.full $(BUILD)/symbols.S
 
 ifeq ($(LWIP_DIR),$(BUILD)/lwip)
 $(LWIP_READY): tools/fetch-lwip

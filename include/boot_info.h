@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What whoever loaded us tells the kernel: the one contract that every way of booting fills (boot/pvh.c,
- * boot/multiboot.c, ...). Everything in it is copied: nothing points into the loader's memory.
+ * What whoever loaded us tells the kernel: the one contract that every way of booting fills
+ * (boot/pvh.c, boot/multiboot.c, ...). Everything in it is copied: nothing points into the loader's
+ * memory.
  */
 #ifndef BOOT_INFO_H
 #define BOOT_INFO_H
 
 #include "base.h"
 
-#define BOOT_CMDLINE_MAX 16384 /* bytes, with the final NUL; a longer one is an error said at start */
-#define BOOT_MEM_MAX 64        /* usable RAM ranges kept */
+#define BOOT_CMDLINE_MAX                                                                           \
+    16384               /* bytes, with the final NUL; a longer one is an error said at start */
+#define BOOT_MEM_MAX 64 /* usable RAM ranges kept */
 
 struct boot_mem {
     uint64_t start; /* first byte */
@@ -17,12 +19,18 @@ struct boot_mem {
 };
 
 struct boot_info {
-    const char *loader;                /* "PVH", "multiboot" */
-    struct boot_mem ram[BOOT_MEM_MAX]; /* usable RAM, sorted, not overlapping, without the kernel image */
+    const char *loader; /* "PVH", "multiboot" */
+    const char *error;  /* why this cannot be booted from, or NULL */
+    struct boot_mem
+        ram[BOOT_MEM_MAX]; /* usable RAM, sorted, not overlapping, without the kernel image */
     unsigned ram_count;
-    uint64_t acpi_rsdp;                /* physical address of the RSDP, 0 = search for it */
-    bool cmdline_cut;                  /* the command line was longer than BOOT_CMDLINE_MAX */
+    uint64_t acpi_rsdp; /* physical address of the RSDP, 0 = search for it */
+    bool cmdline_cut;   /* the command line was longer than BOOT_CMDLINE_MAX */
     char cmdline[BOOT_CMDLINE_MAX];
 };
+
+/* The kernel's start, called by whoever filled boot in long mode: on a stack, with interrupts off,
+ * and with at least the first 4 GB identity-mapped, writable and executable. Ends in app_main. */
+NORETURN void kernel_main(const struct boot_info *boot);
 
 #endif

@@ -7,11 +7,15 @@
 
 #include "base.h"
 
-/* Off through ACPI S5 (or the machine's own means); halts if nothing works. */
+/* Off through ACPI S5, else isa-debug-exit with code 0; halts if nothing works. */
 NORETURN void power_off(void);
 
 /* ACPI reset register, then 0xCF9, the keyboard controller, a triple fault. */
 NORETURN void power_reset(void);
+
+/* Ends QEMU with exit status code * 2 + 1 if it has an isa-debug-exit device at port 0xF4; returns
+ * if not. */
+void power_debug_exit(uint8_t code);
 
 /* Prints message, registers' worth of context and the last log lines, then resets, or halts after
  * panic_set_halt(true). */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Multiboot information (Multiboot Specification 0.6.96, 3.3). Its addresses have 32 bits, so all
+ * of them can be read; its lengths are checked.
+ */
+#include "multiboot.h"
+#include "boot_ram.h"
+#include "boot_text.h"
+
+#define MULTIBOOT_HAS_MEMORY  0x01
+#define MULTIBOOT_HAS_CMDLINE 0x04
+#define MULTIBOOT_HAS_MAP     0x40
+
+#define MULTIBOOT_MAP_BYTES_MAX   65536
+#define MULTIBOOT_ENTRY_BYTES_MIN 20 /* without the size field itself */
+#define MULTIBOOT_MEMORY_USABLE   1
+
+#define ADDRESS_LIMIT (1ULL << 32)
+
+struct multiboot_info {
+    uint32_t flags;
+    uint32_t kb_below_1mb, kb_above_1mb;
+    uint32_t boot_device;
+    uint32_t cmdline;
+    uint32_t module_count, modules;
+    uint32_t symbols[4];
+    uint32_t map_bytes, map;
+};
+static_assert(sizeof(struct multiboot_info) == 52, "the specification's layout");
+
+struct PACKED multiboot_entry {
+    uint32_t size; /* of what follows */
+    uint64_t start;
+    uint64_t bytes;
+    uint32_t type;
+};
+
+static const void *at_address(uint32_t address, uint64_t bytes)
+{
+    if (address == 0 || bytes > ADDRESS_LIMIT - address)
+        return NULL;
+    return (const void *)(uintptr_t)address;
+}
+
+/* False if an entry lies about its size. */
+static bool read_map(const uint8_t *map, uint32_t bytes, bool want_usable, struct boot_info *boot)
+{
+    struct multiboot_entry entry;
+    for (uint32_t at = 0; bytes - at >= sizeof(entry);) {
+        memcpy(&entry, map + at, sizeof(entry));
+        if (entry.size < MULTIBOOT_ENTRY_BYTES_MIN)
+            return false;
+        bool usable = entry.type == MULTIBOOT_MEMORY_USABLE;
+        if (usable && want_usable)
+            boot_ram_add(boot, entry.start, entry.bytes);
+        else if (!usable && !want_usable)
+            boot_ram_remove(boot, entry.start, entry.bytes);
+        if (entry.size > bytes - at - sizeof(entry.size))
+            break;
+        at += (uint32_t)sizeof(entry.size) + entry.size;
+    }
+    return true;
+}
+
+static void read_memory(const struct multiboot_info *info, struct boot_info *boot)
+{
+    if (info->flags & MULTIBOOT_HAS_MAP) {
+        const void *map = at_address(info->map, info->map_bytes);
+        if (!map || info->map_bytes > MULTIBOOT_MAP_BYTES_MAX)
+            boot->error = "multiboot: the loader's memory map cannot be true";
+        else if (!read_map(map, info->map_bytes, true, boot) ||
+                 !read_map(map, info->map_bytes, false, boot))
+            boot->error = "multiboot: the loader's memory map is damaged";
+    } else if (info->flags & MULTIBOOT_HAS_MEMORY) {
+        boot_ram_add(boot, BOOT_RAM_LOWEST, (uint64_t)info->kb_above_1mb << 10);
+    } else {
+        boot->error = "multiboot: the loader does not say what memory there is";
+    }
+}
+
+void multiboot_read(uint32_t info_address, struct boot_info *boot)
+{
+    boot->loader = "multiboot";
+    const void *at = at_address(info_address, sizeof(struct multiboot_info));
+    if (!at) {
+        boot->error = "multiboot: the loader's information is not there";
+        return;
+    }
+    struct multiboot_info info;
+    memcpy(&info, at, sizeof(info));
+    read_memory(&info, boot);
+
+    const char *cmdline = at_address(info.cmdline, 1);
+    if ((info.flags & MULTIBOOT_HAS_CMDLINE) && cmdline) {
+        boot_text_copy(boot, cmdline, ADDRESS_LIMIT - info.cmdline);
+        boot_text_skip_name(boot);
+    }
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the ACPI tables say that drivers need (ACPI 6.4; PCI Firmware Specification 3.2 for MCFG).
+ */
+#ifndef ACPI_H
+#define ACPI_H
+
+#include "base.h"
+
+/* Where the extended configuration space (ECAM) of PCI segment 0 lies: 1 MB a bus, *base being that
+ * of bus 0 even if the first bus is another. False if the tables have none, or their word for it
+ * cannot be true. */
+bool acpi_find_mcfg(uint64_t *base, uint8_t *first_bus, uint8_t *last_bus);
+
+#endif

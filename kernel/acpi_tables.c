@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * ACPI tables (ACPI 6.4, chapter 5; AML, chapter 20). Fields are read by offset through
+ * bounds-checked loads. There is no AML interpreter: \_S5 is a constant package in every machine's
+ * tables, so its bytes are looked for.
+ */
+#include "acpi_tables.h"
+
+/* Every table but the RSDP begins with this header. */
+#define TABLE_LENGTH       4
+#define TABLE_HEADER_BYTES 36
+#define TABLE_BYTES_MAX    (4u << 20)
+#define TABLES_MAX         256
+
+#define RSDP_REVISION 15
+#define RSDP_RSDT     16
+#define RSDP_LENGTH   20
+#define RSDP_XSDT     24
+#define RSDP_V2_BYTES 36
+#define RSDP_ALIGN    16
+
+#define FADT_DSDT           40
+#define FADT_SMI_COMMAND    48
+#define FADT_ACPI_ENABLE    52
+#define FADT_PM1A_CONTROL   64
+#define FADT_PM1B_CONTROL   68
+#define FADT_PM_TIMER       76
+#define FADT_FLAGS          112
+#define FADT_FLAGS_RESET    (1u << 10)
+#define FADT_FLAGS_REDUCED  (1u << 20)
+#define FADT_RESET          116
+#define FADT_RESET_VALUE    128
+#define FADT_X_DSDT         140
+#define FADT_X_PM1A_CONTROL 172
+#define FADT_X_PM1B_CONTROL 184
+#define FADT_X_PM_TIMER     208
+#define FADT_SLEEP          244
+
+#define MCFG_ENTRIES     44
+#define MCFG_ENTRY_BYTES 16
+
+#define AML_ZERO    0x00
+#define AML_ONE     0x01
+#define AML_NAME    0x08
+#define AML_BYTE    0x0A
+#define AML_WORD    0x0B
+#define AML_DWORD   0x0C
+#define AML_PACKAGE 0x12
+#define AML_ROOT    '\\'
+
+struct table {
+    const uint8_t *bytes;
+    size_t n;
+};
+
+/* A little-endian number; 0 if it is not all inside the table, which is what a field of a later
+ * version means in a table of an earlier one. */
+static uint64_t field(struct table table, size_t at, size_t bytes)
+{
+    if (at > table.n || table.n - at < bytes)
+        return 0;
+    uint64_t v = 0;
+    for (size_t i = bytes; i > 0; i--)
+        v = v << 8 | table.bytes[at + i - 1];
+    return v;
+}
+
+static bool sums_to_zero(const uint8_t *bytes, size_t n)
+{
+    uint8_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum = (uint8_t)(sum + bytes[i]);
+    return sum == 0;
+}
+
+static bool has_name(const uint8_t *bytes, const char *name)
+{
+    return memcmp(bytes, name, strlen(name)) == 0;
+}
+
+static bool is_rsdp(const uint8_t *bytes)
+{
+    return has_name(bytes, "RSD PTR ") && sums_to_zero(bytes, ACPI_RSDP_BYTES);
+}
+
+long acpi_search_rsdp(const uint8_t *bytes, size_t n)
+{
+    for (size_t at = 0; n >= ACPI_RSDP_BYTES && at <= n - ACPI_RSDP_BYTES; at += RSDP_ALIGN)
+        if (is_rsdp(bytes + at))
+            return (long)at;
+    return -1;
+}
+
+/* The whole table at phys, checked; n = 0 if it cannot be trusted. */
+static struct table open_table(uint64_t phys, acpi_map map)
+{
+    const struct table none = {NULL, 0};
+    const uint8_t *header = phys ? map(phys, TABLE_HEADER_BYTES) : NULL;
+    if (!header)
+        return none;
+    uint32_t length = load_raw32(header + TABLE_LENGTH);
+    if (length < TABLE_HEADER_BYTES || length > TABLE_BYTES_MAX)
+        return none;
+    const uint8_t *bytes = map(phys, length);
+    if (!bytes || !sums_to_zero(bytes, length))
+        return none;
+    return (struct table){bytes, length};
+}
+
+static struct acpi_register read_register(struct table table, size_t at)
+{
+    return (struct acpi_register){(uint8_t)field(table, at, 1), field(table, at + 4, 8)};
+}
+
+/* A port given twice: as a number of old, and as a generic address that wins where it is set. */
+static uint16_t read_port(struct table table, size_t old_at, size_t new_at)
+{
+    struct acpi_register reg = read_register(table, new_at);
+    if (reg.space == ACPI_SPACE_IO && reg.address != 0 && reg.address <= UINT16_MAX)
+        return (uint16_t)reg.address;
+    uint64_t port = field(table, old_at, 4);
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+/* A package length (20.2.4): its first byte's top bits say how many more bytes it has. False if it
+ * runs over. */
+static bool skip_package_length(const uint8_t *aml, size_t n, size_t *at)
+{
+    if (*at >= n)
+        return false;
+    *at += 1 + (aml[*at] >> 6);
+    return *at <= n;
+}
+
+static bool read_small_constant(const uint8_t *aml, size_t n, size_t *at, uint8_t *value)
+{
+    if (*at >= n)
+        return false;
+    uint8_t op = aml[(*at)++];
+    if (op == AML_ZERO || op == AML_ONE) {
+        *value = op;
+        return true;
+    }
+    size_t bytes = op == AML_BYTE ? 1 : op == AML_WORD ? 2 : op == AML_DWORD ? 4 : 0;
+    if (bytes == 0 || n - *at < bytes)
+        return false;
+    *value = aml[*at];
+    *at += bytes;
+    return true;
+}
+
+bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b)
+{
+    for (size_t i = 1; n >= 5 && i <= n - 4; i++) {
+        if (!has_name(aml + i, "_S5_"))
+            continue;
+        bool named =
+            aml[i - 1] == AML_NAME || (i >= 2 && aml[i - 1] == AML_ROOT && aml[i - 2] == AML_NAME);
+        size_t at = i + 4;
+        if (!named || at >= n || aml[at] != AML_PACKAGE)
+            continue;
+        at++;
+        if (!skip_package_length(aml, n, &at) || at >= n || aml[at] < 1)
+            continue;
+        uint8_t elements = aml[at++];
+        if (!read_small_constant(aml, n, &at, type_a))
+            continue;
+        *type_b = 0;
+        if (elements >= 2 && !read_small_constant(aml, n, &at, type_b))
+            continue;
+        *type_a &= 7; /* a field of three bits */
+        *type_b &= 7;
+        return true;
+    }
+    return false;
+}
+
+static void read_aml(struct table table, struct acpi_facts *facts)
+{
+    if (table.n > 0 && !facts->have_s5)
+        facts->have_s5 =
+            acpi_find_s5(table.bytes + TABLE_HEADER_BYTES, table.n - TABLE_HEADER_BYTES,
+                         &facts->s5_type_a, &facts->s5_type_b);
+}
+
+static void read_fadt(struct table fadt, acpi_map map, struct acpi_facts *facts)
+{
+    uint32_t flags = (uint32_t)field(fadt, FADT_FLAGS, 4);
+    facts->reduced_hardware = flags & FADT_FLAGS_REDUCED;
+    if (!facts->reduced_hardware) {
+        facts->pm1a_control = read_port(fadt, FADT_PM1A_CONTROL, FADT_X_PM1A_CONTROL);
+        facts->pm1b_control = read_port(fadt, FADT_PM1B_CONTROL, FADT_X_PM1B_CONTROL);
+        facts->pm_timer = read_port(fadt, FADT_PM_TIMER, FADT_X_PM_TIMER);
+        uint64_t smi = field(fadt, FADT_SMI_COMMAND, 4);
+        facts->smi_command = smi <= UINT16_MAX ? (uint16_t)smi : 0;
+        facts->smi_acpi_enable = (uint8_t)field(fadt, FADT_ACPI_ENABLE, 1);
+    } else {
+        facts->sleep = read_register(fadt, FADT_SLEEP);
+    }
+    if (flags & FADT_FLAGS_RESET) {
+        facts->reset = read_register(fadt, FADT_RESET);
+        facts->reset_value = (uint8_t)field(fadt, FADT_RESET_VALUE, 1);
+    }
+    struct table dsdt = open_table(field(fadt, FADT_X_DSDT, 8), map);
+    if (dsdt.n == 0)
+        dsdt = open_table(field(fadt, FADT_DSDT, 4), map);
+    read_aml(dsdt, facts);
+}
+
+static void read_mcfg(struct table mcfg, struct acpi_facts *facts)
+{
+    for (size_t at = MCFG_ENTRIES; at + MCFG_ENTRY_BYTES <= mcfg.n; at += MCFG_ENTRY_BYTES) {
+        uint64_t base = field(mcfg, at, 8);
+        uint64_t segment = field(mcfg, at + 8, 2);
+        uint8_t first = mcfg.bytes[at + 10], last = mcfg.bytes[at + 11];
+        if (segment != 0 || base == 0 || base % (1 << 20) != 0 || first > last)
+            continue;
+        facts->have_mcfg = true;
+        facts->mcfg_base = base;
+        facts->mcfg_first_bus = first;
+        facts->mcfg_last_bus = last;
+        return;
+    }
+}
+
+int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts)
+{
+    *facts = (struct acpi_facts){0};
+    const uint8_t *root = rsdp ? map(rsdp, ACPI_RSDP_BYTES) : NULL;
+    if (!root || !is_rsdp(root))
+        return -ENOENT;
+
+    uint64_t xsdt = 0;
+    if (root[RSDP_REVISION] >= 2) {
+        const uint8_t *extended = map(rsdp, RSDP_V2_BYTES);
+        if (extended && load_raw32(extended + RSDP_LENGTH) == RSDP_V2_BYTES &&
+            sums_to_zero(extended, RSDP_V2_BYTES))
+            xsdt = field((struct table){extended, RSDP_V2_BYTES}, RSDP_XSDT, 8);
+    }
+    size_t entry_bytes = 8;
+    struct table list = open_table(xsdt, map);
+    if (list.n == 0 || !has_name(list.bytes, "XSDT")) {
+        entry_bytes = 4;
+        list = open_table(load_raw32(root + RSDP_RSDT), map);
+        if (list.n == 0 || !has_name(list.bytes, "RSDT"))
+            return -ENOENT;
+    }
+
+    size_t count = MIN((list.n - TABLE_HEADER_BYTES) / entry_bytes, TABLES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct table t =
+            open_table(field(list, TABLE_HEADER_BYTES + i * entry_bytes, entry_bytes), map);
+        if (t.n == 0)
+            continue;
+        if (has_name(t.bytes, "FACP"))
+            read_fadt(t, map, facts);
+        else if (has_name(t.bytes, "MCFG"))
+            read_mcfg(t, facts);
+        else if (has_name(t.bytes, "SSDT"))
+            read_aml(t, facts);
+    }
+    return 0;
+}

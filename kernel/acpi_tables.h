@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Reads the ACPI tables into plain facts. Pure: memory is reached through a function, so it runs on
+ * a host against hostile tables. Nothing in a table is believed before its length and checksum are.
+ */
+#ifndef ACPI_TABLES_H
+#define ACPI_TABLES_H
+
+#include "base.h"
+
+/* Generic address (ACPI 6.4, 5.2.3.2). */
+#define ACPI_SPACE_MEMORY 0
+#define ACPI_SPACE_IO     1
+#define ACPI_SPACE_PCI    2
+
+struct acpi_register {
+    uint8_t space;
+    uint64_t address; /* 0: the machine has no such register */
+};
+
+struct acpi_facts {
+    /* From the FADT (5.2.9). Ports; 0 where there is none. */
+    uint16_t pm1a_control, pm1b_control;
+    uint16_t pm_timer;
+    uint16_t smi_command;
+    uint8_t smi_acpi_enable;
+    bool reduced_hardware;
+    struct acpi_register reset;
+    uint8_t reset_value;
+    struct acpi_register sleep; /* of reduced hardware (4.8.3.7) */
+
+    /* From \_S5 (7.4.2): what to write to sleep for good. */
+    bool have_s5;
+    uint8_t s5_type_a, s5_type_b;
+
+    /* From the MCFG. */
+    bool have_mcfg;
+    uint64_t mcfg_base;
+    uint8_t mcfg_first_bus, mcfg_last_bus;
+};
+
+/* Readable bytes at a physical address, or NULL if there are none. */
+typedef const uint8_t *(*acpi_map)(uint64_t phys, size_t bytes);
+
+#define ACPI_RSDP_BYTES 20 /* of its first version, which is all a search can look at */
+
+/* The offset of a valid RSDP in n bytes, which it stands in on 16-byte boundaries; -1 if there is
+ * none. */
+long acpi_search_rsdp(const uint8_t *bytes, size_t n);
+
+/* Fills facts from the tables below the RSDP at that address. -ENOENT if there is no valid root; a
+ * bad table is left out and the others are read. */
+int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts);
+
+/* The sleep types of \_S5 in a table's AML bytes; false if it is not there in the usual form. */
+bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Starts the machine, part by part, and hands over to the application.
+ */
+#include "app.h"
+#include "boot_info.h"
+#include "init.h"
+#include "power.h"
+
+void kernel_main(const struct boot_info *boot)
+{
+    clock_start();
+    console_init();
+    cpu_init();
+    trap_init();
+    if (boot->error)
+        panic("%s", boot->error);
+    mem_init(boot);
+    acpi_init(boot->acpi_rsdp);
+    irq_init();
+    clock_init();
+    entropy_init();
+    console_enable_input();
+    app_main(boot);
+}
