@@ -21,6 +21,7 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -200,29 +201,43 @@ class Host:
                                  f"{out}{err}")
         return result
 
-    @contextlib.contextmanager
-    def entered(self):
-        """Sockets and devices that this thread opens inside the block belong to the host's network."""
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        try:
-            if _libc.setns(self.net_fd, CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), "setns")
+    def inside(self, function, *args):
+        """Calls function in the host's network: sockets and devices it opens belong there for good.
+
+        A thread of its own enters and ends there, because the way back may need rights we do not have.
+        """
+        outcome = []
+
+        def enter():
             try:
-                yield self
-            finally:
-                if _libc.setns(home, CLONE_NEWNET) != 0:
-                    os._exit(70)  # no way back: nothing this process does next would be where it should
-        finally:
-            os.close(home)
+                if _libc.setns(self.net_fd, CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns: " + os.strerror(ctypes.get_errno()))
+                outcome.append((function(*args), None))
+            except BaseException as error:  # handed to the caller below
+                outcome.append((None, error))
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        value, error = outcome[0]
+        if error:
+            raise error
+        return value
+
+    def frames(self, interface="eth0"):
+        """A packet socket on the host's interface, for raw frames both ways."""
+        every_protocol = socket.htons(0x0003)
+        raw = self.inside(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, every_protocol)
+        raw.bind((interface, 0x0003))
+        return raw
 
     def tap(self, interface="eth0", mac=None, vnet_hdr=True, mtu=None, queue=None):
         """Makes the host's NIC and returns the descriptor for a Port. The descriptor stays the host's."""
         node = tun_node()
         flags = IFF_TAP | IFF_NO_PI | (IFF_VNET_HDR if vnet_hdr else 0)
-        with self.entered():
-            fd = os.open(node, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", interface.encode(), flags))
+        fd = self.inside(os.open, node, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.taps.append(fd)
+        self.inside(fcntl.ioctl, fd, TUNSETIFF, struct.pack("16sH22x", interface.encode(), flags))
         # IPv6 is off so that a capture holds only what a test has caused.
         self.sysctl(f"net/ipv6/conf/{interface}/disable_ipv6", 1)
         if mac:
