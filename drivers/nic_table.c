@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The NIC table: one row a device a driver knows, and the walk over the PCI buses that starts them.
+ */
+#include "drivers/nic_driver.h"
+
+#include "log.h"
+#include "mem.h"
+#include "drivers/virtio_net.h"
+#include "drivers/virtio_pci.h"
+#include "drivers/virtio_rng.h"
+
+#define VIRTIO_PCI_DEVICE_NET_LEGACY 0x1000 /* transitional: VIRTIO 1.2, section 4.1.2.1 */
+#define VIRTIO_PCI_DEVICE_NET        0x1041
+#define VIRTIO_PCI_DEVICE_RNG_LEGACY 0x1005
+#define VIRTIO_PCI_DEVICE_RNG        0x1044
+
+static struct nic *probe_virtio_net(struct pci_dev *pci, const struct nic_limits *limits)
+{
+    struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
+
+    if (!vp || virtio_pci_open(vp, pci) != 0)
+        return NULL;
+    return virtio_net_start(&vp->dev, limits);
+}
+
+const struct nic_driver nic_drivers[] = {
+    {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_NET, "virtio-net", probe_virtio_net},
+    {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_NET_LEGACY, "virtio-net (transitional)",
+     probe_virtio_net},
+    {0, 0, NULL, NULL},
+};
+
+static struct pci_dev devices[PCI_DEVS_MAX];
+
+static unsigned scan(void)
+{
+    static bool ready;
+
+    if (!ready)
+        pci_use(pci_find_access());
+    ready = true;
+    return pci_scan(devices, PCI_DEVS_MAX);
+}
+
+static const struct nic_driver *driver_of(const struct pci_dev *pci)
+{
+    for (const struct nic_driver *row = nic_drivers; row->probe; row++) {
+        if (row->vendor == pci->vendor && row->device == pci->device)
+            return row;
+    }
+    return NULL;
+}
+
+unsigned nic_count(void)
+{
+    unsigned n = 0, found = scan();
+
+    for (unsigned i = 0; i < found; i++)
+        n += driver_of(&devices[i]) != NULL;
+    return MIN(n, (unsigned)NIC_MAX);
+}
+
+unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsigned max)
+{
+    unsigned n = 0, left = 0, found = scan();
+
+    for (unsigned i = 0; i < found; i++) {
+        const struct nic_driver *driver = driver_of(&devices[i]);
+        if (!driver)
+            continue;
+        if (n >= MIN(max, (unsigned)NIC_MAX)) {
+            left++;
+            continue;
+        }
+        nics[n] = driver->probe(&devices[i], limits);
+        if (nics[n])
+            n++;
+        else
+            log_error("%s: %s is not used", devices[i].location, driver->name);
+    }
+    if (left > 0)
+        log_warn("%u more network devices than the %u that are used", left, n);
+    return n;
+}
+
+size_t entropy_devices_read(void)
+{
+    size_t bytes = 0;
+    unsigned found = scan();
+
+    for (unsigned i = 0; i < found; i++) {
+        const struct pci_dev *pci = &devices[i];
+        if (pci->vendor != VIRTIO_PCI_VENDOR ||
+            (pci->device != VIRTIO_PCI_DEVICE_RNG && pci->device != VIRTIO_PCI_DEVICE_RNG_LEGACY))
+            continue;
+        struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
+        if (vp && virtio_pci_open(vp, pci) == 0)
+            bytes += virtio_rng_read(&vp->dev);
+    }
+    return bytes;
+}
