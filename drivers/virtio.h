@@ -2,8 +2,8 @@
  *
  * A virtio device (VIRTIO 1.2, chapters 2 and 3) as its drivers see it, whatever carries it: modern
  * PCI, legacy PCI, or a fake in a host test. A driver calls, in this order: virtio_begin(),
- * virtio_negotiate(), virtio_queue_open() for each queue, virtio_ready() and virtio_stop() if
- * something fails on the way.
+ * virtio_negotiate(), virtio_interrupts(), virtio_queue_open() for each queue, virtio_ready() and
+ * virtio_stop() if something fails on the way.
  */
 #ifndef VIRTIO_H
 #define VIRTIO_H
@@ -44,7 +44,7 @@ struct virtio_transport {
     bool (*config_read)(struct virtio_dev *dev, unsigned offset, void *to, unsigned n);
     /* Lets the device reach memory. Called after the first reset. */
     void (*let_in)(struct virtio_dev *dev);
-    /* Finds interrupts: sets has_irq. Called after negotiation, before the queues. */
+    /* Finds interrupts: sets has_irq. Called before the queues. */
     void (*irq_setup)(struct virtio_dev *dev);
     /* The device reaches no memory from now on, whatever it does. */
     void (*cut_off)(struct virtio_dev *dev);
@@ -68,9 +68,15 @@ static inline bool virtio_has(const struct virtio_dev *dev, uint64_t feature)
 /* Resets the device and says hello. 0, or -ETIMEDOUT if the reset does not end. */
 int virtio_begin(struct virtio_dev *dev);
 
-/* Accepts what is both offered and wanted; a modern device must offer VERSION_1. Then sets up
- * interrupts. 0 or -ENODEV. */
+/* Accepts what is both offered and wanted; a modern device must offer VERSION_1. 0 or -ENODEV. */
 int virtio_negotiate(struct virtio_dev *dev, uint64_t wanted);
+
+/* Finds interrupts, if the driver wants them; before the queues. dev->has_irq says whether there
+ * are any. */
+static inline void virtio_interrupts(struct virtio_dev *dev)
+{
+    dev->ops->irq_setup(dev);
+}
 
 /* Allocates queue index with the device's size, at most max (a legacy device has its way), and
  * starts it. 0, -ENOENT (no such queue), -EINVAL (a size that is not possible), -ENOMEM, or what

@@ -252,6 +252,8 @@ struct nic *virtio_net_start(struct virtio_dev *dev, const struct nic_limits *li
     if (status == 0)
         status = virtio_negotiate(dev, wanted_features(dev));
     if (status == 0)
+        virtio_interrupts(dev);
+    if (status == 0)
         status = open_queues(vn, &ctrl, limits);
     if (status != 0) {
         log_error("%s: virtio-net does not start (error %d)", dev->location, -status);

@@ -95,6 +95,8 @@ int virtio_pci_open(struct virtio_pci *vp, const struct pci_dev *pci)
     memset(vp, 0, sizeof(*vp));
     vp->pci = *pci;
     vp->dev.location = vp->pci.location;
+    vp->queue_vector = VIRTIO_PCI_NO_VECTOR;
+    vp->config_vector = VIRTIO_PCI_NO_VECTOR;
 
     int status = pci_enable(&vp->pci);
     if (status != 0) {
