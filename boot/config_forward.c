@@ -155,15 +155,17 @@ const char *forward_read_qemu(struct span *text, void *to)
 
 /* NAME,tcp|udp,[BIND],PORT,[GUEST],PORT of a machine, or NAME:tcp:[BIND]:PORT:[GUEST]:PORT, where
  * the brackets are written, of a NAT network. */
+static char virtualbox_separator(struct span text)
+{
+    return memchr(text.s, '[', text.n) ? ':' : ',';
+}
+
 bool forward_is_virtualbox(struct span text)
 {
-    char separator = memchr(text.s, '[', text.n) ? ':' : ',';
+    char separator = virtualbox_separator(text);
     struct span piece;
-    if (span_count(text, separator) != 6)
-        return false;
-    span_cut(&text, separator, &piece);
-    span_cut(&text, separator, &piece);
-    return same_word(piece, "tcp") || same_word(piece, "udp");
+    return span_cut(&text, separator, &piece) && span_cut(&text, separator, &piece) &&
+           (same_word(piece, "tcp") || same_word(piece, "udp"));
 }
 
 static void strip_brackets(struct span *piece)
@@ -175,10 +177,10 @@ static void strip_brackets(struct span *piece)
 const char *forward_read_virtualbox(struct span *text, void *to)
 {
     struct draft_forward *f = to;
-    char separator = memchr(text->s, '[', text->n) ? ':' : ',';
+    char separator = virtualbox_separator(*text);
     struct span rest = *text, piece[6];
     const char *wrong;
-    if (!forward_is_virtualbox(*text))
+    if (!forward_is_virtualbox(*text) || span_count(*text, separator) != ARRAY_COUNT(piece))
         return "VirtualBox's NAME,tcp|udp,[BIND],PORT,[GUEST],PORT";
     for (unsigned i = 0; i < ARRAY_COUNT(piece); i++) {
         span_cut(&rest, separator, &piece[i]);

@@ -70,18 +70,23 @@ static void resolve_net_ports(struct resolver *r)
 
 /* ---- addresses ---- */
 
-/* Does subnet overlap the uplink's or that of a network before index end? Who, or NULL. */
-static const char *who_overlaps(const struct resolver *r, be32 ip, unsigned prefix, unsigned end)
+static bool overlaps_net(const struct config_net *net, be32 ip, unsigned prefix)
+{
+    return net->ip && subnets_overlap(ip, prefix, net->ip, net->prefix);
+}
+
+static bool overlaps_uplink(const struct resolver *r, be32 ip, unsigned prefix)
 {
     const struct config_uplink *uplink = &r->config->uplink;
-    if (uplink->ip && subnets_overlap(ip, prefix, uplink->ip, uplink->prefix))
-        return "";
-    for (unsigned i = 0; i < end; i++) {
-        const struct config_net *net = &r->config->nets[i];
-        if (net->ip && subnets_overlap(ip, prefix, net->ip, net->prefix))
-            return net->name;
-    }
-    return NULL;
+    return uplink->ip && subnets_overlap(ip, prefix, uplink->ip, uplink->prefix);
+}
+
+static bool is_free(const struct resolver *r, be32 ip, unsigned prefix)
+{
+    for (unsigned i = 0; i < r->config->net_count; i++)
+        if (overlaps_net(&r->config->nets[i], ip, prefix))
+            return false;
+    return !overlaps_uplink(r, ip, prefix);
 }
 
 static void check_overlap(struct resolver *r, unsigned i)
@@ -89,18 +94,13 @@ static void check_overlap(struct resolver *r, unsigned i)
     const struct config_net *net = &r->config->nets[i];
     const struct config_uplink *uplink = &r->config->uplink;
     char a[IP4_TEXT_BYTES], b[IP4_TEXT_BYTES];
-    const char *other = who_overlaps(r, net->ip, net->prefix, i);
-    if (!other)
-        return;
     value_ip4_text(net->ip, a);
-    if (!other[0]) {
+    if (overlaps_uplink(r, net->ip, net->prefix))
         resolve_conflict(r, net_item(r, i), "net", "network %s, %s/%u, overlaps the uplink, %s/%u",
                          net->name, a, net->prefix, value_ip4_text(uplink->ip, b), uplink->prefix);
-        return;
-    }
     for (unsigned k = 0; k < i; k++) {
         const struct config_net *known = &r->config->nets[k];
-        if (known->name == other)
+        if (overlaps_net(known, net->ip, net->prefix))
             resolve_conflict(r, net_item(r, i), "net",
                              "network %s, %s/%u, overlaps network %s, %s/%u", net->name, a,
                              net->prefix, known->name, value_ip4_text(known->ip, b), known->prefix);
@@ -112,7 +112,7 @@ static void choose_subnet(struct resolver *r, unsigned i)
     struct config_net *net = &r->config->nets[i];
     for (unsigned third = DEFAULT_THIRD_BYTE; third <= 255; third++) {
         be32 ip = BE_IP4(192, 168, third, 1);
-        if (who_overlaps(r, ip, 24, r->config->net_count))
+        if (!is_free(r, ip, 24))
             continue;
         net->ip = ip;
         net->prefix = 24;
@@ -219,7 +219,11 @@ static void add_default_net(struct resolver *r)
     bool left = false;
     for (unsigned p = 0; p < r->count; p++)
         left |= r->owner[p] == OWNER_NONE;
-    if (r->broken & (BROKEN_NET | BROKEN_UPLINK) || r->count == 0)
+    if (r->broken & (BROKEN_NET | BROKEN_UPLINK)) {
+        r->broken |= BROKEN_NET; /* which ports would be its own is not known */
+        return;
+    }
+    if (r->count == 0)
         return;
     if (!left) {
         resolve_note(r,

@@ -32,6 +32,8 @@ static struct config_place place_at(const struct reader *r, const char *at)
                                  (uint32_t)(at - r->line_start) + 1};
 }
 
+#define EXPECTED_BYTES 160 /* an explanation put together from several */
+
 /* "'PIECE' in TOKEN: expected EXPECTED; did you mean 'BEST'?" */
 static void complain(struct reader *r, struct span piece, const char *expected, const char *best)
 {
@@ -53,7 +55,7 @@ static void complain_value(struct reader *r, struct span piece, const struct val
                            const char *expected)
 {
     struct suggestion suggestion;
-    char list[160];
+    char list[EXPECTED_BYTES];
     const char *word;
     config_suggest_begin(&suggestion, piece);
     for (unsigned i = 0; type->word && (word = type->word(i)) != NULL; i++)
@@ -97,9 +99,22 @@ static void read_field(struct reader *r, unsigned f, struct span value, void *re
         complain_value(r, piece, field->type, expected);
 }
 
-/* name=value, or a flag. */
-static void read_named(struct reader *r, struct span part, void *record)
+/* What the optional values from field next on look like; NULL if there are none. */
+static const char *expected_optional(const struct option_row *row, unsigned next,
+                                     char list[static EXPECTED_BYTES])
 {
+    size_t used = 0;
+    for (unsigned f = next; f < row->field_count && row->fields[f].kind == FIELD_OPTIONAL; f++)
+        if (used < EXPECTED_BYTES)
+            used += (size_t)snprintf(list + used, EXPECTED_BYTES - used, "%s%s",
+                                     used ? ", or " : "", row->fields[f].type->what);
+    return used ? list : NULL;
+}
+
+/* name=value, or a flag; next is the first field by position that has not been read. */
+static void read_named(struct reader *r, struct span part, unsigned next, void *record)
+{
+    char list[EXPECTED_BYTES];
     struct span value = part, name;
     struct suggestion suggestion;
     span_cut(&value, '=', &name);
@@ -116,13 +131,15 @@ static void read_named(struct reader *r, struct span part, void *record)
         else if (field->kind == FIELD_NAMED && value.n == 0)
             complain(r, part, field->type->what, NULL);
         else
-            read_field(r, f, value, record);
+            read_field(r, f, field->kind == FIELD_FLAG ? part : value, record);
         return;
     }
     if (part.n == 0)
         complain(r, part, "something between the commas", NULL);
+    else if (value.s || suggestion.best || !expected_optional(r->row, next, list))
+        complain(r, name, "one of the options in its usage", suggestion.best);
     else
-        complain(r, name, "an option of this key", suggestion.best);
+        complain(r, part, list, NULL);
 }
 
 static bool is_flag(const struct option_row *row, struct span part)
@@ -164,7 +181,7 @@ static void read_fields(struct reader *r, struct span value, void *record)
             read_field(r, f, part, record);
             next = f + 1;
         } else {
-            read_named(r, part, record);
+            read_named(r, part, next, record);
         }
     }
     if (next < row->field_count && row->fields[next].kind == FIELD_REQUIRED && !r->errors)
@@ -282,6 +299,15 @@ static void read_value(struct reader *r, struct span value, const struct spellin
         complain(r, piece, expected, NULL);
 }
 
+static void complain_empty(struct reader *r, const struct spelling_row *spelling)
+{
+    const struct value_type *type = r->row->fields[0].type;
+    if (spelling)
+        complain(r, r->token, spelling->syntax, NULL);
+    else
+        complain_value(r, r->token, type, type->what);
+}
+
 static void read_token(struct reader *r)
 {
     union draft_record record;
@@ -313,7 +339,7 @@ static void read_token(struct reader *r)
     record.item.line = place_at(r, r->token.s).line;
     record.item.column = place_at(r, r->token.s).column;
     if (value.n == 0)
-        complain(r, r->token, spelling ? spelling->syntax : r->row->fields[0].type->what, NULL);
+        complain_empty(r, spelling);
     else
         read_value(r, value, spelling, &record);
     if (r->errors == 0)

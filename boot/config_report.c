@@ -52,16 +52,13 @@ void config_report_forgive(struct config_report *report)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < report->error_count; i++) {
-        struct config_message *message = &report->errors[i];
-        if (message->family != CONFIG_BAD_KEY) {
-            report->errors[kept++] = *message;
-            continue;
-        }
-        struct config_message *note = take_slot(report, CONFIG_NOTE);
-        if (note) {
-            *note = *message;
-            note->family = CONFIG_NOTE;
-        }
+        const struct config_message message = report->errors[i];
+        struct config_place place = {message.source, message.line, message.column};
+        if (message.family != CONFIG_BAD_KEY)
+            report->errors[kept++] = message;
+        else
+            config_report_add(report, CONFIG_NOTE, place, message.key, "ignored: %.180s",
+                              message.text);
     }
     report->error_count = kept;
     report->more_errors -= report->more_unknown;

@@ -105,9 +105,6 @@ static void resolve_static_uplink(struct resolver *r)
         resolve_conflict(r, &draft->item, "uplink",
                          "uplink: gw=%s is not a host address of the uplink's subnet, %s/%u", gw,
                          ip, uplink->prefix);
-    if (uplink->dns_count == 0)
-        resolve_note(r,
-                     "uplink without dns=: names of the outside cannot be resolved by the router");
 }
 
 static void resolve_given_uplink(struct resolver *r)
@@ -165,14 +162,18 @@ static void resolve_uplink(struct resolver *r)
                                                                     : r->config->hostname);
 }
 
-static void note_idle_ports(struct resolver *r)
+/* What is allowed but may surprise. */
+static void note_oddities(struct resolver *r)
 {
+    const struct config_uplink *uplink = &r->config->uplink;
     for (unsigned i = 0; i < r->count; i++)
         if (r->owner[i] == OWNER_NONE)
             resolve_note(r, "port %u belongs to no network: what it receives is dropped", i);
     if (r->count == 0)
         resolve_note(r, "no network port was found: give the machine a NIC");
-    if (r->config->uplink.present)
+    if (uplink->present && !uplink->dhcp && uplink->dns_count == 0)
+        resolve_note(r, "uplink without dns=: the router cannot resolve names of the outside");
+    if (uplink->present)
         return;
     for (unsigned i = 0; i < r->config->net_count; i++)
         if (config_mode(&r->config->nets[i])->routes_to_uplink)
@@ -205,6 +206,6 @@ bool config_resolve(struct config_draft *draft, const struct port_info *ports, u
     resolve_fwds(&r);
     config->ok = report->error_count == 0 && report->more_errors == 0;
     if (config->ok)
-        note_idle_ports(&r);
+        note_oddities(&r);
     return config->ok;
 }
