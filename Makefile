@@ -123,6 +123,50 @@ docs: $(BUILD)/host/options_doc
 $(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c $(wildcard boot/config_*.c) net/modes.c)
 	$(CC) $(SAN) $^ -o $@
 
+# ---- running and testing ----
+# Debian's names. What is missing is installed by tools/install-packages, or it says what to type.
+PACKAGES_BUILD := gcc make libc6-dev musl-dev binutils xz-utils patch ca-certificates python3
+PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc curl bind9-dnsutils iperf3 \
+	traceroute iputils-ping python3
+PACKAGES_TEST := clang llvm libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
+	tcpdump python3-pytest python3-scapy grub-common grub-pc-bin xorriso mtools
+TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
+
+## run          boot the router with a LAN host behind it and an outside, and give you a shell there
+run:
+	@tools/install-packages $(PACKAGES_BUILD) $(PACKAGES_RUN)
+	@echo "building $(BUILD)/sluice.elf"
+	@$(MAKE) --no-print-directory -j2 image
+	@SLUICE_IMAGE=$(abspath $(BUILD))/sluice.elf $(PYTHON) tools/run $(CONFIG)
+
+## test         everything: layers, format, image (gcc, clang), unit, fuzz, end to end
+test: deps
+	@$(TESTS)
+
+## check        layers and format only
+check:
+	@$(TESTS) layers format
+
+## unit         unit tests on the host, with ASan and UBSan
+unit:
+	@$(TESTS) unit
+
+## fuzz         every fuzz target for a few seconds
+fuzz:
+	@$(TESTS) fuzz
+
+## e2e          the image under QEMU with real clients; E2E="tests/e2e/test_nat.py -k ping" for some
+e2e: image
+	@$(TESTS) e2e
+
+## deps         install the packages that building, running and testing need
+deps:
+	@tools/install-packages $(PACKAGES_BUILD) $(PACKAGES_RUN) $(PACKAGES_TEST)
+
+## format       write every C file as clang-format has it
+format:
+	@tools/check-format --fix
+
 ## help         this list
 help:
 	@sed -n 's/^## /  make /p' $(MAKEFILE_LIST)
@@ -131,5 +175,5 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: image help clean docs
+.PHONY: image help clean docs run test check unit fuzz e2e deps format
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
