@@ -128,7 +128,7 @@ $(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c 
 PACKAGES_BUILD := gcc make libc6-dev musl-dev binutils xz-utils patch ca-certificates python3
 PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc curl bind9-dnsutils iperf3 \
 	traceroute iputils-ping python3
-PACKAGES_TEST := clang llvm libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
+PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
 	tcpdump python3-pytest python3-scapy grub-common grub-pc-bin xorriso mtools
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
