@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The DHCP server of the networks: RFC 2131 and 2132, client identifiers by RFC 4361, echoed by RFC
+ * 6842, relay agent options by RFC 3046. A function of (state, request, time): it sends nothing
+ * itself.
+ *
+ * The router is the authority of its networks: a client that asks for an address it cannot have is
+ * told so (NAK), and a client this server does not know - it remembers nothing over a restart -
+ * keeps an address that is free.
+ */
+#ifndef NET_DHCP_SERVER_H
+#define NET_DHCP_SERVER_H
+
+#include "base.h"
+#include "config.h"
+#include "net/dhcp_lease.h"
+#include "net/wire/dhcp.h"
+
+#define DHCP_REPLY_MAX_BYTES 1472
+
+struct dhcp_reply {
+    be32 to;                /* 255.255.255.255 for all */
+    be16 port;              /* 68, or a relay's 67 */
+    uint8_t mac[MAC_BYTES]; /* where the frame goes: no ARP is needed, nor could it work (RFC 2131,
+                               section 4.1) */
+    size_t n;
+    uint8_t bytes[DHCP_REPLY_MAX_BYTES];
+};
+
+struct dhcp_counters {
+    uint64_t requests, malformed, denied, exhausted;
+    uint64_t sent[DHCP_TYPE_INFORM + 1]; /* by type */
+};
+
+struct dhcp_server {
+    const struct config *config; /* the caller's, constant */
+    struct dhcp_counters counters;
+    uint16_t host_index[2 * CONFIG_MAX_HOSTS];  /* reservations by hardware address;
+                                                   CONFIG_MAX_HOSTS: empty */
+    struct lease_table leases[CONFIG_MAX_NETS]; /* slots NULL: no DHCP in that network */
+    uint32_t next_complaint_s[CONFIG_MAX_NETS]; /* about a used-up pool */
+    struct dhcp_message message;
+};
+
+/* Memory for the leases of every network with a pool. random: 24 bytes. -ENOMEM or 0. */
+int dhcp_server_init(struct dhcp_server *s, const struct config *config, const uint8_t *random,
+                     alloc_fn alloc);
+
+static inline bool dhcp_server_serves(const struct dhcp_server *s, unsigned network)
+{
+    return s->leases[network].slots != NULL;
+}
+
+/* A UDP payload that came to port 67 on a network that is served, in a frame from from_mac. True:
+ * reply is to be sent, from the router's address, port 67. */
+bool dhcp_server_handle(struct dhcp_server *s, unsigned network, const uint8_t *bytes, size_t n,
+                        const uint8_t *from_mac, uint64_t now_us, struct dhcp_reply *reply);
+
+/* ARP has shown ip in use by mac: it is not given to others as long as there is another address. */
+void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const uint8_t *mac,
+                      uint64_t now_us);
+
+/* The address a client of the network with this name has, or is reserved for it; 0 if there is
+ * none. Letters compare without case. */
+be32 dhcp_server_find_name(const struct dhcp_server *s, unsigned network, const char *name,
+                           size_t n, uint64_t now_us);
+
+/* Lines for people. */
+void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us,
+                       void (*line)(const char *text));
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The DNS forwarder: relays the networks' queries to the uplink's servers as they came, byte for
+ * byte, but for the id (RFC 5625), and makes answers hard to forge (RFC 5452). It neither caches
+ * nor resolves.
+ *
+ * Theory of operation. A query that is under way is a "pending" entry: it has a source port of its
+ * own, reserved from the router's outside ports, and a random id. An answer counts only if server,
+ * both ports, id and question (bytes, so that a resolver's random letter case counts too) are the
+ * query's; everything else is ignored and the wait goes on. Equal queries share one entry, and few
+ * different ones with one question may be under way, for each is one more chance to guess right
+ * (RFC 5452, section 5). After DNS_RETRY_US the next server is asked, with another port and id;
+ * after DNS_GIVE_UP_US the client gets SERVFAIL. All retries take equally long, so the entries
+ * stand in one queue by the time at which they are due.
+ */
+#ifndef NET_DNS_PROXY_H
+#define NET_DNS_PROXY_H
+
+#include "base.h"
+#include "net/hash.h"
+
+#define DNS_PENDING_MAX        512
+#define DNS_PENDING_PER_CLIENT 192 /* one host cannot take it all */
+#define DNS_SAME_QUESTION_MAX  4
+#define DNS_WAITERS_MAX        4
+#define DNS_QUERY_MAX_BYTES    512
+#define DNS_SERVERS_MAX        3
+#define DNS_RETRY_US           2000000u
+#define DNS_GIVE_UP_US         8000000u
+#define DNS_LOCAL_TTL_S        60
+
+struct dns_client {
+    be32 ip;
+    be16 port;
+    uint8_t network;
+    uint8_t mac[MAC_BYTES];
+};
+
+/* What the forwarder needs of its surroundings. Bytes are borrowed for the call. */
+struct dns_ops {
+    be16 (*reserve_port)(void *ctx); /* 0: none is free */
+    void (*release_port)(void *ctx, be16 port);
+    void (*ask)(void *ctx, be16 port, be32 server, const uint8_t *bytes, size_t n);
+    void (*answer)(void *ctx, const struct dns_client *to, const uint8_t *bytes, size_t n);
+    void (*random)(void *ctx, void *to, size_t n);
+    /* The address of a name of our own, as hosts of network see it; 0: not ours. */
+    be32 (*lookup)(void *ctx, uint8_t network, const char *name, uint64_t now_us);
+};
+
+struct dns_counters {
+    uint64_t queries;   /* from hosts */
+    uint64_t local;     /* answered by ourselves */
+    uint64_t relayed;   /* datagrams sent to servers, retries included */
+    uint64_t answered;  /* answers given on to hosts */
+    uint64_t forged;    /* came to one of our ports and did not match */
+    uint64_t timed_out; /* hosts told SERVFAIL because no server answered */
+    uint64_t refused; /* hosts told so: nothing upstream for their network, no server, or no room */
+    uint64_t malformed;
+};
+
+struct dns_pending;
+
+struct dns_proxy {
+    const struct dns_ops *ops;
+    void *ctx;
+    struct dns_counters counters;
+    struct hash_key key;
+    struct dns_pending *pending;
+    uint16_t *by_port, *by_question; /* heads of chains */
+    uint16_t *per_client;
+    uint16_t free, oldest, newest; /* lists of pending entries */
+    uint16_t pending_count;
+    uint8_t server_count;
+    uint8_t first_server; /* the one that answered last is asked first */
+    be32 servers[DNS_SERVERS_MAX];
+};
+
+/* Takes its memory from alloc: -ENOMEM. random: 32 bytes. */
+int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, const uint8_t *random,
+                   alloc_fn alloc);
+
+/* The servers to ask from now on; none: queries are answered with SERVFAIL. */
+void dns_proxy_set_servers(struct dns_proxy *d, const be32 *servers, unsigned count);
+
+/* A UDP payload that came to port 53. upstream: this client's network may ask outside. */
+void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
+                     size_t n, bool upstream, uint64_t now_us);
+
+/* A UDP payload that came to the uplink's address. False if no query of ours uses that port. The id
+ * in bytes is written to. */
+bool dns_proxy_answer(struct dns_proxy *d, be32 server, be16 sport, be16 dport, uint8_t *bytes,
+                      size_t n);
+
+/* True if a query of ours uses that port. */
+bool dns_proxy_listens(const struct dns_proxy *d, be16 port);
+
+/* Retries and gives up what is due; the number of such steps. And when that is next (UINT64_MAX:
+ * never). */
+unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us);
+uint64_t dns_proxy_next_us(const struct dns_proxy *d);
+
+void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text));
+
+#endif

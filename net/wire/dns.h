@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * DNS messages (RFC 1035, section 4; EDNS: RFC 6891), as far as a forwarder looks into them: the
+ * header, the one question, whether there is an OPT record; and answers made by the router itself.
+ */
+#ifndef NET_WIRE_DNS_H
+#define NET_WIRE_DNS_H
+
+#include "base.h"
+
+#define DNS_PORT        53
+#define DNS_HDR_BYTES   12
+#define DNS_ID_OFF      0
+#define DNS_FLAGS_OFF   2
+#define DNS_QDCOUNT_OFF 4
+#define DNS_ANCOUNT_OFF 6
+#define DNS_NSCOUNT_OFF 8
+#define DNS_ARCOUNT_OFF 10
+
+/* Of the flags in host order. */
+#define DNS_FLAG_RESPONSE            0x8000u
+#define DNS_FLAG_OPCODE              0x7800u
+#define DNS_FLAG_AUTHORITATIVE       0x0400u
+#define DNS_FLAG_RECURSION_DESIRED   0x0100u
+#define DNS_FLAG_RECURSION_AVAILABLE 0x0080u
+#define DNS_FLAG_CHECKING_DISABLED   0x0010u
+#define DNS_FLAG_RCODE               0x000Fu
+
+enum dns_rcode {
+    DNS_NOERROR = 0,
+    DNS_FORMERR = 1,
+    DNS_SERVFAIL = 2,
+    DNS_NXDOMAIN = 3,
+    DNS_REFUSED = 5
+};
+enum dns_type { DNS_TYPE_A = 1, DNS_TYPE_OPT = 41, DNS_TYPE_ANY = 255 };
+enum dns_class { DNS_CLASS_IN = 1 };
+
+#define DNS_MAX_NAME_BYTES  255 /* encoded, with lengths and root (RFC 1035, section 2.3.4) */
+#define DNS_MAX_LABEL_BYTES 63
+
+struct dns_question {
+    uint16_t bytes; /* from the end of the header: name, type and class */
+    uint16_t type, class;
+};
+
+/* Reads the question of a message that has exactly one. A compressed name is refused: there is
+ * nothing before the first name that it could point to. False if it is cut short or otherwise
+ * malformed. */
+bool dns_read_question(struct dns_question *q, const uint8_t *message, size_t n);
+
+/* The question's name as text without the last dot, in to; false if it does not fit or has
+ * characters that no host name has. The root is "". */
+bool dns_name_text(char *to, size_t size, const uint8_t *message, const struct dns_question *q);
+
+/* An answer to a query without records but with this code, as long as fits in room; its length. q
+ * NULL: the question could not be read and is not repeated. */
+size_t dns_write_error(uint8_t *to, size_t room, const uint8_t *query, size_t n,
+                       const struct dns_question *q, enum dns_rcode code);
+
+/* The answer to a query for a name that has the one address ip: the A record if that was asked,
+ * else none. */
+size_t dns_write_address(uint8_t *to, size_t room, const uint8_t *query, size_t n,
+                         const struct dns_question *q, be32 ip, uint32_t ttl_s);
+
+#endif
