@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Hostile configuration texts. The first byte is the number of ports, its high bit whether the
+ * texts are files; 0xFF separates texts. Whatever is accepted must satisfy what config.h promises,
+ * checked here the slow way, and whatever is printed must be printable.
+ */
+#include <stdlib.h>
+
+#include "boot/config_draft.h"
+#include "boot/options.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(cond)                                                                              \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            abort();                                                                               \
+    } while (0)
+
+static struct config_draft draft;
+static struct config_report report;
+static struct config config;
+
+static void check_line(const char *text)
+{
+    REQUIRE(strlen(text) <= 100);
+    for (; *text; text++)
+        REQUIRE(*text >= 0x20 && *text < 0x7f);
+}
+
+static bool is_name(const char *name, size_t room)
+{
+    return memchr(name, 0, room) != NULL && name[0];
+}
+
+static void check_nets(void)
+{
+    uint32_t taken = config.uplink.present ? 1u << config.uplink.port : 0;
+    for (unsigned i = 0; i < config.net_count; i++) {
+        const struct config_net *net = &config.nets[i];
+        uint32_t mask = ntoh32(prefix_mask(net->prefix)), ip = ntoh32(net->ip);
+        uint32_t first = ntoh32(net->pool_first), last = ntoh32(net->pool_last);
+        REQUIRE(is_name(net->name, sizeof(net->name)) && is_name(net->domain, sizeof(net->domain)));
+        REQUIRE(net->mode < NET_MODE_COUNT && net->ports && !(net->ports & taken));
+        REQUIRE(net->ports < 1u << config.port_count);
+        taken |= net->ports;
+        REQUIRE(net->prefix >= 1 && net->prefix <= 30);
+        REQUIRE((ip & ~mask) != 0 && (ip | mask) != UINT32_MAX);
+        REQUIRE(net->lease_s >= 10 && net->dns_count <= CONFIG_MAX_DNS);
+        REQUIRE(net->dns_self == (net->dns_count == 0));
+        REQUIRE(net->mtu == 0 || net->mtu >= 576);
+        REQUIRE((first == 0) == (last == 0));
+        if (first) {
+            REQUIRE((first & mask) == (ip & mask) && (last & mask) == (ip & mask) && first <= last);
+            REQUIRE((first & ~mask) != 0 && (last | mask) != UINT32_MAX &&
+                    (ip < first || ip > last));
+        }
+        for (unsigned k = 0; k < i; k++) {
+            const struct config_net *other = &config.nets[k];
+            REQUIRE(!config_net_has(net, other->ip) && !config_net_has(other, net->ip));
+            REQUIRE(strcmp(net->name, other->name) != 0);
+        }
+        REQUIRE(!config.uplink.ip || !config_net_has(net, config.uplink.ip));
+        REQUIRE(!reach_allowed(&config, i, REACH_UPLINK) || net->mode == NET_NAT);
+    }
+}
+
+static void check_hosts(void)
+{
+    for (unsigned i = 0; i < config.host_count; i++) {
+        const struct config_host *host = &config.hosts[i];
+        REQUIRE(memchr(host->name, 0, sizeof(host->name)));
+        if (host->ip) {
+            REQUIRE(host->net < config.net_count && config.nets[host->net].ip != host->ip);
+            REQUIRE(config_net_has(&config.nets[host->net], host->ip));
+        }
+        for (unsigned k = 0; k < i; k++) {
+            const struct config_host *other = &config.hosts[k];
+            REQUIRE(memcmp(host->mac, other->mac, MAC_BYTES) != 0);
+            REQUIRE(!host->ip || host->ip != other->ip);
+            REQUIRE(!host->name[0] || strcmp(host->name, other->name) != 0);
+        }
+    }
+}
+
+/* Would a packet from address by protocol to address bind:port be taken by this forward? */
+static bool takes(const struct config_fwd *fwd, unsigned protocol, be32 from, be32 to, be16 port)
+{
+    return fwd->protocols & protocol && fwd->port == port && (!fwd->bind || fwd->bind == to) &&
+           !((fwd->from ^ from) & prefix_mask(fwd->from_prefix));
+}
+
+static void check_fwds(void)
+{
+    for (unsigned i = 0; i < config.fwd_count; i++) {
+        const struct config_fwd *fwd = &config.fwds[i];
+        REQUIRE(fwd->protocols >= 1 && fwd->protocols <= 3 && fwd->port && fwd->target_port);
+        REQUIRE(fwd->net < config.net_count && config.uplink.present);
+        REQUIRE(config_net_has(&config.nets[fwd->net], fwd->target));
+        REQUIRE(config_mode(&config.nets[fwd->net])->routes_to_uplink);
+        for (unsigned k = 0; k < config.fwd_count; k++) {
+            const struct config_fwd *other = &config.fwds[k];
+            be32 to = fwd->bind ? fwd->bind : other->bind;
+            for (unsigned protocol = CONFIG_TCP; k != i && protocol <= CONFIG_UDP; protocol <<= 1)
+                REQUIRE(!takes(fwd, protocol, fwd->from, to, fwd->port) ||
+                        !takes(other, protocol, fwd->from, to, fwd->port));
+        }
+    }
+}
+
+static void check_config(unsigned ports)
+{
+    REQUIRE(config.port_count == ports && report.error_count == 0 && report.more_errors == 0);
+    REQUIRE(config.net_count <= CONFIG_MAX_NETS && config.host_count <= CONFIG_MAX_HOSTS);
+    REQUIRE(config.fwd_count <= CONFIG_MAX_FWDS && config.log_level <= LOG_DEBUG);
+    REQUIRE(is_name(config.hostname, sizeof(config.hostname)));
+    REQUIRE(!config.uplink.present || config.uplink.port < ports);
+    REQUIRE(!config.uplink.present || config.uplink.dhcp == (config.uplink.ip == 0));
+    check_nets();
+    check_hosts();
+    check_fwds();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct port_info ports[CONFIG_MAX_PORTS] = {{{0}}};
+    if (size == 0)
+        return 0;
+    unsigned count = (data[0] & 0x7f) % (CONFIG_MAX_PORTS + 1);
+    for (unsigned i = 0; i < CONFIG_MAX_PORTS; i++)
+        memcpy(ports[i].mac, (uint8_t[]){0x52, 0x54, 0, 0, 0, (uint8_t)i}, MAC_BYTES);
+    const uint8_t *at = data + 1, *end = data + size;
+    config_draft_init(&draft, &report);
+    do {
+        const uint8_t *stop = memchr(at, 0xFF, (size_t)(end - at));
+        if (!stop)
+            stop = end;
+        /* A copy of exactly its length, so that a byte read past it is seen. */
+        size_t n = (size_t)(stop - at);
+        char *copy = malloc(n);
+        if (n)
+            memcpy(copy, at, n);
+        struct config_text text = {.source = "fuzz", .text = copy, .bytes = n};
+        text.is_file = data[0] & 0x80;
+        text.skip_image = !text.is_file;
+        config_parse(&draft, &text, &report);
+        free(copy);
+        at = stop + 1;
+    } while (at < end);
+    bool ok = config_resolve(&draft, ports, count, &config, &report);
+    REQUIRE(ok == config.ok);
+    if (ok)
+        check_config(count);
+    else
+        REQUIRE(report.error_count + report.more_errors > 0);
+    config_print_report(&report, check_line);
+    config_print(&config, ports, count, check_line);
+    return 0;
+}
