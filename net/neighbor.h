@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Next hops of forwarded packets: a cache over the router's own stack, which does the ARP (RFC 826).
+ * Next hops of forwarded packets: a cache over the router's own stack, which does the ARP (RFC
+ * 826).
  *
- * Theory of operation. An entry is made when a packet first needs it; until it is resolved it holds a few packets
- * and the owner's resolve callback asks the stack for an ARP request, again every second, at most
- * NEIGHBOR_MAX_TRIES times, after which the held packets are dropped (the caller may send ICMP host unreachable).
- * The stack reports what it learns with neighbor_learned(). An entry in use is confirmed again before it is too old.
- * Entries are numbered; flows keep the number, and compare the address and network to see that it is still theirs.
+ * Theory of operation. An entry is made when a packet first needs it; until it is resolved it holds
+ * a few packets and the owner's resolve callback asks the stack for an ARP request, again every
+ * second, at most NEIGHBOR_MAX_TRIES times. Then the entry has failed: the held packets are given
+ * up, and for NEIGHBOR_FAILED_MS further packets are refused at once (so that the caller can answer
+ * them with ICMP host unreachable) while the stack is still asked once a second, so that a host
+ * that appears is reached at once. The stack reports what it learns with neighbor_learned(). An
+ * entry in use is confirmed again before it is too old; one that no longer answers is resolved from
+ * the beginning. Entries are numbered; flows keep the number, and neighbor_at() compares the
+ * address and network to see that it is still theirs.
+ *
+ * Invariants: every entry that is not free is in one hash chain; INCOMPLETE entries are in one
+ * queue, in the order of asked_ms; only they hold packets. The resolve callback may call
+ * neighbor_learned() at once.
  */
 #ifndef NET_NEIGHBOR_H
 #define NET_NEIGHBOR_H
@@ -14,34 +23,118 @@
 #include "base.h"
 #include "pkt.h"
 #include "net/hash.h"
-#include "net/index.h"
 #include "net/wire/eth.h"
 
-#define NEIGHBOR_NONE 0xFFFF
-#define NEIGHBOR_MAX 4096
-#define NEIGHBOR_HELD_MAX 4     /* packets an entry holds; the oldest gives way */
-#define NEIGHBOR_HELD_ALL 256   /* packets all entries hold together */
-#define NEIGHBOR_MAX_TRIES 3
-#define NEIGHBOR_RETRY_MS 1000
+#define NEIGHBOR_NONE       0xFFFF
+#define NEIGHBOR_MAX        4096
+#define NEIGHBOR_HELD_MAX   4   /* packets an entry holds; the oldest gives way */
+#define NEIGHBOR_HELD_ALL   256 /* packets all entries hold together */
+#define NEIGHBOR_MAX_TRIES  3
+#define NEIGHBOR_RETRY_MS   1000
+#define NEIGHBOR_FAILED_MS  5000  /* after the last try: refuse at once */
 #define NEIGHBOR_REFRESH_MS 30000 /* used and not confirmed for this long: ask again */
-#define NEIGHBOR_IDLE_MS 120000   /* not used for this long: may be forgotten */
 
-enum neighbor_state { NEIGHBOR_FREE, NEIGHBOR_INCOMPLETE, NEIGHBOR_REACHABLE };
+enum neighbor_state { NEIGHBOR_FREE, NEIGHBOR_INCOMPLETE, NEIGHBOR_REACHABLE, NEIGHBOR_FAILED };
 
 struct neighbor {
     be32 ip;
-    uint8_t network;
-    uint8_t state;
+    uint8_t network; /* 0xFF in a free entry, so that it never matches */
+    uint8_t state;   /* enum neighbor_state */
     uint8_t tries;
     uint8_t held_count;
-    uint8_t hdr[ETH_HDR_BYTES]; /* ready to be copied in front of an IPv4 packet */
-    uint8_t port;               /* where the switch has that MAC, or SWITCH_PORT_NONE */
+    uint8_t hdr[ETH_HDR_BYTES]; /* ready to be copied in front of an IPv4 packet; hdr[0..5] is its
+                                   MAC */
+    uint8_t port; /* the owner's note: where the switch has that MAC, or SWITCH_PORT_NONE */
     uint8_t spare;
-    uint32_t port_moves;        /* switch_table.moves when port was looked up */
+    uint32_t port_moves; /* switch_table.moves when port was looked up */
     uint32_t confirmed_ms, used_ms, asked_ms;
-    struct pkt *held[NEIGHBOR_HELD_MAX];
+    uint16_t held_first; /* in table.held, or NEIGHBOR_NONE */
+    uint16_t chain;      /* next entry with this hash; next free one */
+    uint16_t queue_next, queue_prev;
+    uint8_t pad[16];
+};
+static_assert(sizeof(struct neighbor) == CACHE_LINE_BYTES, "a known next hop costs one line");
+
+struct neighbor_held {
+    struct pkt *p;
+    uint16_t next;
 };
 
-struct neighbor_table;
+struct neighbor_ops {
+    /* Ask who has ip on network. */
+    void (*resolve)(void *arg, uint8_t network, be32 ip);
+    /* A held packet can go: n is reachable. Takes p. */
+    void (*release)(void *arg, struct neighbor *n, struct pkt *p);
+    /* A held packet cannot: n failed, or it had to make room for a newer one. Takes p. */
+    void (*give_up)(void *arg, struct neighbor *n, struct pkt *p);
+};
+
+struct neighbor_table {
+    struct neighbor *entries; /* NEIGHBOR_MAX */
+    uint16_t *heads;          /* NEIGHBOR_MAX chains */
+    const struct neighbor_ops *ops;
+    void *arg;
+    struct hash_key key;
+    uint32_t live;
+    uint32_t held_total;
+    uint16_t free;
+    uint16_t hand; /* where the search for an entry to replace goes on */
+    uint16_t queue_first, queue_last;
+    uint16_t held_free;
+    struct neighbor_held held[NEIGHBOR_HELD_ALL];
+};
+
+/* -ENOMEM. */
+int neighbor_init(struct neighbor_table *t, const struct neighbor_ops *ops, void *arg,
+                  const struct hash_key *key, alloc_fn alloc);
+
+static inline uint16_t neighbor_id(const struct neighbor_table *t, const struct neighbor *n)
+{
+    return (uint16_t)(n - t->entries);
+}
+
+/* The entry a caller remembered by number, if it is still that neighbor's; else NULL. */
+static inline struct neighbor *neighbor_at(const struct neighbor_table *t, uint16_t id,
+                                           uint8_t network, be32 ip)
+{
+    if (id >= NEIGHBOR_MAX)
+        return NULL;
+    struct neighbor *n = &t->entries[id];
+    return n->ip == ip && n->network == network ? n : NULL;
+}
+
+/* The entry for ip on network, made (INCOMPLETE, nobody asked yet) if there is none; NULL only if
+ * every entry is busy resolving others. */
+struct neighbor *neighbor_get(struct neighbor_table *t, uint8_t network, be32 ip, uint32_t now_ms);
+
+/* Called when a packet wants to go to n. True: n->hdr may be used. False: neighbor_hold() the
+ * packet, or, if n has failed, drop it. */
+bool neighbor_use_slow(struct neighbor_table *t, struct neighbor *n, uint32_t now_ms);
+
+static inline bool neighbor_use(struct neighbor_table *t, struct neighbor *n, uint32_t now_ms)
+{
+    if (UNLIKELY(n->state != NEIGHBOR_REACHABLE || now_ms - n->confirmed_ms > NEIGHBOR_REFRESH_MS))
+        return neighbor_use_slow(t, n, now_ms);
+    n->used_ms = now_ms;
+    return true;
+}
+
+/* Keeps p, which belongs to the table from now on, until n (INCOMPLETE) is resolved or has failed.
+ * An older packet may be given up for it; if nothing can be, p itself is. */
+void neighbor_hold(struct neighbor_table *t, struct neighbor *n, struct pkt *p);
+
+/* The stack says who has ip; own_mac is ours on that network. Releases what was held. Not an error
+ * if nobody wanted to know. */
+void neighbor_learned(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+                      const uint8_t *own_mac, uint32_t now_ms);
+
+/* Forgets every entry of a network (its address changed), giving up what they hold. */
+void neighbor_forget_network(struct neighbor_table *t, uint8_t network);
+
+/* Repeats questions that are due; returns the number of entries looked at. */
+unsigned neighbor_tick(struct neighbor_table *t, uint32_t now_ms, unsigned budget);
+
+/* Milliseconds until neighbor_tick has something to do; 0 = now; UINT32_MAX = nothing. */
+uint32_t neighbor_next_ms(const struct neighbor_table *t, uint32_t now_ms);
 
 #endif

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The learning table of a switch (IEEE 802.1D, section 7): which port a MAC was last seen on, by network.
+ * The learning table of a switch (IEEE 802.1D, section 7): which port a MAC was last seen on, by
+ * network.
  *
- * Theory of operation. Entries are 16 bytes, four to a cache line, in a set-associative table of fixed size; the
- * set is chosen by a keyed hash of (MAC, network). When a set is full the oldest entry makes room, so that a flood of
- * forged sources costs its own set-mates and nothing else; static entries (the router's own) never do. The stamp is
- * refreshed at most once a second; an entry older than the ageing time does not count.
+ * Theory of operation. Entries are 16 bytes, four to a set and a cache line, in a table of fixed
+ * size. A keyed hash of (MAC, network) names two sets; an entry lives in the first if there is
+ * room, else in the second, so that nearly every lookup touches one line. When both are full the
+ * oldest of their entries makes room: a flood of forged sources costs its own set-mates and nothing
+ * else, and static entries (the router's own) never give way. The stamp is refreshed at most once a
+ * second; an entry older than the ageing time does not count.
+ *
+ * The first eight bytes of an entry (MAC, network, port) are compared as one word without the port.
  */
 #ifndef NET_SWITCH_H
 #define NET_SWITCH_H
@@ -13,35 +18,52 @@
 #include "base.h"
 #include "net/hash.h"
 
-#define SWITCH_AGEING_S 300
-#define SWITCH_PORT_NONE 0xFF  /* unknown: flood */
-#define SWITCH_PORT_SELF 0xFE  /* the router's own MAC on this network */
+#define SWITCH_AGEING_S  300
+#define SWITCH_PORT_NONE 0xFF /* unknown: flood */
+#define SWITCH_PORT_SELF 0xFE /* the router's own MAC on this network */
+#define SWITCH_NET_NONE  0xFF /* network of an empty entry; no frame is ever on it */
+#define SWITCH_WAYS      4
 
 struct switch_entry {
     uint8_t mac[MAC_BYTES];
-    uint8_t network;
-    uint8_t port; /* SWITCH_PORT_NONE = empty entry */
+    uint8_t network; /* SWITCH_NET_NONE = empty entry */
+    uint8_t port;
     uint32_t seen_s;
-    uint32_t flags;
+    uint32_t flags; /* enum switch_flags */
 };
 static_assert(sizeof(struct switch_entry) == 16, "four entries a cache line");
+static_assert(offsetof(struct switch_entry, network) == 6 &&
+                  offsetof(struct switch_entry, port) == 7,
+              "MAC, network and port are compared as one word");
+
+enum switch_flags { SWITCH_STATIC = 1 << 0 };
 
 struct switch_table {
     struct switch_entry *entries;
     uint32_t set_mask; /* sets - 1 */
-    uint32_t moves;    /* times a known MAC changed its port: a generation for those who cache a port */
+    uint32_t moves;    /* changes that may make a port somebody cached wrong: a generation for those
+                          who do */
     uint64_t learned, displaced;
     struct hash_key key;
+};
+
+/* A MAC on a network as the table compares it, and its hash: made once, used for prefetch, lookup
+ * and learning. */
+struct switch_key {
+    uint64_t word; /* the port's byte is 0 */
+    uint64_t hash; /* low half: first set, high half: second set */
 };
 
 /* Room for about capacity addresses. -ENOMEM. */
 int switch_init(struct switch_table *t, uint32_t capacity, const struct hash_key *key,
                 alloc_fn alloc);
 
-/* Pins the router's own MAC on a network; a frame claiming it as its source is never learned. -ENOSPC. */
+/* Pins the router's own MAC on a network; a frame claiming it as its source is never learned.
+ * -ENOSPC. */
 int switch_add_self(struct switch_table *t, const uint8_t *mac, uint8_t network);
 
-/* Learns that mac (a single station's) was seen on port. False if it is the router's own: drop the frame. */
+/* Learns that mac (a single station's) was seen on port. False if it is the router's own: drop the
+ * frame. */
 bool switch_learn(struct switch_table *t, const uint8_t *mac, uint8_t network, uint8_t port,
                   uint32_t now_s);
 
@@ -52,6 +74,75 @@ uint8_t switch_lookup(const struct switch_table *t, const uint8_t *mac, uint8_t 
 /* The link of a port went down: what was learned there is forgotten. */
 void switch_forget_port(struct switch_table *t, uint8_t port);
 
-void switch_prefetch(const struct switch_table *t, const uint8_t *mac, uint8_t network);
+/* ---- the same in steps, inline, for bursts ---- */
+
+static inline uint64_t switch_word(const uint8_t *mac, uint8_t network)
+{
+    return load_raw32(mac) | (uint64_t)load_raw16(mac + 4) << 32 | (uint64_t)network << 48;
+}
+
+/* One folded multiplication: the key is one word. */
+static inline struct switch_key switch_key(const struct switch_table *t, uint64_t word)
+{
+    return (struct switch_key){.word = word,
+                               .hash = hash_mix(word ^ t->key.k[0], t->key.k[1] ^ word >> 7)};
+}
+
+static inline struct switch_entry *switch_set(const struct switch_table *t, uint64_t hash)
+{
+    return t->entries + (size_t)((uint32_t)hash & t->set_mask) * SWITCH_WAYS;
+}
+
+static inline void switch_prefetch(const struct switch_table *t, const struct switch_key *k)
+{
+    __builtin_prefetch(switch_set(t, k->hash));
+}
+
+static inline bool switch_entry_is(const struct switch_entry *e, uint64_t word)
+{
+    uint64_t own;
+    memcpy(&own, e, sizeof(own));
+    return (own ^ word) << 8 == 0;
+}
+
+/* The entry with this key whatever its age, or NULL. */
+static inline struct switch_entry *switch_find(const struct switch_table *t,
+                                               const struct switch_key *k)
+{
+    struct switch_entry *e = switch_set(t, k->hash);
+    for (unsigned i = 0; i < SWITCH_WAYS; i++)
+        if (switch_entry_is(&e[i], k->word))
+            return &e[i];
+    e = switch_set(t, k->hash >> 32);
+    for (unsigned i = 0; i < SWITCH_WAYS; i++)
+        if (switch_entry_is(&e[i], k->word))
+            return &e[i];
+    return NULL;
+}
+
+/* The part of learning that is not worth inlining: a new address, a moved one, the router's own. e
+ * is what switch_find() said. */
+bool switch_learn_slow(struct switch_table *t, const struct switch_key *k, struct switch_entry *e,
+                       uint8_t port, uint32_t now_s);
+
+static inline bool switch_learn_key(struct switch_table *t, const struct switch_key *k,
+                                    uint8_t port, uint32_t now_s)
+{
+    struct switch_entry *e = switch_find(t, k);
+    if (UNLIKELY(!e || e->port != port))
+        return switch_learn_slow(t, k, e, port, now_s);
+    if (e->seen_s != now_s)
+        e->seen_s = now_s;
+    return true;
+}
+
+static inline uint8_t switch_lookup_key(const struct switch_table *t, const struct switch_key *k,
+                                        uint32_t now_s)
+{
+    const struct switch_entry *e = switch_find(t, k);
+    if (!e || (now_s - e->seen_s > SWITCH_AGEING_S && !(e->flags & SWITCH_STATIC)))
+        return SWITCH_PORT_NONE;
+    return e->port;
+}
 
 #endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The learning table's slow half: new, moved and forgotten addresses (IEEE 802.1D, section 7.8; see
+ * switch.h).
+ *
+ * Invariants: a (MAC, network) is in the table at most once, in one of its two sets; moves changes
+ * whenever a lookup may answer with another port than before for an address it knew, ageing
+ * excepted.
+ */
+#include "net/switch.h"
+
+int switch_init(struct switch_table *t, uint32_t capacity, const struct hash_key *key,
+                alloc_fn alloc)
+{
+    uint32_t sets = 1;
+
+    /* Twice as many entries as addresses: with two sets to choose from, next to none is displaced.
+     */
+    while (sets * (SWITCH_WAYS / 2) < capacity && sets < 1u << 26)
+        sets *= 2;
+    memset(t, 0, sizeof(*t));
+    t->key = *key;
+    t->set_mask = sets - 1;
+    t->entries = alloc((size_t)sets * SWITCH_WAYS * sizeof(*t->entries), CACHE_LINE_BYTES);
+    if (!t->entries)
+        return -ENOMEM;
+    for (size_t i = 0; i < (size_t)sets * SWITCH_WAYS; i++)
+        t->entries[i].network = SWITCH_NET_NONE;
+    return 0;
+}
+
+static bool entry_is_old(const struct switch_entry *e, uint32_t now_s)
+{
+    return now_s - e->seen_s > SWITCH_AGEING_S && !(e->flags & SWITCH_STATIC);
+}
+
+/* Where a new address goes: an empty or aged-out entry of the first set, then of the second, else
+ * the oldest of both. NULL if all are static. */
+static struct switch_entry *find_room(const struct switch_table *t, const struct switch_key *k,
+                                      uint32_t now_s)
+{
+    struct switch_entry *sets[2] = {switch_set(t, k->hash), switch_set(t, k->hash >> 32)};
+    struct switch_entry *oldest = NULL;
+
+    for (unsigned i = 0; i < 2 * SWITCH_WAYS; i++) {
+        struct switch_entry *e = &sets[i / SWITCH_WAYS][i % SWITCH_WAYS];
+        if (e->network == SWITCH_NET_NONE || entry_is_old(e, now_s))
+            return e;
+        if (e->flags & SWITCH_STATIC)
+            continue;
+        if (!oldest || now_s - e->seen_s > now_s - oldest->seen_s)
+            oldest = e;
+    }
+    return oldest;
+}
+
+static void entry_set(struct switch_entry *e, uint64_t word, uint8_t port, uint32_t now_s,
+                      uint32_t flags)
+{
+    word |= (uint64_t)port << 56;
+    memcpy(e, &word, sizeof(word));
+    e->seen_s = now_s;
+    e->flags = flags;
+}
+
+int switch_add_self(struct switch_table *t, const uint8_t *mac, uint8_t network)
+{
+    struct switch_key k = switch_key(t, switch_word(mac, network));
+    struct switch_entry *e = switch_find(t, &k);
+
+    if (!e)
+        e = find_room(t, &k, 0);
+    if (!e)
+        return -ENOSPC;
+    entry_set(e, k.word, SWITCH_PORT_SELF, 0, SWITCH_STATIC);
+    t->moves++;
+    return 0;
+}
+
+bool switch_learn_slow(struct switch_table *t, const struct switch_key *k, struct switch_entry *e,
+                       uint8_t port, uint32_t now_s)
+{
+    if (e) {
+        if (e->flags & SWITCH_STATIC)
+            return false;
+        e->port = port;
+        e->seen_s = now_s;
+        t->moves++;
+        return true;
+    }
+    e = find_room(t, k, now_s);
+    if (!e)
+        return true; /* set full of static entries: the address stays unknown and is flooded */
+    if (e->network != SWITCH_NET_NONE) {
+        if (!entry_is_old(e, now_s))
+            t->displaced++;
+        /* The address that gives way may come back on another port without being seen to move. */
+        t->moves++;
+    }
+    entry_set(e, k->word, port, now_s, 0);
+    t->learned++;
+    return true;
+}
+
+bool switch_learn(struct switch_table *t, const uint8_t *mac, uint8_t network, uint8_t port,
+                  uint32_t now_s)
+{
+    struct switch_key k = switch_key(t, switch_word(mac, network));
+    return switch_learn_key(t, &k, port, now_s);
+}
+
+uint8_t switch_lookup(const struct switch_table *t, const uint8_t *mac, uint8_t network,
+                      uint32_t now_s)
+{
+    struct switch_key k = switch_key(t, switch_word(mac, network));
+    return switch_lookup_key(t, &k, now_s);
+}
+
+void switch_forget_port(struct switch_table *t, uint8_t port)
+{
+    for (size_t i = 0; i < ((size_t)t->set_mask + 1) * SWITCH_WAYS; i++) {
+        struct switch_entry *e = &t->entries[i];
+        if (e->network != SWITCH_NET_NONE && e->port == port && !(e->flags & SWITCH_STATIC))
+            e->network = SWITCH_NET_NONE;
+    }
+    t->moves++;
+}
