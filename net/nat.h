@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Network address translation for IPv4: RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP), with RFC 7857.
+ * Network address translation for IPv4: RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP), with RFC
+ * 7857.
  *
- * Theory of operation. A mapping ties an inside address and port to an outside port, whatever the remote end
- * (endpoint-independent mapping); a flow is one conversation through a mapping (or through a forwarded port).
- * Packets of a known flow cost one index lookup and nat_apply(). The rest is the slow path: nat_open_out() finds
- * or makes the mapping and makes the flow; nat_open_in() finds a forward or an existing mapping (endpoint-
- * independent filtering) and makes the flow, or refuses. A mapping lives as long as it has flows.
+ * Theory of operation. A mapping ties an inside address and port to an outside port, whatever the
+ * remote end (endpoint-independent mapping); a flow is one conversation through a mapping (or
+ * through a forwarded port). Packets of a known flow cost one index lookup and nat_apply(). The
+ * rest is the slow path: nat_open_out() finds or makes the mapping and makes the flow;
+ * nat_open_in() finds a forward or an existing mapping (endpoint- independent filtering) and makes
+ * the flow, or refuses. A mapping lives as long as it has flows.
  *
- * The outside ports of the router itself (its DNS queries, its DHCP client) come from the same allocator
- * (nat_reserve), so that no host's flow can ever shadow them.
+ * The outside ports of the router itself (its DNS queries, its DHCP client) come from the same
+ * allocator (nat_reserve), so that no host's flow can ever shadow them.
  *
  * State is all in struct nat; time is an argument; nothing is allocated after nat_init().
  */
@@ -23,7 +25,8 @@
 #include "net/port_pool.h"
 #include "net/wire/parse.h"
 
-/* One packet on its way through a burst. The dataplane fills p, v, from and now_ms; nat_key() fills the rest. */
+/* One packet on its way through a burst. The dataplane fills p, v, from and now_ms; nat_key() fills
+ * the rest. */
 struct nat_job {
     struct pkt *p;
     struct view v;
@@ -33,19 +36,22 @@ struct nat_job {
 };
 
 struct nat_forward {
-    uint8_t proto;       /* IP_PROTO_TCP or IP_PROTO_UDP */
-    uint8_t zone;        /* the target's network */
-    be32 bind_ip;        /* outside address it is bound to; 0 = whatever the uplink has */
-    be16 port;           /* outside */
+    uint8_t proto; /* IP_PROTO_TCP or IP_PROTO_UDP */
+    uint8_t zone;  /* the target's network */
+    be32 bind_ip;  /* outside address it is bound to; 0 = whatever the uplink has */
+    be16 port;     /* outside */
     be16 target_port;
     be32 target_ip;
     be32 from_ip, from_mask; /* who may come; mask 0 = everyone */
 };
 
+#define NAT_MAX_FORWARDS 512
+
 struct nat_counters {
-    uint64_t mappings_live;
+    uint64_t mappings_live; /* forwards not among them */
     uint64_t icmp_errors_translated;
-    uint64_t hairpins;
+    uint64_t hairpins;  /* inbound flows from our own outside address */
+    uint64_t picked_up; /* flows that began in the middle of a connection */
 };
 
 struct nat_params {
@@ -53,7 +59,8 @@ struct nat_params {
     uint32_t now_ms;
     uint64_t random; /* seeds port selection */
     struct hash_key key;
-    uint32_t timeout_ms[FLOW_STATE_COUNT]; /* 0 = the default (nat.c's table, CONFIGURATION.md's figures) */
+    uint32_t timeout_ms[FLOW_STATE_COUNT]; /* 0 = the default (nat.c's table, CONFIGURATION.md's
+                                              figures) */
 };
 
 struct nat_mapping;
@@ -63,7 +70,8 @@ struct nat {
     struct port_pool pools[3]; /* TCP, UDP, ICMP identifiers */
     struct nat_mapping *mappings;
     uint32_t mapping_capacity;
-    uint32_t mapping_free;
+    uint32_t mapping_free;  /* mappings that were used before, linked */
+    uint32_t mapping_fresh; /* mappings from here on were never used */
     struct index mapping_index;
     struct hash_key key;
     const struct nat_forward *forwards; /* caller's, constant */
@@ -72,17 +80,25 @@ struct nat {
     struct nat_counters counters;
 };
 
+/* -ENOMEM, -EINVAL (flow_capacity 0 or above FLOW_CAPACITY_MAX). */
 int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc);
+/* What that takes from alloc, and struct nat itself. */
 size_t nat_bytes(uint32_t flow_capacity);
 
-/* The forwards' outside ports are taken out of the allocator. The array stays the caller's. */
-void nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, unsigned count);
+/* Replaces the forwards (at most NAT_MAX_FORWARDS). Their outside ports are taken out of the
+ * allocator; flows of hosts that happen to use one of them are ended, as are flows through forwards
+ * that are no more. The array stays the caller's, and unchanged. Returns how many are in force: one
+ * on a port that nat_reserve* gave away is not. */
+unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, unsigned count);
 
 /* The uplink's address changed (0: lost). Flows of another address are destroyed. */
 void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms);
 
-/* Fills key, hash and dir from the view. Outbound: from network zone. Inbound: zone NETWORK_UPLINK. Only for TCP,
- * UDP and ICMP echo, not later fragments; others return DROP_PROTOCOL or DROP_FRAGMENT. Prefetches the index. */
+/* Fills key, hash and dir from the view. Outbound: from network zone. Inbound: zone NETWORK_UPLINK.
+ * Only for TCP, UDP and ICMP echo, and later fragments whose ports fragment_match() has filled in
+ * (fragment.h); others return DROP_PROTOCOL or DROP_FRAGMENT. An inbound echo request and an
+ * outbound echo reply never belong to a flow, whatever their identifier: DROP_UNSOLICITED (the
+ * former may be for the router itself). Prefetches the index. */
 enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zone,
                          enum flow_dir dir);
 
@@ -91,33 +107,38 @@ static inline struct flow *nat_find(struct nat *nat, const struct nat_job *job)
     return flow_find(&nat->flows, &job->key, job->hash, (enum flow_dir)job->dir);
 }
 
-/* Slow path, after nat_find() said NULL. On NULL, *why: outbound DROP_NO_UPLINK, DROP_FLOWS_FULL, DROP_PORTS_FULL,
- * DROP_UNSOLICITED (a TCP packet that cannot begin a connection, e.g. a stray ACK or RST: dropped);
- * inbound DROP_UNSOLICITED or DROP_FLOWS_FULL. */
+/* Slow path, after nat_find() said NULL. On NULL, *why: outbound DROP_NO_UPLINK, DROP_FLOWS_FULL,
+ * DROP_PORTS_FULL, DROP_UNSOLICITED (a TCP packet that cannot begin a connection or a flow: a stray
+ * RST, FIN or SYN-ACK); inbound DROP_UNSOLICITED or DROP_FLOWS_FULL. Later fragments open nothing:
+ * DROP_FRAGMENT. */
 struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                           enum drop_reason *why);
 struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                          enum drop_reason *why);
 
-/* True if an inbound packet with this protocol and destination port (network order) belongs to a forward or to a
- * mapping, rather than to the router itself. */
+/* True if an inbound packet with this protocol and destination port (network order) belongs to a
+ * forward or to a mapping, rather than to the router itself. */
 bool nat_claims(const struct nat *nat, uint8_t proto, be16 port);
 
-/* Rewrites the packet (addresses, ports or identifier, IP and transport checksums; partial checksums with their
- * own sign; UDP checksum 0 stays 0), tracks TCP state, stamps the time (outbound refreshes, inbound does not but
- * for TCP: RFC 4787 REQ-6) and counts bytes. The head segment must be writable (unshared). Does not touch TTL. */
+/* Rewrites the packet (addresses, ports or identifier, IP and transport checksums; partial
+ * checksums with their own sign; UDP checksum 0 stays 0), tracks TCP state, stamps the time
+ * (outbound refreshes, inbound does not but for TCP: RFC 4787 REQ-6) and counts bytes. The head
+ * segment must be writable (unshared). Does not touch TTL. */
 void nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms);
 
-/* Translates an ICMP error about one of our flows: finds the flow of the embedded packet, rewrites the embedded
- * headers back to what its sender sent, and the outer address (RFC 5508, REQ-3..REQ-5). Never ends or refreshes the
- * flow. dir is the error's own direction; for FLOW_IN zone is NETWORK_UPLINK. Returns the flow, whose inside (FLOW_IN)
- * or remote (FLOW_OUT) end is where the error goes, or NULL and *why (DROP_NO_MAPPING, DROP_L4_CSUM, ...). An error
- * from the inside keeps its source hidden: the outer source becomes the outside address. */
+/* Translates an ICMP error about one of our flows, from the packet as it stands (of v only the
+ * offsets and the type are used, so a hairpinned error goes through twice with one view): finds the
+ * flow of the embedded packet, rewrites the embedded headers back to what its sender sent, and the
+ * outer address (RFC 5508, REQ-3..REQ-5). Never ends or refreshes the flow. dir is the error's own
+ * direction; for FLOW_IN zone is NETWORK_UPLINK. Returns the flow, whose inside (FLOW_IN) or remote
+ * (FLOW_OUT) end is where the error goes, or NULL and *why (DROP_NO_MAPPING, DROP_L4_CSUM, ...),
+ * the packet then being as it was. An error from the inside keeps its source hidden: the outer
+ * source becomes the outside address. */
 struct flow *nat_icmp_error(struct nat *nat, struct pkt *p, const struct view *v, uint8_t zone,
                             enum flow_dir dir, enum drop_reason *why);
 
-/* Ports for the router's own use towards the outside. nat_reserve: a free random one (network order) or 0;
- * nat_reserve_port: this one, false if taken. */
+/* Ports for the router's own use towards the outside. nat_reserve: a free random one (network
+ * order) or 0; nat_reserve_port: this one, false if taken. */
 be16 nat_reserve(struct nat *nat, uint8_t proto);
 bool nat_reserve_port(struct nat *nat, uint8_t proto, be16 port);
 void nat_release(struct nat *nat, uint8_t proto, be16 port);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * States of flows: how one begins, and what a packet changes (RFC 5382, section 4; RFC 7857,
+ * section 2). Private to nat*.c.
+ */
+#ifndef NET_NAT_TRACK_H
+#define NET_NAT_TRACK_H
+
+#include "net/nat.h"
+
+/* The state of a flow that begins with this packet in direction dir, and what to note in tcp_seen;
+ * FLOW_FREE if it cannot begin one. pick_up: connections may be joined in the middle. */
+enum flow_state track_first(const struct view *v, enum flow_dir dir, bool pick_up,
+                            uint8_t *tcp_seen);
+
+/* True if track_packet must see the packet; all others leave the state as it is. */
+static inline bool track_wants(const struct flow *f, const struct view *v)
+{
+    return f->state < FLOW_STEADY || (v->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST));
+}
+
+/* Moves the state on, and stamps the time if the packet refreshes the flow. */
+void track_packet(struct nat *nat, struct flow *f, const struct view *v, enum flow_dir dir,
+                  uint32_t now_ms);
+
+#endif
