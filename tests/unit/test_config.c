@@ -355,6 +355,15 @@ static void test_reachability(void **state)
                         "         a-name-that yes         no          no          yes\n");
 }
 
+/* A translated network reaches the outside only where there is one. */
+static void test_no_uplink_no_way_out(void **state)
+{
+    (void)state;
+    assert_true(fake_config_run(&f, 2, "net=lan,nat,ports=0+1"));
+    assert_false(reach_allowed(&f.config, 0, REACH_UPLINK));
+    assert_true(reach_allowed(&f.config, 0, 0));
+}
+
 /* Sixteen networks: the matrix stays narrow, the subnets stay apart, every port has its network. */
 static void test_sixteen_networks(void **state)
 {
@@ -462,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_later_texts_override),
         cmocka_unit_test(test_a_single_key_twice_in_one_text),
         cmocka_unit_test(test_reachability),
+        cmocka_unit_test(test_no_uplink_no_way_out),
         cmocka_unit_test(test_sixteen_networks),
         cmocka_unit_test(test_report_is_narrow),
         cmocka_unit_test(test_reference_is_fresh),
