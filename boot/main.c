@@ -35,7 +35,6 @@ static struct {
     struct nic *nics[CONFIG_MAX_PORTS];
     unsigned nic_count;
     struct pkt_pool pool;
-    struct memory_plan plan;
     struct dataplane *dataplane; /* NULL: nothing is forwarded */
     struct host *host;
 } router;
@@ -65,17 +64,14 @@ static void read_texts(const struct boot_info *boot)
 /* The pool comes before the NICs, because they fill their receive rings from it. */
 static void make_ports(void)
 {
-    unsigned count = MIN(nic_count(), (unsigned)CONFIG_MAX_PORTS);
-    router.plan = memory_plan_make(mem_available(), count, router.draft.flows);
-    void *memory = mem_alloc((size_t)router.plan.buffers * PKT_BUF_BYTES, CACHE_LINE_BYTES);
+    unsigned count = nic_count();
+    struct buffer_plan plan = plan_buffers(mem_available(), count);
+    void *memory = mem_alloc((size_t)plan.buffers * PKT_BUF_BYTES, CACHE_LINE_BYTES);
     if (!memory)
         panic("%llu KB of memory left, too little for packets: give the machine 16 MB or more",
               (unsigned long long)(mem_available() >> 10));
-    pkt_pool_init(&router.pool, memory, router.plan.buffers);
-    struct nic_limits limits = {
-        .pool = &router.pool,
-        .rx_buffers_max = router.plan.rx_buffers_per_port,
-    };
+    pkt_pool_init(&router.pool, memory, plan.buffers);
+    struct nic_limits limits = {.pool = &router.pool, .rx_buffers_max = plan.rx_per_port};
     router.nic_count = nic_probe_all(&limits, router.nics, CONFIG_MAX_PORTS);
     for (unsigned i = 0; i < router.nic_count; i++)
         memcpy(router.ports[i].mac, router.nics[i]->mac, MAC_BYTES);
@@ -106,7 +102,6 @@ static bool understand(void)
         entropy_seed_for_tests(router.config.seed);
     if (!ok) {
         config_print_report(&router.report, print_error);
-        log_error("nothing is forwarded: correct the configuration and start again");
         return false;
     }
     config_print_report(&router.report, print_line);
@@ -114,9 +109,18 @@ static bool understand(void)
     return true;
 }
 
-static void start_forwarding(void)
+/* False: there is too little memory for what the configuration asks, and the console has said so.
+ */
+static bool start_forwarding(void)
 {
     static const struct host_env env = {.now_us = clock_now_us, .random = entropy_fill};
+    struct table_plan plan = plan_tables(mem_available(), router.config.flows);
+    if (!plan.fits) {
+        log_error("flows=%u needs %llu MB and %llu MB are left: give the machine more, or say less",
+                  plan.flows, (unsigned long long)(nat_bytes(plan.flows) >> 20),
+                  (unsigned long long)(mem_available() >> 20));
+        return false;
+    }
     uint8_t random[64];
     entropy_fill(random, sizeof(random));
     router.host = host_instance();
@@ -124,19 +128,21 @@ static void start_forwarding(void)
         .config = &router.config,
         .nics = router.nics,
         .pool = &router.pool,
-        .flow_capacity = router.plan.flows,
-        .switch_capacity = router.plan.switch_addresses,
+        .flow_capacity = plan.flows,
+        .switch_capacity = plan.switch_addresses,
         .random = random,
         .self_ops = &host_self_ops,
         .self = router.host,
         .now_us = clock_now_us(),
     };
     router.dataplane = dataplane_create(&params, mem_alloc);
-    if (!router.dataplane)
-        panic("too little memory for %u flows: give the machine more, or say flows=N with less",
-              router.plan.flows);
-    if (host_start(router.host, &router.config, router.dataplane, &router.pool, &env, mem_alloc))
-        panic("too little memory for the router's own services: give the machine more");
+    if (!router.dataplane ||
+        host_start(router.host, &router.config, router.dataplane, &router.pool, &env, mem_alloc)) {
+        log_error("too little memory: give the machine 16 MB or more");
+        router.dataplane = NULL;
+        return false;
+    }
+    return true;
 }
 
 static void stop_devices(void)
@@ -210,13 +216,14 @@ void app_main(const struct boot_info *boot)
     log_info("Sluice %s  %llu MB  started by %s", SLUICE_VERSION,
              (unsigned long long)((mem_total() + (1 << 19)) >> 20), boot->loader);
     power_at_exit(stop_devices);
+    entropy_devices_read();
     read_texts(boot);
     make_ports();
     print_ports();
-    if (understand()) {
-        start_forwarding();
+    if (understand() && start_forwarding())
         log_info("ready     %llu ms after start; press Enter for the status",
                  (unsigned long long)(clock_now_us() / 1000));
-    }
+    else
+        log_error("nothing is forwarded: correct the configuration and start again");
     run();
 }
