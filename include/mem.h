@@ -11,6 +11,10 @@
 /* Zeroed memory, aligned to align (a power of two), never given back; NULL if there is not enough. */
 void *mem_alloc(size_t bytes, size_t align);
 
+/* The same, but holding whatever was there before: for large pools whose owner writes every byte before reading
+ * it. Start-up time is mostly the clearing of memory. */
+void *mem_alloc_dirty(size_t bytes, size_t align);
+
 /* Bytes that mem_alloc could still give: in all, and in the largest single piece. */
 uint64_t mem_available(void);
 uint64_t mem_largest(void);

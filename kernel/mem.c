@@ -59,7 +59,7 @@ static struct boot_mem *range_with_most(void)
     return most;
 }
 
-void *mem_alloc(size_t bytes, size_t align)
+void *mem_alloc_dirty(size_t bytes, size_t align)
 {
     CHECK(align != 0 && (align & (align - 1)) == 0);
     align = MAX(align, (size_t)CACHE_LINE_BYTES);
@@ -70,8 +70,14 @@ void *mem_alloc(size_t bytes, size_t align)
     void *piece = cut(most, rounded, align);
     for (unsigned i = 0; !piece && i < range_count; i++)
         piece = cut(&left[i], rounded, align);
+    return piece;
+}
+
+void *mem_alloc(size_t bytes, size_t align)
+{
+    void *piece = mem_alloc_dirty(bytes, align);
     if (piece)
-        zero_lines(piece, rounded);
+        zero_lines(piece, ALIGN_UP(bytes, (size_t)CACHE_LINE_BYTES));
     return piece;
 }
 

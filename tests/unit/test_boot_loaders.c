@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * boot/pvh.c, boot/multiboot.c, boot/boot_text.c: what good loaders say, and what bad ones could.
+ * The loader's memory is one mapping below 4 GB (multiboot's addresses have 32 bits) that ends at
+ * an unmapped page, so that a read past what was promised is a fault.
+ */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include "boot/boot_text.h"
+#include "boot/multiboot.h"
+#include "boot/pvh.h"
+
+#define ARENA_BYTES 131072
+#define MB          (1ULL << 20)
+#define PAGE        4096
+
+static uint8_t *arena;
+static struct boot_info boot; /* large for a stack under ASan */
+
+static void put(uint8_t *at, uint64_t value, unsigned bytes)
+{
+    memcpy(at, &value, bytes);
+}
+
+static int make_arena(void **state)
+{
+    (void)state;
+    arena = mmap(NULL, ARENA_BYTES + PAGE, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    assert_ptr_not_equal(arena, MAP_FAILED);
+    return mprotect(arena + ARENA_BYTES, PAGE, PROT_NONE);
+}
+
+static int clear_arena(void **state)
+{
+    (void)state;
+    memset(arena, 0, ARENA_BYTES);
+    memset(&boot, 0, sizeof(boot));
+    return 0;
+}
+
+static uint64_t limit(void)
+{
+    return (uint64_t)(uintptr_t)arena + ARENA_BYTES;
+}
+
+/* ---- PVH ---- */
+
+#define PVH_INFO 0
+#define PVH_MAP  256
+#define PVH_TEXT 65536
+
+static void pvh_entry(unsigned i, uint64_t start, uint64_t bytes, uint32_t type)
+{
+    put(arena + PVH_MAP + i * 24, start, 8);
+    put(arena + PVH_MAP + i * 24 + 8, bytes, 8);
+    put(arena + PVH_MAP + i * 24 + 16, type, 4);
+}
+
+static void pvh_good(void)
+{
+    uint8_t *info = arena + PVH_INFO;
+    put(info, 0x336EC578, 4);
+    put(info + 4, 1, 4);
+    put(info + 24, (uintptr_t)arena + PVH_TEXT, 8);
+    put(info + 32, 0xF5A40, 8);
+    put(info + 40, (uintptr_t)arena + PVH_MAP, 8);
+    put(info + 48, 4, 4);
+    pvh_entry(0, 0, 0x9FC00, 1);
+    pvh_entry(1, 0xFEFFC000, 0x4000, 2);
+    pvh_entry(2, MB, 15 * MB, 1);
+    pvh_entry(3, 15 * MB, 2 * MB, 2); /* overlaps: reserved wins */
+    strcpy((char *)arena + PVH_TEXT, "net=lan,nat log=debug");
+}
+
+static void pvh(void)
+{
+    pvh_read((uintptr_t)arena + PVH_INFO, limit(), &boot);
+}
+
+static void pvh_is_read(void **state)
+{
+    (void)state;
+    pvh_good();
+    pvh();
+    assert_null(boot.error);
+    assert_string_equal(boot.loader, "PVH");
+    assert_string_equal(boot.cmdline, "net=lan,nat log=debug");
+    assert_false(boot.cmdline_cut);
+    assert_int_equal(boot.acpi_rsdp, 0xF5A40);
+    assert_int_equal(boot.ram_count, 1);
+    assert_int_equal(boot.ram[0].start, MB);
+    assert_int_equal(boot.ram[0].end, 15 * MB);
+}
+
+static void pvh_lies_are_refused(void **state)
+{
+    const struct {
+        unsigned at, bytes;
+        uint64_t value;
+        const char *word;
+    } rows[] = {
+        {0, 4, 0x12345678, "not there"},
+        {4, 4, 0, "version 0"},
+        {48, 4, 1025, "too long"},
+        {48, 4, UINT32_MAX, "too long"},
+        {40, 8, 0, "cannot be reached"},
+        {40, 8, UINT64_MAX, "cannot be reached"},
+        {40, 8, UINT64_MAX - 24 * 4 + 1, "cannot be reached"},
+        {40, 8, 1ULL << 32, "cannot be reached"},
+        {40, 8, (uint64_t)-1, "cannot be reached"},
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        clear_arena(state);
+        pvh_good();
+        put(arena + PVH_INFO + rows[i].at, rows[i].value, rows[i].bytes);
+        pvh();
+        if (!boot.error || !strstr(boot.error, rows[i].word))
+            fail_msg("row %u: %s", i + 1, boot.error ? boot.error : "accepted");
+        assert_int_equal(boot.ram_count, 0);
+    }
+    clear_arena(state);
+    pvh_read(0, limit(), &boot);
+    assert_non_null(boot.error);
+    memset(&boot, 0, sizeof(boot));
+    pvh_read(limit() - 8, limit(), &boot); /* half of it would be beyond what may be read */
+    assert_non_null(boot.error);
+}
+
+/* A map that ends exactly at the limit is good; one entry more is not. */
+static void pvh_map_at_the_limit(void **state)
+{
+    (void)state;
+    pvh_good();
+    put(arena + PVH_INFO + 40, limit() - 4 * 24, 8);
+    memcpy(arena + ARENA_BYTES - 4 * 24, arena + PVH_MAP, 4 * 24);
+    pvh();
+    assert_null(boot.error);
+    put(arena + PVH_INFO + 48, 5, 4);
+    memset(&boot, 0, sizeof(boot));
+    pvh();
+    assert_non_null(boot.error);
+}
+
+static void pvh_texts(void **state)
+{
+    /* None, and one that cannot be reached: started without. */
+    const uint64_t nowhere[] = {0, limit(), UINT64_MAX};
+    for (unsigned i = 0; i < ARRAY_COUNT(nowhere); i++) {
+        clear_arena(state);
+        pvh_good();
+        put(arena + PVH_INFO + 24, nowhere[i], 8);
+        pvh();
+        assert_null(boot.error);
+        assert_string_equal(boot.cmdline, "");
+    }
+    /* No NUL before the memory ends. */
+    clear_arena(state);
+    pvh_good();
+    memset(arena + ARENA_BYTES - 100, 'x', 100);
+    put(arena + PVH_INFO + 24, limit() - 100, 8);
+    pvh();
+    assert_int_equal(strlen(boot.cmdline), 100);
+    assert_false(boot.cmdline_cut);
+    /* As long as there is room for, and one longer. */
+    for (unsigned extra = 0; extra < 2; extra++) {
+        clear_arena(state);
+        pvh_good();
+        memset(arena + PVH_TEXT, 'y', BOOT_CMDLINE_MAX - 1 + extra);
+        pvh();
+        assert_int_equal(strlen(boot.cmdline), BOOT_CMDLINE_MAX - 1);
+        assert_int_equal(boot.cmdline_cut, extra);
+    }
+}
+
+/* ---- multiboot ---- */
+
+#define MB_INFO 64
+#define MB_MAP  512
+#define MB_TEXT 65536
+
+static unsigned mb_entry(unsigned at, uint32_t size, uint64_t start, uint64_t bytes, uint32_t type)
+{
+    put(arena + MB_MAP + at, size, 4);
+    put(arena + MB_MAP + at + 4, start, 8);
+    put(arena + MB_MAP + at + 12, bytes, 8);
+    put(arena + MB_MAP + at + 20, type, 4);
+    return at + 4 + size;
+}
+
+static void mb_good(void)
+{
+    put(arena + MB_INFO, 0x45, 4);
+    put(arena + MB_INFO + 8, 31 * 1024, 4);
+    put(arena + MB_INFO + 16, (uintptr_t)arena + MB_TEXT, 4);
+    unsigned at = mb_entry(0, 20, 0, 0x9FC00, 1);
+    at = mb_entry(at, 24, MB, 63 * MB, 1); /* entries may be longer than we know them */
+    at = mb_entry(at, 20, 60 * MB, MB, 3);
+    put(arena + MB_INFO + 44, at, 4);
+    put(arena + MB_INFO + 48, (uintptr_t)arena + MB_MAP, 4);
+    strcpy((char *)arena + MB_TEXT, "/boot/sluice.elf net=lan,nat");
+}
+
+static void mb(void)
+{
+    multiboot_read((uint32_t)(uintptr_t)arena + MB_INFO, &boot);
+}
+
+static void multiboot_is_read(void **state)
+{
+    (void)state;
+    mb_good();
+    mb();
+    assert_null(boot.error);
+    assert_string_equal(boot.loader, "multiboot");
+    assert_string_equal(boot.cmdline, "net=lan,nat");
+    assert_int_equal(boot.ram_count, 2);
+    assert_int_equal(boot.ram[0].end, 60 * MB);
+    assert_int_equal(boot.ram[1].start, 61 * MB);
+    assert_int_equal(boot.ram[1].end, 64 * MB);
+}
+
+static void multiboot_without_a_map(void **state)
+{
+    mb_good();
+    put(arena + MB_INFO, 0x01, 4);
+    mb();
+    assert_null(boot.error);
+    assert_int_equal(boot.ram_count, 1);
+    assert_int_equal(boot.ram[0].start, MB);
+    assert_int_equal(boot.ram[0].end, 32 * MB);
+    assert_string_equal(boot.cmdline, "");
+
+    clear_arena(state);
+    mb_good();
+    put(arena + MB_INFO, 0x04, 4);
+    mb();
+    assert_non_null(boot.error);
+}
+
+static void multiboot_lies_are_refused(void **state)
+{
+    const struct {
+        unsigned at;
+        uint64_t value;
+    } rows[] = {
+        {MB_INFO + 44, 65537},      /* a map longer than any */
+        {MB_INFO + 44, UINT32_MAX}, /* ... and over the end of memory */
+        {MB_INFO + 48, 0},          /* nowhere */
+        {MB_INFO + 48, 0xFFFFFFFF}, /* over the end */
+        {MB_MAP, 0},                /* entries that do not advance */
+        {MB_MAP, 19},               /* ... or are too short for their fields */
+        {MB_MAP + 24, 3},
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        clear_arena(state);
+        mb_good();
+        put(arena + rows[i].at, rows[i].value, 4);
+        mb();
+        if (!boot.error)
+            fail_msg("row %u was accepted", i + 1);
+    }
+    memset(&boot, 0, sizeof(boot));
+    multiboot_read(0, &boot);
+    assert_non_null(boot.error);
+    memset(&boot, 0, sizeof(boot));
+    multiboot_read(0xFFFFFFF0, &boot);
+    assert_non_null(boot.error);
+}
+
+/* A last entry that claims to reach beyond the map is the last; a part of one at the end is not
+ * read. */
+static void multiboot_map_ends(void **state)
+{
+    (void)state;
+    mb_good();
+    unsigned at = mb_entry(0, UINT32_MAX, MB, MB, 1);
+    (void)at;
+    put(arena + MB_INFO + 44, 24, 4);
+    uint8_t *edge = arena + ARENA_BYTES - 24;
+    memcpy(edge, arena + MB_MAP, 24);
+    put(arena + MB_INFO + 48, (uintptr_t)edge, 4);
+    mb();
+    assert_null(boot.error);
+    assert_int_equal(boot.ram_count, 1);
+
+    memset(&boot, 0, sizeof(boot));
+    put(arena + MB_INFO + 44, 23, 4);
+    mb();
+    assert_null(boot.error);
+    assert_int_equal(boot.ram_count, 0);
+}
+
+/* ---- the image's name ---- */
+
+static void names_are_skipped(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"/boot/sluice.elf net=a", "net=a"},
+        {"build/sluice.elf", ""},
+        {"  sluice.elf   net=a  x", "net=a  x"},
+        {"sluice net=a", "net=a"},
+        {"(cd0)/sluice net=a", "net=a"},
+        {"net=a,ip=10.0.0.1/24 x", "net=a,ip=10.0.0.1/24 x"},
+        {"isolate net=a", "isolate net=a"},
+        {"sluices x", "sluices x"},
+        {"", ""},
+        {"   ", "   "},
+        {"fwd=tcp::80-:80", "fwd=tcp::80-:80"},
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        boot_text_copy(&boot, rows[i][0], strlen(rows[i][0]));
+        boot_text_skip_name(&boot);
+        assert_string_equal(boot.cmdline, rows[i][1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(pvh_is_read, clear_arena),
+        cmocka_unit_test_setup(pvh_lies_are_refused, clear_arena),
+        cmocka_unit_test_setup(pvh_map_at_the_limit, clear_arena),
+        cmocka_unit_test_setup(pvh_texts, clear_arena),
+        cmocka_unit_test_setup(multiboot_is_read, clear_arena),
+        cmocka_unit_test_setup(multiboot_without_a_map, clear_arena),
+        cmocka_unit_test_setup(multiboot_lies_are_refused, clear_arena),
+        cmocka_unit_test_setup(multiboot_map_ends, clear_arena),
+        cmocka_unit_test_setup(names_are_skipped, clear_arena),
+    };
+    return cmocka_run_group_tests(tests, make_arena, NULL);
+}
