@@ -34,18 +34,56 @@ static bool entry_is_old(const struct switch_entry *e, uint32_t now_s)
     return now_s - e->seen_s > SWITCH_AGEING_S && !(e->flags & SWITCH_STATIC);
 }
 
-/* Where a new address goes: an empty or aged-out entry of the first set, then of the second, else
- * the oldest of both. NULL if all are static. */
-static struct switch_entry *find_room(const struct switch_table *t, const struct switch_key *k,
+static struct switch_entry *room_in_set(struct switch_entry *set, uint32_t now_s)
+{
+    for (unsigned i = 0; i < SWITCH_WAYS; i++)
+        if (set[i].network == SWITCH_NET_NONE || entry_is_old(&set[i], now_s))
+            return &set[i];
+    return NULL;
+}
+
+/* Moves one of a full set's entries to the other set it may live in, if that one has room. The
+ * entry that is free then, or NULL. */
+static struct switch_entry *make_room(struct switch_table *t, struct switch_entry *set,
+                                      uint32_t now_s)
+{
+    for (unsigned i = 0; i < SWITCH_WAYS; i++) {
+        struct switch_key k = switch_key(t, switch_word(set[i].mac, set[i].network));
+        struct switch_entry *other = switch_set(t, k.hash);
+        if (other == set)
+            other = switch_set(t, k.hash >> 32);
+        struct switch_entry *room = other == set ? NULL : room_in_set(other, now_s);
+        if (!room)
+            continue;
+        if (room->network != SWITCH_NET_NONE)
+            t->moves++;
+        *room = set[i];
+        set[i].network = SWITCH_NET_NONE;
+        return &set[i];
+    }
+    return NULL;
+}
+
+/* Where a new address goes: an empty or aged-out entry of the first set, then of the second; one
+ * that can be made free without loss; else the oldest of both. NULL if all are static. */
+static struct switch_entry *find_room(struct switch_table *t, const struct switch_key *k,
                                       uint32_t now_s)
 {
     struct switch_entry *sets[2] = {switch_set(t, k->hash), switch_set(t, k->hash >> 32)};
     struct switch_entry *oldest = NULL;
 
+    for (unsigned i = 0; i < 2; i++) {
+        struct switch_entry *e = room_in_set(sets[i], now_s);
+        if (e)
+            return e;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct switch_entry *e = make_room(t, sets[i], now_s);
+        if (e)
+            return e;
+    }
     for (unsigned i = 0; i < 2 * SWITCH_WAYS; i++) {
         struct switch_entry *e = &sets[i / SWITCH_WAYS][i % SWITCH_WAYS];
-        if (e->network == SWITCH_NET_NONE || entry_is_old(e, now_s))
-            return e;
         if (e->flags & SWITCH_STATIC)
             continue;
         if (!oldest || now_s - e->seen_s > now_s - oldest->seen_s)

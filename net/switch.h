@@ -5,10 +5,11 @@
  *
  * Theory of operation. Entries are 16 bytes, four to a set and a cache line, in a table of fixed
  * size. A keyed hash of (MAC, network) names two sets; an entry lives in the first if there is
- * room, else in the second, so that nearly every lookup touches one line. When both are full the
- * oldest of their entries makes room: a flood of forged sources costs its own set-mates and nothing
- * else, and static entries (the router's own) never give way. The stamp is refreshed at most once a
- * second; an entry older than the ageing time does not count.
+ * room, else in the second, so that nearly every lookup touches one line. When both are full, an
+ * entry that can live elsewhere is moved there, else the oldest of them makes room: a flood of
+ * forged sources costs its own set-mates and nothing else, and static entries (the router's own)
+ * never give way. The stamp is refreshed at most once a second; an entry older than the ageing time
+ * does not count.
  *
  * The first eight bytes of an entry (MAC, network, port) are compared as one word without the port.
  */
