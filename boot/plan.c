@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * See plan.h. A quarter of the memory goes to flows, up to a million of them; as many buffers as
- * full rings in both directions need, within half of the memory; the rest stays free for rings,
- * tables and the router's own host.
+ * See plan.h. As many buffers as full rings in both directions need, within half of the memory; up
+ * to half of the rest goes to flows, a million of them at most unless asked for; what remains is
+ * for the switch table and the router's own host.
  */
 #include "boot/plan.h"
 #include "pkt.h"
 #include "net/nat.h"
+#include "net/switch.h"
 
 #define RING_ENTRIES     256u /* what virtio rings mostly have */
 #define BUFFERS_PER_PORT (3 * RING_ENTRIES)
@@ -14,6 +15,19 @@
 #define FLOWS_MIN        4096u
 #define FLOWS_MAX        (1u << 20)
 #define ADDRESSES        65536u
+#define SMALL_BYTES      (16u << 20) /* below this, an eighth of the addresses */
+#define RESERVE_BYTES    (1u << 20)  /* for the router's own host and the smaller tables */
+
+struct buffer_plan plan_buffers(uint64_t free_bytes, unsigned ports)
+{
+    struct buffer_plan plan;
+    uint64_t wanted = (uint64_t)MAX(ports, 2u) * BUFFERS_PER_PORT;
+    uint64_t affordable = free_bytes / 2 / PKT_BUF_BYTES;
+    plan.buffers = (uint32_t)MAX(MIN(wanted, affordable), BUFFERS_MIN);
+    /* Half of the pool is kept for what is in transmit rings and on its way. */
+    plan.rx_per_port = MIN(plan.buffers / 2 / MAX(ports, 1u), RING_ENTRIES);
+    return plan;
+}
 
 static uint32_t flows_for(uint64_t bytes)
 {
@@ -23,15 +37,13 @@ static uint32_t flows_for(uint64_t bytes)
     return flows;
 }
 
-struct memory_plan memory_plan_make(uint64_t free_bytes, unsigned ports, uint32_t flows)
+struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows)
 {
-    struct memory_plan plan;
-    uint64_t wanted = (uint64_t)MAX(ports, 2u) * BUFFERS_PER_PORT;
-    uint64_t affordable = free_bytes / 2 / PKT_BUF_BYTES;
-    plan.buffers = (uint32_t)MAX(MIN(wanted, affordable), BUFFERS_MIN);
-    /* Half of the pool is kept for what is in transmit rings and on its way. */
-    plan.rx_buffers_per_port = MIN(plan.buffers / 2 / MAX(ports, 1u), RING_ENTRIES);
-    plan.flows = flows ? flows : flows_for(free_bytes / 4);
-    plan.switch_addresses = free_bytes >= (32u << 20) ? ADDRESSES : ADDRESSES / 8;
+    struct table_plan plan;
+    plan.switch_addresses = free_bytes >= SMALL_BYTES ? ADDRESSES : ADDRESSES / 8;
+    uint64_t others = plan.switch_addresses * sizeof(struct switch_entry) + RESERVE_BYTES;
+    uint64_t left = free_bytes > others ? free_bytes - others : 0;
+    plan.flows = flows ? flows : flows_for(left / 2);
+    plan.fits = nat_bytes(plan.flows) <= left;
     return plan;
 }

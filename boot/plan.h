@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * How the memory there is gets divided: packet buffers, flows, switch addresses. Pure arithmetic,
- * tested on a host.
+ * How the memory there is gets divided: packet buffers first, because the NICs fill their rings
+ * from them, then flows and switch addresses out of what is left. Pure arithmetic, tested on a
+ * host.
  */
 #ifndef BOOT_PLAN_H
 #define BOOT_PLAN_H
 
 #include "base.h"
 
-struct memory_plan {
-    uint32_t buffers;             /* packet buffers in the pool */
-    uint32_t rx_buffers_per_port; /* of those, what one port may hold for receiving */
-    uint32_t flows;
-    uint32_t switch_addresses;
+struct buffer_plan {
+    uint32_t buffers;     /* packet buffers in the pool */
+    uint32_t rx_per_port; /* of those, what one port may hold for receiving */
 };
 
-/* free_bytes: what mem_alloc can still give; flows: what the configuration asks for, 0 = by memory.
- */
-struct memory_plan memory_plan_make(uint64_t free_bytes, unsigned ports, uint32_t flows);
+struct table_plan {
+    uint32_t flows;
+    uint32_t switch_addresses;
+    bool fits; /* false: the flows asked for need more memory than there is */
+};
+
+/* free_bytes is what mem_alloc can still give, here and below. */
+struct buffer_plan plan_buffers(uint64_t free_bytes, unsigned ports);
+
+/* flows: what the configuration asks for, 0 = by memory. */
+struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows);
 
 #endif

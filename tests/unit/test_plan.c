@@ -19,13 +19,16 @@ static void everything_fits(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(free_mb); i++) {
         for (unsigned ports = 0; ports <= 16; ports++) {
             uint64_t bytes = (uint64_t)free_mb[i] << 20;
-            struct memory_plan plan = memory_plan_make(bytes, ports, 0);
-            uint64_t used = (uint64_t)plan.buffers * PKT_BUF_BYTES + nat_bytes(plan.flows) +
-                            plan.switch_addresses * 16u;
-            assert_true(used <= bytes * 9 / 10);
-            assert_true(plan.flows >= 4096);
-            assert_true(plan.rx_buffers_per_port >= 32);
-            assert_true(plan.rx_buffers_per_port * ports <= plan.buffers / 2);
+            struct buffer_plan buffers = plan_buffers(bytes, ports);
+            assert_true(buffers.rx_per_port >= 32);
+            assert_true(buffers.rx_per_port * ports <= buffers.buffers / 2);
+            uint64_t used = (uint64_t)buffers.buffers * PKT_BUF_BYTES;
+            assert_true(used <= bytes / 2);
+            struct table_plan tables = plan_tables(bytes - used, 0);
+            assert_true(tables.fits);
+            assert_true(tables.flows >= 4096);
+            used += nat_bytes(tables.flows) + tables.switch_addresses * 16u;
+            assert_true(used + (1u << 20) <= bytes);
         }
     }
 }
@@ -33,10 +36,12 @@ static void everything_fits(void **state)
 static void figures(void **state)
 {
     (void)state;
-    assert_int_equal(memory_plan_make(510u << 20, 2, 0).flows, 1u << 20);
-    assert_int_equal(memory_plan_make(510u << 20, 2, 5000).flows, 5000);
-    assert_int_equal(memory_plan_make(510u << 20, 2, 0).rx_buffers_per_port, 256);
-    assert_int_equal(memory_plan_make(510u << 20, 2, 0).switch_addresses, 65536);
+    assert_int_equal(plan_tables(510u << 20, 0).flows, 1u << 20);
+    assert_int_equal(plan_tables(510u << 20, 5000).flows, 5000);
+    assert_true(plan_tables(510u << 20, 2u << 20).fits);
+    assert_false(plan_tables(16u << 20, 1u << 20).fits);
+    assert_int_equal(plan_tables(510u << 20, 0).switch_addresses, 65536);
+    assert_int_equal(plan_buffers(510u << 20, 2).rx_per_port, 256);
 }
 
 int main(void)
