@@ -13,6 +13,14 @@ LWIP_READY := $(BUILD)/lwip.ready
 MUSL_INC ?= /usr/include/x86_64-linux-musl
 MUSL_LIB ?= /usr/lib/x86_64-linux-musl/libc.a
 
+# One short line a step; V=1 shows the commands.
+ifeq ($(V),1)
+say = @:
+else
+Q := @
+say = @printf '  %-5s %s\n'
+endif
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL := image
@@ -30,7 +38,7 @@ COMMON := -std=gnu11 -g $(WARN) $(INC) $(LWIP_INC) -DSLUICE_VERSION='"$(VERSION)
 CC_INC = $(shell $(CC) -print-file-name=include)
 # The image has musl's string functions, so small copies and clears may be expanded (-fbuiltin).
 KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -fbuiltin -fno-pic -fno-pie -fno-stack-protector -mno-red-zone \
-	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+	-fno-tree-slp-vectorize -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
 	-fcf-protection=none -nostdinc -isystem $(MUSL_INC) -isystem $(CC_INC)
 # Interrupt handlers run on whatever vector registers the loop was using, so they may not touch any.
 GENERAL_REGS_ONLY := kernel/irq kernel/apic kernel/pic kernel/console drivers/virtio_pci drivers/pci_msi
@@ -55,27 +63,31 @@ OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/kernel/%.
 
 $(BUILD)/kernel/%.o: %.c $(LWIP_READY)
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) $(if $(filter $*,$(GENERAL_REGS_ONLY)),-mgeneral-regs-only) -MMD -MP -c $< -o $@
+	$(say) CC $<
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(if $(filter $*,$(GENERAL_REGS_ONLY)),-mgeneral-regs-only) -MMD -MP -c $< -o $@
 
 $(BUILD)/kernel/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+	$(say) AS $<
+	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 # lwIP is compiled as it is; its warnings are its own.
 $(BUILD)/kernel/lwip/%.o: $(LWIP_READY)
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -w -MMD -MP -c $(LWIP_DIR)/$*.c -o $@
+	$(say) CC lwip/$*.c
+	$(Q)$(CC) $(KERNEL_CFLAGS) -w -MMD -MP -c $(LWIP_DIR)/$*.c -o $@
 
 # Two links: the first tells where the functions are, the second has that as the table of backtraces.
 # sluice.elf is what runs; sluice.elf.full is the same with symbols, for gdb.
 LINK = $(CC) $(KERNEL_LDFLAGS) -Wl,-T,linker.ld
 $(BUILD)/sluice.elf: $(OBJ) linker.ld tools/symbols tools/check-image $(MUSL_LIB)
-	$(LINK) $(OBJ) $(MUSL_LIB) -o $@.bare
-	tools/symbols $@.bare > $(BUILD)/symbols.S
-	$(CC) -c $(BUILD)/symbols.S -o $(BUILD)/symbols.o
-	$(LINK) -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(BUILD)/symbols.o $(MUSL_LIB) -o $@.full
-	objcopy --strip-all $@.full $@
-	tools/check-image $@ $@.full $(BUILD)/symbols.S
+	$(say) LINK $@
+	$(Q)$(LINK) $(OBJ) $(MUSL_LIB) -o $@.bare
+	$(Q)tools/symbols $@.bare > $(BUILD)/symbols.S
+	$(Q)$(CC) -c $(BUILD)/symbols.S -o $(BUILD)/symbols.o
+	$(Q)$(LINK) -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(BUILD)/symbols.o $(MUSL_LIB) -o $@.full
+	$(Q)objcopy --strip-all $@.full $@
+	$(Q)tools/check-image $@ $@.full $(BUILD)/symbols.S
 
 ifeq ($(LWIP_DIR),$(BUILD)/lwip)
 $(LWIP_READY): tools/fetch-lwip
@@ -91,13 +103,16 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 define flavour # name, compiler, flags
 $(BUILD)/$(1)/%.o: %.c $(LWIP_READY)
 	@mkdir -p $$(@D)
-	$(2) $(COMMON) $(3) -MMD -MP -c $$< -o $$@
+	$$(say) CC "$(1) $$<"
+	$$(Q)$(2) $(COMMON) $(3) -MMD -MP -c $$< -o $$@
 $(BUILD)/$(1)/lwip/%.o: $(LWIP_READY)
 	@mkdir -p $$(@D)
-	$(2) $(COMMON) $(3) -w -MMD -MP -c $(LWIP_DIR)/$$*.c -o $$@
+	$$(say) CC "$(1) lwip/$$*.c"
+	$$(Q)$(2) $(COMMON) $(3) -w -MMD -MP -c $(LWIP_DIR)/$$*.c -o $$@
 $(BUILD)/$(1)/libsluice.a: $(HOST_SRC:%.c=$(BUILD)/$(1)/%.o) $(LWIP_SRC:%.c=$(BUILD)/$(1)/lwip/%.o)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(say) AR $$@
+	$$(Q)ar rcs $$@ $$^
 endef
 $(eval $(call flavour,host,$(CC),-O1 $(SAN)))
 $(eval $(call flavour,fuzz,clang,-O1 $(SAN) -fsanitize=fuzzer-no-link))
@@ -109,19 +124,23 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/bin/%,$(wildcard tests/bench/
 
 $(BUILD)/host/bin/%: $(BUILD)/host/tests/unit/%.o $(BUILD)/host/libsluice.a
 	@mkdir -p $(@D)
-	$(CC) $(SAN) $^ -lcmocka -o $@
+	$(say) LINK $@
+	$(Q)$(CC) $(SAN) $^ -lcmocka -o $@
 $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libsluice.a
 	@mkdir -p $(@D)
-	clang $(SAN) -fsanitize=fuzzer $^ -o $@
+	$(say) LINK $@
+	$(Q)clang $(SAN) -fsanitize=fuzzer $^ -o $@
 $(BUILD)/bench/bin/%: $(BUILD)/bench/tests/bench/%.o $(BUILD)/bench/libsluice.a
 	@mkdir -p $(@D)
-	$(CC) $^ -o $@
+	$(say) LINK $@
+	$(Q)$(CC) $^ -o $@
 
 ## docs         write docs/options.md from the option table
 docs: $(BUILD)/host/options_doc
 	$< > docs/options.md
 $(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c $(wildcard boot/config_*.c) net/modes.c)
-	$(CC) $(SAN) $^ -o $@
+	$(say) LINK $@
+	$(Q)$(CC) $(SAN) $^ -o $@
 
 # ---- running and testing ----
 # Debian's names. What is missing is installed by tools/install-packages, or it says what to type.
