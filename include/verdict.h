@@ -11,7 +11,7 @@
     X(ETH_SOURCE, "eth-source", "source MAC is a group address, zero, or the router's own")       \
     X(ETH_RESERVED, "eth-reserved", "link-local group address 01-80-C2-00-00-0x")                 \
     X(ETH_TYPE, "eth-type", "EtherType the router does not route")                                \
-    X(ETH_NOT_FOR_US, "eth-not-for-us", "unicast for another station on the uplink")              \
+    X(ETH_NOT_FOR_US, "eth-not-for-us", "for another station or group on the uplink")            \
     X(VLAN, "vlan", "VLAN tag on a port without VLANs")                                           \
     X(SAME_PORT, "same-port", "destination is on the port it came from")                          \
     X(NO_NETWORK, "no-network", "port belongs to no network")                                     \

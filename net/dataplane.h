@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The dataplane: takes bursts from the ports, switches, routes and translates them by composing the services, and
- * sends them on. ARCHITECTURE: "A packet's journey".
+ * The dataplane: takes bursts from the ports, switches, routes and translates them by composing the
+ * services, and sends them on. ARCHITECTURE: "A packet's journey".
  *
- * Everything hangs off struct dataplane; several can live side by side (a shard a core, a test beside a test).
+ * Everything hangs off struct dataplane; several can live side by side (a shard a core, a test
+ * beside a test).
  *
  * Accounting. Every packet has exactly one end, so at every moment between two polls
  *     received + created == sent + consumed + dropped (by reason) + held
- * where created counts packets the router made (its own frames, ICMP errors, further copies of flooded packets,
- * further frames of cut ones), consumed those its own stack took, held those waiting for a neighbor.
+ * where created counts packets the router made (its own frames, ICMP errors, further copies of
+ * flooded packets, further frames of cut ones), consumed those its own stack took, held those
+ * waiting for a neighbor or, between dataplane_send() and the flush, for their port.
  */
 #ifndef NET_DATAPLANE_H
 #define NET_DATAPLANE_H
@@ -26,12 +28,15 @@
 
 /* What the router's own stack (net/host) offers the dataplane. */
 struct self_ops {
-    /* A frame for the router itself on a network (0..15, or NETWORK_UPLINK): takes p. Checksums of TCP and UDP may be
-     * unverified; partial ones have been completed and super-packets cut before. False if the stack had no room
-     * (p is taken all the same). */
+    /* A frame for the router itself on a network (0..15, or NETWORK_UPLINK): takes p. Checksums of
+     * TCP and UDP may be unverified; partial ones have been completed and super-packets cut before.
+     * False if the stack had no room (p is taken all the same). */
     bool (*input)(void *self, uint8_t network, struct pkt *p);
     /* Please find out who has ip on network: dataplane_neighbor() is called when known. */
     void (*resolve)(void *self, uint8_t network, be32 ip);
+    /* A port of the network came up, or its last one went down. Called from dataplane_poll; may be
+     * NULL. Links that are up when the dataplane is created are not reported. */
+    void (*link)(void *self, uint8_t network, bool up);
 };
 
 struct dataplane_params {
@@ -51,8 +56,8 @@ struct dataplane;
 /* Takes all its memory from alloc; NULL if there is not enough or the configuration is not ok. */
 struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_fn alloc);
 
-/* One round: a burst from every port, held and staged packets sent, due timers run within a budget. Returns the
- * number of packets and timer steps handled: 0 means there was nothing to do. */
+/* One round: a burst from every port, held and staged packets sent, due timers run within a budget.
+ * Returns the number of packets and timer steps handled: 0 means there was nothing to do. */
 unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us);
 
 /* When dataplane_poll wants to be called even if no packet comes; UINT64_MAX = never. */
@@ -64,9 +69,9 @@ void dataplane_disarm(struct dataplane *dp);
 
 /* ---- for net/host ---- */
 
-/* Sends a complete Ethernet frame of the router's own onto a network; takes p. Its destination MAC decides the port;
- * unknown and group addresses are flooded. Sent with the next flush (at the latest at the end of the poll, or by
- * dataplane_flush). */
+/* Sends a complete Ethernet frame of the router's own onto a network; takes p. Its destination MAC
+ * decides the port; unknown and group addresses are flooded. Sent with the next flush (at the
+ * latest at the end of the poll, or by dataplane_flush). */
 void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p);
 void dataplane_flush(struct dataplane *dp);
 
@@ -97,7 +102,8 @@ struct dataplane_totals {
 };
 void dataplane_totals(const struct dataplane *dp, struct dataplane_totals *totals);
 
-/* Writes the status as short aligned lines for people (and tests): ports, totals, every reason that is not 0. */
+/* Writes the status as short aligned lines for people (and tests): ports, totals, every reason that
+ * is not 0. */
 void dataplane_print_status(const struct dataplane *dp, void (*line)(const char *text));
 
 /* True if the sum above holds. */

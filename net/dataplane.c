@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The dataplane's composition: what it is made of, and one round of it (ARCHITECTURE: "A packet's
+ * journey"). The stages are in the files that dataplane_internal.h lists.
+ *
+ * Theory of operation. A round takes a burst from each port, runs it to completion (frames are
+ * switched, IPv4 for the router is routed and translated, the router's own is handed to its stack),
+ * and at its end sends what was staged, one tx_batch a port. Time is read once a round. Links are
+ * looked at when a sleep ended without a packet, because their interrupt ends it, and now and then
+ * while busy; a look can be costly in a virtual machine.
+ */
+#include "net/dataplane_internal.h"
+
+#define LINK_LOOK_US    250000 /* between looks at the links while busy */
+#define FLOWS_LOOK_MS   100    /* between looks at the flow table's wheel */
+#define EXPIRY_BUDGET   256    /* flows a round */
+#define NEIGHBOR_BUDGET 64     /* questions a round */
+#define RANDOM_BYTES    64
+
+/* ---- creation ---- */
+
+static uint16_t network_mtu(const struct dataplane *dp, uint32_t ports, uint16_t configured)
+{
+    uint16_t mtu = configured ? configured : UINT16_MAX;
+
+    for (unsigned i = 0; i < dp->port_count; i++)
+        if (ports >> i & 1)
+            mtu = MIN(mtu, dp->ports[i].nic->mtu);
+    return mtu;
+}
+
+/* The router's MAC on a network is that of its first port. */
+static int network_init(struct dataplane *dp, unsigned network, uint32_t ports, uint16_t mtu,
+                        bool listens)
+{
+    struct dp_network *net = &dp->networks[network];
+
+    net->ports = ports;
+    net->mtu = network_mtu(dp, ports, mtu);
+    for (unsigned i = 0; i < dp->port_count; i++)
+        if (ports >> i & 1)
+            dp->ports[i].network = (uint8_t)network;
+    if (!ports || !listens)
+        return 0;
+    memcpy(net->mac, dp->ports[__builtin_ctz(ports)].nic->mac, MAC_BYTES);
+    net->mac_word = load_mac(net->mac);
+    return switch_add_self(&dp->table, net->mac, (uint8_t)network);
+}
+
+static int networks_init(struct dataplane *dp)
+{
+    const struct config *cfg = dp->config;
+    int error = 0;
+
+    for (unsigned i = 0; i < cfg->net_count && !error; i++) {
+        const struct config_net *from = &cfg->nets[i];
+        struct dp_network *net = &dp->networks[i];
+        net->ip = from->ip;
+        net->mask = from->ip ? prefix_mask(from->prefix) : IP4_BROADCAST;
+        net->to_uplink = reach_allowed(cfg, i, REACH_UPLINK);
+        error = network_init(dp, i, from->ports, from->mtu, from->ip != 0);
+    }
+    dp->uplink_port = SWITCH_PORT_NONE;
+    dp->networks[NETWORK_UPLINK].mask = IP4_BROADCAST;
+    if (cfg->uplink.present && !error) {
+        dp->uplink_port = cfg->uplink.port;
+        error = network_init(dp, NETWORK_UPLINK, 1u << cfg->uplink.port, cfg->uplink.mtu, true);
+    }
+    return error;
+}
+
+static void ports_init(struct dataplane *dp, struct nic *const *nics)
+{
+    for (unsigned i = 0; i < dp->port_count; i++) {
+        struct dp_port *port = &dp->ports[i];
+        port->nic = nics[i];
+        port->network = CONFIG_NO_NET;
+        port->offloads = nics[i]->offloads;
+        port->max_frame_bytes = (uint32_t)nics[i]->mtu + ETH_HDR_BYTES;
+        port->up = !nics[i]->dead && nics[i]->ops->link_up(nics[i]);
+        if (port->up)
+            dp->ports_up |= 1u << i;
+    }
+}
+
+static int forwards_init(struct dataplane *dp, alloc_fn alloc)
+{
+    const struct config *cfg = dp->config;
+    unsigned count = 0;
+
+    if (cfg->fwd_count == 0)
+        return 0;
+    struct nat_forward *forwards = alloc(2u * cfg->fwd_count * sizeof(*forwards), CACHE_LINE_BYTES);
+    if (!forwards)
+        return -ENOMEM;
+    for (unsigned i = 0; i < cfg->fwd_count; i++) {
+        const struct config_fwd *from = &cfg->fwds[i];
+        for (unsigned udp = 0; udp < 2; udp++) {
+            if (!(from->protocols & (udp ? CONFIG_UDP : CONFIG_TCP)))
+                continue;
+            forwards[count++] = (struct nat_forward){.proto = udp ? IP_PROTO_UDP : IP_PROTO_TCP,
+                                                     .zone = from->net,
+                                                     .bind_ip = from->bind,
+                                                     .port = from->port,
+                                                     .target_port = from->target_port,
+                                                     .target_ip = from->target,
+                                                     .from_ip = from->from,
+                                                     .from_mask = prefix_mask(from->from_prefix)};
+        }
+    }
+    nat_set_forwards(&dp->nat, forwards, count);
+    return 0;
+}
+
+static int services_init(struct dataplane *dp, const struct dataplane_params *params,
+                         alloc_fn alloc)
+{
+    struct nat_params nat = {.flow_capacity = params->flow_capacity, .now_ms = dp->now_ms};
+    struct hash_key key;
+
+    hash_key_init(&nat.key, params->random);
+    hash_key_init(&key, params->random + sizeof(key.k));
+    /* Seeds of generators that choose ports and cost: derived, so that none of them shows the keys.
+     */
+    nat.random = hash_mix(key.k[0] ^ nat.key.k[2], nat.key.k[1]);
+    dp_icmp_init(&dp->limiter, &key, hash_mix(nat.key.k[0] ^ key.k[2], key.k[1]));
+
+    int error = switch_init(&dp->table, params->switch_capacity, &key, alloc);
+    if (!error)
+        error = neighbor_init(&dp->neighbors, &dp_neighbor_ops, dp, &key, alloc);
+    if (!error)
+        error = nat_init(&dp->nat, &nat, alloc);
+    if (!error)
+        error = forwards_init(dp, alloc);
+    return error;
+}
+
+struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_fn alloc)
+{
+    const struct config *cfg = params->config;
+
+    if (!cfg->ok)
+        return NULL;
+    struct dataplane *dp = alloc(sizeof(*dp), CACHE_LINE_BYTES);
+    if (!dp)
+        return NULL;
+    memset(dp, 0, sizeof(*dp));
+    dp->config = cfg;
+    dp->self_ops = params->self_ops;
+    dp->self = params->self;
+    dp->pool = params->pool;
+    dp->port_count = cfg->port_count;
+    dp->now_us = params->now_us;
+    dp->now_ms = (uint32_t)(params->now_us / 1000);
+    dp->now_s = (uint32_t)(params->now_us / 1000000);
+    dp->totals.flow_capacity = params->flow_capacity;
+    ports_init(dp, params->nics);
+    if (services_init(dp, params, alloc) || networks_init(dp))
+        return NULL;
+
+    /* Answers for our DHCP client come to this port; no host's flow may take it. */
+    dataplane_reserve_this_port(dp, IP_PROTO_UDP, BE16(68));
+    if (cfg->uplink.present && !cfg->uplink.dhcp)
+        dataplane_set_uplink(dp, cfg->uplink.ip, prefix_mask(cfg->uplink.prefix), cfg->uplink.gw,
+                             params->now_us);
+    return dp;
+}
+
+/* ---- a round ---- */
+
+static unsigned poll_port(struct dataplane *dp, unsigned i)
+{
+    struct nic *nic = dp->ports[i].nic;
+    struct pkt *pkts[BURST_MAX];
+
+    nic->ops->tx_reclaim(nic);
+    unsigned n = nic->ops->rx_batch(nic, pkts, BURST_MAX);
+    if (n == 0)
+        return 0;
+    dp->totals.received += n;
+    dp_l2_input(dp, i, pkts, n);
+    if (dp->job_count > 0)
+        dp_route_burst(dp, dp->ports[i].network);
+    return n;
+}
+
+static void link_changed(struct dataplane *dp, unsigned i, bool up)
+{
+    struct dp_port *port = &dp->ports[i];
+    uint8_t network = port->network;
+
+    port->up = up;
+    dp->ports_up = up ? dp->ports_up | 1u << i : dp->ports_up & ~(1u << i);
+    if (port->nic->dead)
+        log_error("port %u down: %s", i, port->nic->dead);
+    else
+        log_info("port %u link %s", i, up ? "up" : "down");
+    if (network >= NETWORK_COUNT)
+        return;
+    if (!up)
+        switch_forget_port(&dp->table, (uint8_t)i);
+    if (dp->self_ops->link && (up || !(dp->networks[network].ports & dp->ports_up)))
+        dp->self_ops->link(dp->self, network, up);
+}
+
+static unsigned look_at_links(struct dataplane *dp)
+{
+    unsigned changes = 0;
+
+    dp->link_look = false;
+    dp->link_look_us = dp->now_us + LINK_LOOK_US;
+    for (unsigned i = 0; i < dp->port_count; i++) {
+        struct nic *nic = dp->ports[i].nic;
+        bool up = !nic->dead && nic->ops->link_up(nic);
+        if (up != dp->ports[i].up) {
+            link_changed(dp, i, up);
+            changes++;
+        }
+    }
+    return changes;
+}
+
+static unsigned run_timers(struct dataplane *dp)
+{
+    unsigned steps = neighbor_tick(&dp->neighbors, dp->now_ms, NEIGHBOR_BUDGET);
+
+    if (dp->flows_more || dp->now_ms - dp->flows_look_ms >= FLOWS_LOOK_MS) {
+        unsigned looked_at = nat_tick(&dp->nat, dp->now_ms, EXPIRY_BUDGET);
+        dp->flows_more = looked_at >= EXPIRY_BUDGET;
+        dp->flows_look_ms = dp->now_ms;
+        steps += looked_at;
+    }
+    return steps;
+}
+
+unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us)
+{
+    unsigned work = 0;
+
+    dp->now_us = now_us;
+    dp->now_ms = (uint32_t)(now_us / 1000);
+    dp->now_s = (uint32_t)(now_us / 1000000);
+    for (unsigned i = 0; i < dp->port_count; i++)
+        work += poll_port(dp, i);
+    if ((dp->link_look && work == 0) || now_us >= dp->link_look_us)
+        work += look_at_links(dp);
+    work += run_timers(dp);
+    dataplane_flush(dp);
+    return work;
+}
+
+uint64_t dataplane_next_us(const struct dataplane *dp, uint64_t now_us)
+{
+    uint32_t now_ms = (uint32_t)(now_us / 1000);
+    uint32_t next_ms = neighbor_next_ms(&dp->neighbors, now_ms);
+    uint32_t flows_ms = flow_next_deadline_ms(&dp->nat.flows, now_ms);
+
+    if (dp->staged_ports || dp->flows_more)
+        return now_us;
+    if (flows_ms != UINT32_MAX) {
+        /* No sooner than run_timers() would look. */
+        uint32_t since_ms = now_ms - dp->flows_look_ms;
+        uint32_t wait_ms = since_ms < FLOWS_LOOK_MS ? FLOWS_LOOK_MS - since_ms : 0;
+        next_ms = MIN(next_ms, MAX(flows_ms, wait_ms));
+    }
+    return next_ms == UINT32_MAX ? UINT64_MAX : now_us + (uint64_t)next_ms * 1000;
+}
+
+bool dataplane_arm(struct dataplane *dp)
+{
+    bool work = false;
+
+    for (unsigned i = 0; i < dp->port_count; i++) {
+        struct nic *nic = dp->ports[i].nic;
+        if (!nic->dead && nic->ops->irq_arm(nic))
+            work = true;
+    }
+    return work;
+}
+
+void dataplane_disarm(struct dataplane *dp)
+{
+    for (unsigned i = 0; i < dp->port_count; i++)
+        dp->ports[i].nic->ops->irq_disarm(dp->ports[i].nic);
+    dp->link_look = true;
+}
+
+/* ---- for net/host ---- */
+
+void dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+                        uint64_t now_us)
+{
+    CHECK(network < NETWORK_COUNT);
+    neighbor_learned(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
+                     (uint32_t)(now_us / 1000));
+}
+
+/* Says which network the uplink's subnet overlaps, if one: then neither side can be told from the
+ * other, and forwarding would misroute (RFC 4787, REQ-7). */
+static bool uplink_collides(const struct dataplane *dp, be32 ip, be32 mask)
+{
+    for (unsigned i = 0; i < dp->config->net_count; i++) {
+        const struct config_net *net = &dp->config->nets[i];
+        be32 common = mask & prefix_mask(net->prefix);
+        if (!ip || !net->ip || ((ip ^ net->ip) & common))
+            continue;
+        log_error("the uplink's subnet overlaps network %s: nothing is forwarded to the uplink",
+                  net->name);
+        log_error("give it another one: net=%s,%s,ip=A/LEN", net->name, config_mode(net)->name);
+        return true;
+    }
+    return false;
+}
+
+void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway, uint64_t now_us)
+{
+    struct dp_network *up = &dp->networks[NETWORK_UPLINK];
+
+    if (!ip) {
+        mask = IP4_BROADCAST;
+        gateway = 0;
+    }
+    if (up->ip == ip && up->mask == mask && up->gateway == gateway)
+        return;
+    bool moved = up->ip != ip || up->mask != mask;
+    up->ip = ip;
+    up->mask = mask;
+    up->gateway = gateway;
+    if (!moved)
+        return; /* neighbors are what they were */
+    dp->uplink_collides = uplink_collides(dp, ip, mask);
+    nat_set_outside(&dp->nat, dp->uplink_collides ? 0 : ip, (uint32_t)(now_us / 1000));
+    neighbor_forget_network(&dp->neighbors, NETWORK_UPLINK);
+}
+
+const uint8_t *dataplane_mac(const struct dataplane *dp, uint8_t network)
+{
+    CHECK(network < NETWORK_COUNT);
+    return dp->networks[network].mac;
+}
+
+uint16_t dataplane_mtu(const struct dataplane *dp, uint8_t network)
+{
+    CHECK(network < NETWORK_COUNT);
+    return dp->networks[network].mtu;
+}
+
+static void mark_self_port(struct dataplane *dp, uint8_t proto, be16 port, bool own)
+{
+    uint64_t *word = &dp->self_ports[proto == IP_PROTO_UDP][port / 64];
+    uint64_t bit = 1ull << (port % 64);
+
+    CHECK(proto == IP_PROTO_TCP || proto == IP_PROTO_UDP);
+    *word = own ? *word | bit : *word & ~bit;
+}
+
+be16 dataplane_reserve_port(struct dataplane *dp, uint8_t proto)
+{
+    be16 port = nat_reserve(&dp->nat, proto);
+    if (port)
+        mark_self_port(dp, proto, port, true);
+    return port;
+}
+
+bool dataplane_reserve_this_port(struct dataplane *dp, uint8_t proto, be16 port)
+{
+    bool ours = nat_reserve_port(&dp->nat, proto, port);
+    if (ours)
+        mark_self_port(dp, proto, port, true);
+    return ours;
+}
+
+void dataplane_release_port(struct dataplane *dp, uint8_t proto, be16 port)
+{
+    mark_self_port(dp, proto, port, false);
+    nat_release(&dp->nat, proto, port);
+}

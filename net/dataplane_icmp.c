@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The ICMP errors the router sends: which reason has one, to whom, and how often (RFC 1812,
+ * sections 4.3.2 and 5.2.7).
+ *
+ * Theory of operation. Errors are limited by token buckets, one for each destination (hashed into a
+ * few slots; who shares one shares its rate) and one for all. What an error costs is random:
+ * whoever sees whether a global limit was used up learns whether the router sent errors to somebody
+ * else, and that is enough to find the port of an outstanding DNS query (SAD DNS, CVE-2020-25705).
+ *
+ * Unsolicited packets from outside are never answered. A packet of a flow is, where the path needs
+ * to know: its TTL ran out, or it is too big.
+ */
+#include "net/dataplane_internal.h"
+#include "net/wire/icmp_error.h"
+
+/* Tokens a second are milli-tokens a millisecond. */
+#define LIMIT_ALL_PER_S         500
+#define LIMIT_ALL_BURST         100
+#define LIMIT_DESTINATION_PER_S 20
+#define LIMIT_DESTINATION_BURST 24
+#define TOKEN_MILLI             1000
+#define LIMIT_MAX_ELAPSED_MS    60000
+
+struct error_row {
+    bool sent, sent_outside;
+    uint8_t type, code;
+};
+
+static const struct error_row errors[DROP_REASON_COUNT] = {
+    [DROP_TTL] = {true, true, ICMP_TIME_EXCEEDED, 0},
+    [DROP_TOO_BIG] = {true, true, ICMP_UNREACHABLE, ICMP_UNREACH_FRAG_NEEDED},
+    [DROP_PROTOCOL] = {true, false, ICMP_UNREACHABLE, ICMP_UNREACH_PROTOCOL},
+    [DROP_POLICY] = {true, false, ICMP_UNREACHABLE, ICMP_UNREACH_ADMIN},
+    [DROP_FLOWS_FULL] = {true, false, ICMP_UNREACHABLE, ICMP_UNREACH_ADMIN},
+    [DROP_PORTS_FULL] = {true, false, ICMP_UNREACHABLE, ICMP_UNREACH_ADMIN},
+    [DROP_NO_ROUTE] = {true, false, ICMP_UNREACHABLE, ICMP_UNREACH_NET},
+    [DROP_NO_UPLINK] = {true, false, ICMP_UNREACHABLE, ICMP_UNREACH_NET},
+    [DROP_NO_NEIGHBOR] = {true, false, ICMP_UNREACHABLE, ICMP_UNREACH_HOST},
+};
+
+void dp_icmp_init(struct icmp_limiter *limiter, const struct hash_key *key, uint64_t random)
+{
+    limiter->key = *key;
+    limiter->random = random | 1;
+    limiter->all.tokens_milli = LIMIT_ALL_BURST * TOKEN_MILLI;
+    for (unsigned i = 0; i < ICMP_LIMIT_SLOTS; i++)
+        limiter->by_destination[i].tokens_milli = LIMIT_DESTINATION_BURST * TOKEN_MILLI;
+}
+
+static void refill(struct icmp_bucket *b, uint32_t now_ms, uint32_t per_s, uint32_t burst)
+{
+    uint32_t elapsed_ms = MIN(now_ms - b->at_ms, (uint32_t)LIMIT_MAX_ELAPSED_MS);
+
+    b->at_ms = now_ms;
+    b->tokens_milli = MIN(b->tokens_milli + elapsed_ms * per_s, burst * TOKEN_MILLI);
+}
+
+/* xorshift64: what it decides is not worth more, and it cannot be observed directly. */
+static uint32_t next_random(struct icmp_limiter *limiter)
+{
+    uint64_t x = limiter->random;
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    limiter->random = x;
+    return (uint32_t)(x >> 32);
+}
+
+static bool limiter_allows(struct icmp_limiter *limiter, be32 destination, uint32_t now_ms)
+{
+    uint32_t slot = hash_words(&limiter->key, destination, 0) % ICMP_LIMIT_SLOTS;
+    struct icmp_bucket *own = &limiter->by_destination[slot], *all = &limiter->all;
+    uint32_t cost = TOKEN_MILLI + next_random(limiter) % TOKEN_MILLI;
+
+    refill(own, now_ms, LIMIT_DESTINATION_PER_S, LIMIT_DESTINATION_BURST);
+    refill(all, now_ms, LIMIT_ALL_PER_S, LIMIT_ALL_BURST);
+    if (own->tokens_milli < TOKEN_MILLI || all->tokens_milli < cost)
+        return false;
+    own->tokens_milli -= TOKEN_MILLI;
+    all->tokens_milli -= cost;
+    return true;
+}
+
+/* Sends the error back the way the packet came: to the MAC it came from, through the port it came
+ * by. */
+static void send_error(struct dataplane *dp, const struct dp_job *job, const struct error_row *row,
+                       uint16_t mtu)
+{
+    const struct dp_network *net = &dp->networks[job->network];
+    const struct pkt *about = job->nat.p;
+
+    if (!net->ip || !icmp_error_allowed(&job->nat.v, about))
+        return;
+    if (!limiter_allows(&dp->limiter, job->nat.v.src, dp->now_ms)) {
+        dp->totals.icmp_errors_limited++;
+        return;
+    }
+    struct pkt *e =
+        icmp_error_build(dp->pool, about, &job->nat.v, net->ip, row->type, row->code, mtu);
+    if (!e)
+        return;
+    memcpy(e->data + ETH_DST_OFF, about->data + ETH_SRC_OFF, MAC_BYTES);
+    memcpy(e->data + ETH_SRC_OFF, net->mac, MAC_BYTES);
+    store_raw16(e->data + ETH_TYPE_OFF, ETH_TYPE_IP4);
+    dp->totals.created++;
+    dp->totals.icmp_errors_sent++;
+    dp_stage(dp, about->port, e);
+}
+
+void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason, uint16_t mtu)
+{
+    const struct error_row *row = &errors[reason];
+
+    if (row->sent && !job->silent && (job->network != NETWORK_UPLINK || row->sent_outside))
+        send_error(dp, job, row, mtu);
+    dp_drop(dp, job->nat.p, reason);
+}

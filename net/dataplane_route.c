@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * IPv4 packets for the router's MAC: ingress filter, the router's own, translation, next hop (RFC
+ * 1812, RFC 2827; RFC 4787, 5382 and 5508 for what the translator is asked to do).
+ *
+ * Theory of operation. A burst goes through in passes. prepare_*() parses each packet, deals at
+ * once with what is not a plain packet of a flow (the router's own, ICMP errors, hairpins,
+ * refusals) and computes the others' keys, which asks for the lines of the index; the next pass
+ * asks for the flows' lines; the last one finds the flows and sends the packets on. A known flow
+ * has been admitted when it was opened: policy, forwards and address classes are looked at only
+ * when there is none.
+ *
+ * Everything that can refuse a packet comes before anything is rewritten, so that an ICMP error
+ * quotes what its receiver has sent.
+ */
+#include "net/dataplane_internal.h"
+#include "net/wire/csum.h"
+#include "net/wire/icmp_error.h"
+#include "net/wire/tcp_mss.h"
+
+#define DHCP_SERVER_PORT BE16(67)
+#define DHCP_CLIENT_PORT BE16(68)
+/* Below this, passes for prefetching cost more than they save. */
+#define SMALL_BURST      4
+
+/* What decrementing the TTL adds to the header's sum: 0x0100 less in a big-endian word. */
+#define TTL_DELTA ((uint16_t)~BE16(0x0100))
+
+/* The way a packet will take, known to be open. */
+struct way {
+    struct neighbor *hop;
+    bool ready;    /* the hop is resolved; else the packet is held */
+    bool fragment; /* it is too big for the way and may be fragmented */
+    uint16_t mtu;
+};
+
+/* ---- next hops ---- */
+
+static uint8_t hop_port(struct dataplane *dp, struct neighbor *n)
+{
+    n->port = n->network == NETWORK_UPLINK
+                  ? dp->uplink_port
+                  : switch_lookup(&dp->table, n->hdr + ETH_DST_OFF, n->network, dp->now_s);
+    n->port_moves = dp->table.moves;
+    return n->port;
+}
+
+static inline void send_to_hop(struct dataplane *dp, struct neighbor *n, struct pkt *p)
+{
+    uint8_t out = n->port;
+
+    memcpy(p->data, n->hdr, ETH_HDR_BYTES);
+    if (UNLIKELY(out == SWITCH_PORT_NONE || n->port_moves != dp->table.moves))
+        out = hop_port(dp, n);
+    if (LIKELY(out < dp->port_count))
+        dp_stage(dp, out, p);
+    else if (out == SWITCH_PORT_NONE)
+        dp_flood(dp, n->network, SWITCH_PORT_NONE, p);
+    else
+        dp_drop(dp, p, DROP_NO_NEIGHBOR); /* somebody claims to have our own MAC */
+}
+
+static void on_resolve(void *arg, uint8_t network, be32 ip)
+{
+    struct dataplane *dp = arg;
+    dp->self_ops->resolve(dp->self, network, ip);
+}
+
+static void on_release(void *arg, struct neighbor *n, struct pkt *p)
+{
+    send_to_hop(arg, n, p);
+}
+
+/* The packet is translated already; its sender is told when it tries again. */
+static void on_give_up(void *arg, struct neighbor *n, struct pkt *p)
+{
+    (void)n;
+    dp_drop(arg, p, DROP_NO_NEIGHBOR);
+}
+
+const struct neighbor_ops dp_neighbor_ops = {
+    .resolve = on_resolve, .release = on_release, .give_up = on_give_up};
+
+/* ---- the way out ---- */
+
+/* Finds out whether the job's packet can go to hop on network, remembering the neighbor's number in
+ * *memory. False: the packet was refused. */
+static inline bool way_find(struct dataplane *dp, struct dp_job *job, unsigned network, be32 hop,
+                            uint16_t *memory, struct way *way)
+{
+    const struct view *v = &job->nat.v;
+    const struct pkt *p = job->nat.p;
+    uint32_t bytes = p->gso_size ? p->hdr_len - ETH_HDR_BYTES + (uint32_t)p->gso_size : v->ip_bytes;
+
+    if (UNLIKELY(v->ttl <= 1)) {
+        dp_refuse(dp, job, DROP_TTL, 0);
+        return false;
+    }
+    way->mtu = dp->networks[network].mtu;
+    way->fragment = false;
+    if (UNLIKELY(bytes > way->mtu)) {
+        if (v->frag & IP4_FRAG_DF) {
+            dp_refuse(dp, job, DROP_TOO_BIG, way->mtu);
+            return false;
+        }
+        way->fragment = true;
+    }
+    struct neighbor *n = neighbor_at(&dp->neighbors, *memory, (uint8_t)network, hop);
+    if (UNLIKELY(!n)) {
+        n = neighbor_get(&dp->neighbors, (uint8_t)network, hop, dp->now_ms);
+        if (!n) {
+            dp_refuse(dp, job, DROP_NO_NEIGHBOR, 0);
+            return false;
+        }
+        *memory = neighbor_id(&dp->neighbors, n);
+    }
+    way->ready = neighbor_use(&dp->neighbors, n, dp->now_ms);
+    if (UNLIKELY(!way->ready && n->state == NEIGHBOR_FAILED)) {
+        dp_refuse(dp, job, DROP_NO_NEIGHBOR, 0);
+        return false;
+    }
+    way->hop = n;
+    return true;
+}
+
+static void send_or_hold(struct dataplane *dp, const struct way *way, struct pkt *p)
+{
+    if (way->ready)
+        send_to_hop(dp, way->hop, p);
+    else
+        neighbor_hold(&dp->neighbors, way->hop, p);
+}
+
+/* Sends p in fragments; a super-packet is cut into its segments first. */
+static void send_fragments(struct dataplane *dp, const struct way *way, struct pkt *p)
+{
+    struct pkt **pieces = &p;
+    unsigned piece_count = 1, missing = 0;
+
+    if (p->gso_size) {
+        pieces = dp->cut_for_way;
+        piece_count = offload_cut(p, pieces, &missing);
+        dp_count_split(dp, piece_count, missing);
+    } else if (p->flags & PKT_NEEDS_CSUM) {
+        offload_finish_csum(p);
+    }
+    for (unsigned i = 0; i < piece_count; i++) {
+        unsigned n = offload_fragment(pieces[i], way->mtu, dp->fragments, &missing);
+        dp_count_split(dp, n, missing);
+        for (unsigned k = 0; k < n; k++)
+            send_or_hold(dp, way, dp->fragments[k]);
+    }
+}
+
+static inline void way_send(struct dataplane *dp, struct dp_job *job, const struct way *way)
+{
+    struct pkt *p = job->nat.p;
+    uint8_t *ip = p->data + job->nat.v.l3_off;
+
+    ip[IP4_TTL_OFF]--;
+    store_raw16(ip + IP4_CSUM_OFF, csum_apply(load_raw16(ip + IP4_CSUM_OFF), TTL_DELTA));
+    if (LIKELY(way->ready && !way->fragment))
+        send_to_hop(dp, way->hop, p);
+    else if (way->fragment)
+        send_fragments(dp, way, p);
+    else
+        neighbor_hold(&dp->neighbors, way->hop, p);
+}
+
+/* Translates and sends a packet of a flow from one network to the next hop on another. */
+static inline void send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f,
+                                   unsigned to, be32 hop)
+{
+    uint16_t *memory = job->nat.dir == FLOW_OUT ? &f->neighbor_out : &f->neighbor_in;
+    struct way way;
+
+    if (!way_find(dp, job, to, hop, memory, &way))
+        return;
+    nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    if (UNLIKELY(job->nat.v.tcp_flags & TCP_SYN)) {
+        unsigned mtu = MIN(dp->networks[to].mtu, dp->networks[job->network].mtu);
+        tcp_mss_clamp(job->nat.p, &job->nat.v, (uint16_t)(mtu - IP4_HDR_BYTES - TCP_HDR_BYTES));
+    }
+    way_send(dp, job, &way);
+}
+
+/* Sends the packet on as it is, but for its TTL. */
+static void send_routed(struct dataplane *dp, struct dp_job *job, unsigned to, be32 hop)
+{
+    uint16_t memory = NEIGHBOR_NONE;
+    struct way way;
+
+    if (way_find(dp, job, to, hop, &memory, &way))
+        way_send(dp, job, &way);
+}
+
+/* The next hop towards an outside address; 0 = none. */
+static inline be32 uplink_hop(const struct dataplane *dp, be32 dst)
+{
+    const struct dp_network *up = &dp->networks[NETWORK_UPLINK];
+    return (dst ^ up->ip) & up->mask ? up->gateway : dst;
+}
+
+static void deliver_job(struct dataplane *dp, const struct dp_job *job)
+{
+    dp_deliver(dp, job->network, job->nat.p);
+}
+
+static void drop_job(struct dataplane *dp, const struct dp_job *job, enum drop_reason reason)
+{
+    dp_drop(dp, job->nat.p, reason);
+}
+
+/* Reads the packet's headers again, after a translation. */
+static bool parse_again(struct dataplane *dp, struct dp_job *job)
+{
+    enum drop_reason reason = view_parse_ip4(&job->nat.v, job->nat.p);
+    if (reason)
+        drop_job(dp, job, reason);
+    return !reason;
+}
+
+/* ---- from a network ---- */
+
+/* True for the first and last address of a subnet, which name no host. Point-to-point prefixes have
+ * none (RFC 3021). */
+static bool is_subnet_edge(be32 ip, const struct dp_network *net)
+{
+    uint32_t last = ~ntoh32(net->mask), host = ntoh32(ip) & last;
+
+    return last > 1 && ip4_in_prefix(ip, net->ip, net->mask) && (host == 0 || host == last);
+}
+
+/* Whether a network's host may open a flow to this outside address now. Hosts of other networks of
+ * ours, which are no outside addresses, are refused here too. */
+static enum drop_reason admit_outbound(const struct dataplane *dp, unsigned network, be32 dst)
+{
+    const struct dp_network *up = &dp->networks[NETWORK_UPLINK];
+
+    if (ip4_is_martian(dst))
+        return DROP_IP_DEST;
+    for (unsigned i = 0; i < dp->config->net_count; i++)
+        if (config_net_has(&dp->config->nets[i], dst))
+            return DROP_POLICY;
+    if (!dp->networks[network].to_uplink)
+        return DROP_POLICY;
+    if (!up->ip || dp->uplink_collides || !dp->ports[dp->uplink_port].up)
+        return DROP_NO_UPLINK;
+    if (is_subnet_edge(dst, up))
+        return DROP_IP_DEST;
+    return DROP_NONE;
+}
+
+/* The network of ours that dst belongs to, other than from, and that from may reach; or
+ * CONFIG_NO_NET. */
+static unsigned reachable_network(const struct dataplane *dp, unsigned from, be32 dst)
+{
+    const struct config *cfg = dp->config;
+
+    for (unsigned i = 0; i < cfg->net_count; i++)
+        if (config_net_has(&cfg->nets[i], dst) && dst != cfg->nets[i].ip)
+            return reach_allowed(cfg, from, i) ? i : CONFIG_NO_NET;
+    return CONFIG_NO_NET;
+}
+
+static void forward_out(struct dataplane *dp, struct dp_job *job)
+{
+    struct flow *f = nat_find(&dp->nat, &job->nat);
+    be32 dst = job->nat.v.dst;
+
+    if (UNLIKELY(!f)) {
+        unsigned to = reachable_network(dp, job->network, dst);
+        if (to != CONFIG_NO_NET) {
+            send_routed(dp, job, to, dst);
+            return;
+        }
+        enum drop_reason why = admit_outbound(dp, job->network, dst);
+        if (!why && !uplink_hop(dp, dst))
+            why = DROP_NO_ROUTE;
+        if (!why && job->nat.v.ttl <= 1)
+            why = DROP_TTL;
+        if (!why)
+            f = nat_open_out(&dp->nat, &job->nat, dp->now_ms, &why);
+        if (!f) {
+            dp_refuse(dp, job, why, 0);
+            return;
+        }
+    }
+    be32 hop = uplink_hop(dp, dst);
+    if (UNLIKELY(!hop)) {
+        dp_refuse(dp, job, DROP_NO_ROUTE, 0);
+        return;
+    }
+    send_translated(dp, job, f, NETWORK_UPLINK, hop);
+}
+
+/* An ICMP error of a host about a packet that came from outside: translated if there is a flow, and
+ * never answered. */
+static void error_out(struct dataplane *dp, struct dp_job *job)
+{
+    enum drop_reason why = admit_outbound(dp, job->network, job->nat.v.dst);
+    if (why) {
+        drop_job(dp, job, why);
+        return;
+    }
+    struct flow *f =
+        nat_icmp_error(&dp->nat, job->nat.p, &job->nat.v, job->network, FLOW_OUT, &why);
+    if (!f) {
+        drop_job(dp, job, why);
+        return;
+    }
+    uint16_t memory = f->neighbor_out;
+    struct way way;
+    be32 hop = uplink_hop(dp, f->rem_ip);
+    job->silent = true;
+    if (!hop)
+        drop_job(dp, job, DROP_NO_ROUTE);
+    else if (way_find(dp, job, NETWORK_UPLINK, hop, &memory, &way))
+        way_send(dp, job, &way);
+}
+
+/* To a host of ours that a packet with the outside address is for: the second half of a hairpin, or
+ * the way in. */
+static void send_inside(struct dataplane *dp, struct dp_job *job, struct flow *f)
+{
+    send_translated(dp, job, f, f->zone, f->in_ip);
+}
+
+static void hairpin_error(struct dataplane *dp, struct dp_job *job)
+{
+    enum drop_reason why = DROP_NO_MAPPING;
+    struct nat_job *n = &job->nat;
+
+    if (!nat_icmp_error(&dp->nat, n->p, &n->v, job->network, FLOW_OUT, &why)) {
+        drop_job(dp, job, why);
+        return;
+    }
+    job->silent = true;
+    if (!parse_again(dp, job))
+        return;
+    struct flow *f = nat_icmp_error(&dp->nat, n->p, &n->v, NETWORK_UPLINK, FLOW_IN, &why);
+    if (f)
+        send_routed(dp, job, f->zone, f->in_ip);
+    else
+        drop_job(dp, job, why);
+}
+
+/* A packet from inside to the outside address, and so to a mapping or a forward: out and in again,
+ * so that its receiver sees the sender's outside address and port (RFC 4787, REQ-9). */
+static void hairpin(struct dataplane *dp, struct dp_job *job)
+{
+    struct nat_job *n = &job->nat;
+    const struct view *v = &n->v;
+    enum drop_reason why = DROP_NONE;
+
+    if (!dp->networks[job->network].to_uplink || dp->uplink_collides) {
+        dp_refuse(dp, job, DROP_POLICY, 0);
+        return;
+    }
+    if (v->proto == IP_PROTO_ICMP && v->icmp_type == ICMP_ECHO) {
+        deliver_job(dp, job); /* our outside address answers pings from inside too */
+        return;
+    }
+    if (v->ttl <= 1) {
+        dp_refuse(dp, job, DROP_TTL, 0);
+        return;
+    }
+    if (view_is_icmp_error(v)) {
+        hairpin_error(dp, job);
+        return;
+    }
+    why = nat_key(&dp->nat, n, job->network, FLOW_OUT);
+    if (!why && !nat_claims(&dp->nat, v->proto, v->dport))
+        why = DROP_HAIRPIN;
+    struct flow *f = why ? NULL : nat_find(&dp->nat, n);
+    if (!why && !f)
+        f = nat_open_out(&dp->nat, n, dp->now_ms, &why);
+    if (!f) {
+        dp_refuse(dp, job, why, 0);
+        return;
+    }
+    nat_apply(&dp->nat, f, n, dp->now_ms);
+    job->silent = true;
+    if (!parse_again(dp, job))
+        return;
+    why = nat_key(&dp->nat, n, NETWORK_UPLINK, FLOW_IN);
+    f = why ? NULL : nat_find(&dp->nat, n);
+    if (!why && !f)
+        f = nat_open_in(&dp->nat, n, dp->now_ms, &why);
+    if (!f) {
+        drop_job(dp, job, DROP_HAIRPIN);
+        return;
+    }
+    send_inside(dp, job, f);
+}
+
+static inline bool is_dhcp(const struct view *v, be16 sport, be16 dport)
+{
+    return v->proto == IP_PROTO_UDP && v->sport == sport && v->dport == dport;
+}
+
+/* A source that is not a host of the network: only a DHCP client that has no address yet (RFC 2131,
+ * section 4.1). */
+static void odd_source(struct dataplane *dp, struct dp_job *job)
+{
+    const struct view *v = &job->nat.v;
+
+    if (v->src == 0 && is_dhcp(v, DHCP_CLIENT_PORT, DHCP_SERVER_PORT) &&
+        (v->dst == IP4_BROADCAST || v->dst == dp->networks[job->network].ip))
+        deliver_job(dp, job);
+    else
+        drop_job(dp, job, DROP_IP_SOURCE);
+}
+
+/* A destination in the network's own subnet: the router's address, a broadcast, or a host that the
+ * sender believes to be behind the router. */
+static void own_subnet(struct dataplane *dp, struct dp_job *job)
+{
+    const struct dp_network *net = &dp->networks[job->network];
+    be32 dst = job->nat.v.dst;
+
+    if (dst == net->ip || dst == IP4_BROADCAST || dst == (net->ip | ~net->mask))
+        deliver_job(dp, job);
+    else if (job->group || (dst & ~net->mask) == 0)
+        drop_job(dp, job, DROP_IP_DEST);
+    else
+        send_routed(dp, job, job->network, dst);
+}
+
+/* True: the job has a key and goes on to forward_out(). False: it was dealt with. */
+static inline bool prepare_out(struct dataplane *dp, struct dp_job *job)
+{
+    const struct dp_network *net = &dp->networks[job->network];
+    const struct view *v = &job->nat.v;
+    be32 host = v->src & ~net->mask;
+
+    if (UNLIKELY(((v->src ^ net->ip) & net->mask) || v->src == net->ip || host == 0 ||
+                 host == ~net->mask)) {
+        odd_source(dp, job);
+        return false;
+    }
+    if (UNLIKELY(((v->dst ^ net->ip) & net->mask) == 0 || v->dst == IP4_BROADCAST)) {
+        own_subnet(dp, job);
+        return false;
+    }
+    if (UNLIKELY(job->group)) {
+        drop_job(dp, job, DROP_IP_DEST);
+        return false;
+    }
+    if (UNLIKELY(v->dst == dp->networks[NETWORK_UPLINK].ip)) {
+        hairpin(dp, job);
+        return false;
+    }
+    if (UNLIKELY(view_is_icmp_error(v))) {
+        error_out(dp, job);
+        return false;
+    }
+    enum drop_reason why = nat_key(&dp->nat, &job->nat, job->network, FLOW_OUT);
+    if (UNLIKELY(why)) {
+        /* What may not go there at all is not refused for its protocol. */
+        enum drop_reason policy = admit_outbound(dp, job->network, v->dst);
+        dp_refuse(dp, job, policy ? policy : why, 0);
+        return false;
+    }
+    return true;
+}
+
+/* ---- from the uplink ---- */
+
+/* Whether a packet from outside may carry this source: not one of ours, and no address that is
+ * never a source. */
+static bool outside_source_ok(const struct dataplane *dp, be32 src)
+{
+    const struct dp_network *up = &dp->networks[NETWORK_UPLINK];
+
+    if (ip4_is_martian(src) || src == up->ip || is_subnet_edge(src, up))
+        return false;
+    for (unsigned i = 0; i < dp->config->net_count; i++)
+        if (config_net_has(&dp->config->nets[i], src))
+            return false;
+    return true;
+}
+
+static void forward_in(struct dataplane *dp, struct dp_job *job)
+{
+    struct flow *f = nat_find(&dp->nat, &job->nat);
+
+    if (UNLIKELY(!f)) {
+        const struct view *v = &job->nat.v;
+        enum drop_reason why = DROP_UNSOLICITED;
+        if (!outside_source_ok(dp, v->src)) {
+            drop_job(dp, job, DROP_IP_SOURCE);
+            return;
+        }
+        if (dp_self_owns(dp, v->proto, v->dport)) {
+            deliver_job(dp, job);
+            return;
+        }
+        if (nat_claims(&dp->nat, v->proto, v->dport))
+            f = nat_open_in(&dp->nat, &job->nat, dp->now_ms, &why);
+        if (!f) {
+            drop_job(dp, job, why);
+            return;
+        }
+    }
+    send_inside(dp, job, f);
+}
+
+/* An ICMP error from outside: about a flow, or about something the router itself has sent. */
+static void error_in(struct dataplane *dp, struct dp_job *job)
+{
+    enum drop_reason why = DROP_NO_MAPPING;
+    struct nat_job *n = &job->nat;
+    struct inner_view in;
+
+    if (!outside_source_ok(dp, n->v.src)) {
+        drop_job(dp, job, DROP_IP_SOURCE);
+        return;
+    }
+    struct flow *f = nat_icmp_error(&dp->nat, n->p, &n->v, NETWORK_UPLINK, FLOW_IN, &why);
+    if (f) {
+        job->silent = true;
+        send_routed(dp, job, f->zone, f->in_ip);
+        return;
+    }
+    if (why == DROP_NO_MAPPING && view_parse_icmp_inner(&in, &n->v, n->p) == DROP_NONE &&
+        in.src == dp->networks[NETWORK_UPLINK].ip && dp_self_owns(dp, in.proto, in.sport))
+        deliver_job(dp, job);
+    else
+        drop_job(dp, job, why);
+}
+
+/* The same for a packet from the uplink and forward_in(). */
+static inline bool prepare_in(struct dataplane *dp, struct dp_job *job)
+{
+    const struct dp_network *up = &dp->networks[NETWORK_UPLINK];
+    const struct view *v = &job->nat.v;
+
+    /* Before the address is known its server's answers come to any destination, and from wherever
+     * that server is, one of our own subnets included (RFC 4787, REQ-7 is about that). */
+    if (UNLIKELY(is_dhcp(v, DHCP_SERVER_PORT, DHCP_CLIENT_PORT)) && dp->config->uplink.dhcp) {
+        deliver_job(dp, job);
+        return false;
+    }
+    if (UNLIKELY(v->dst != up->ip || up->ip == 0 || job->group)) {
+        drop_job(dp, job, job->group ? DROP_UNSOLICITED : DROP_IP_DEST);
+        return false;
+    }
+    if (UNLIKELY(v->src == up->ip)) {
+        drop_job(dp, job, DROP_IP_SOURCE);
+        return false;
+    }
+    if (UNLIKELY(v->proto == IP_PROTO_ICMP && v->icmp_type == ICMP_ECHO)) {
+        if (outside_source_ok(dp, v->src))
+            deliver_job(dp, job);
+        else
+            drop_job(dp, job, DROP_IP_SOURCE);
+        return false;
+    }
+    if (UNLIKELY(view_is_icmp_error(v))) {
+        error_in(dp, job);
+        return false;
+    }
+    enum drop_reason why = nat_key(&dp->nat, &job->nat, NETWORK_UPLINK, FLOW_IN);
+    if (UNLIKELY(why)) {
+        drop_job(dp, job, outside_source_ok(dp, v->src) ? why : DROP_IP_SOURCE);
+        return false;
+    }
+    return true;
+}
+
+/* ---- a burst ---- */
+
+/* Parses and cuts off what Ethernet has padded. */
+static inline bool parse_job(struct dataplane *dp, struct dp_job *job)
+{
+    struct pkt *p = job->nat.p;
+    enum drop_reason reason = view_parse_ip4(&job->nat.v, p);
+
+    if (UNLIKELY(reason)) {
+        dp_drop(dp, p, reason);
+        return false;
+    }
+    uint32_t frame_bytes = job->nat.v.l3_off + (uint32_t)job->nat.v.ip_bytes;
+    if (p->total_bytes > frame_bytes)
+        pkt_trim(p, frame_bytes);
+    return true;
+}
+
+void dp_route_burst(struct dataplane *dp, uint8_t network)
+{
+    struct dp_job *ready[BURST_MAX];
+    unsigned n = 0;
+    bool from_uplink = network == NETWORK_UPLINK;
+
+    for (unsigned i = 0; i < dp->job_count; i++) {
+        struct dp_job *job = &dp->jobs[i];
+        if (!parse_job(dp, job))
+            continue;
+        if (from_uplink ? prepare_in(dp, job) : prepare_out(dp, job))
+            ready[n++] = job;
+    }
+    dp->job_count = 0;
+    if (n > SMALL_BURST)
+        for (unsigned i = 0; i < n; i++)
+            flow_prefetch(&dp->nat.flows, ready[i]->nat.hash);
+    for (unsigned i = 0; i < n; i++) {
+        if (from_uplink)
+            forward_in(dp, ready[i]);
+        else
+            forward_out(dp, ready[i]);
+    }
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the dataplane counts, for people and for tests: "name value" pairs on short lines. Counters
+ * that are 0 for nearly everybody are left out while they are.
+ */
+#include "net/dataplane_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char *const reason_names[DROP_REASON_COUNT] = {[DROP_NONE] = "none",
+#define X(name, text, help) [DROP_##name] = text,
+                                                            DROP_REASONS(X)
+#undef X
+};
+
+void dataplane_totals(const struct dataplane *dp, struct dataplane_totals *totals)
+{
+    *totals = dp->totals;
+    totals->held = dp->neighbors.held_total;
+    for (unsigned i = 0; i < dp->port_count; i++)
+        totals->held += dp->ports[i].staged;
+    totals->flows_live = dp->nat.flows.live;
+    totals->neighbors = dp->neighbors.live;
+}
+
+static uint64_t dropped_in_all(const struct dataplane_totals *totals)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 1; i < DROP_REASON_COUNT; i++)
+        sum += totals->dropped[i];
+    return sum;
+}
+
+bool dataplane_sum_holds(const struct dataplane_totals *totals)
+{
+    return totals->received + totals->created ==
+           totals->sent + totals->consumed + dropped_in_all(totals) + totals->held;
+}
+
+static const char *port_network_name(const struct dataplane *dp, const struct dp_port *port)
+{
+    if (port->network == NETWORK_UPLINK)
+        return "uplink";
+    return port->network < NETWORK_UPLINK ? dp->config->nets[port->network].name : "-";
+}
+
+static void print_port(const struct dataplane *dp, unsigned i, void (*line)(const char *text))
+{
+    const struct dp_port *port = &dp->ports[i];
+    const struct nic_counters *c = &port->nic->counters;
+    char text[LOG_LINE_MAX];
+    int n = snprintf(text, sizeof(text), "port %-2u %-5s %-12s rx %" PRIu64 " tx %" PRIu64, i,
+                     port->nic->dead ? "dead"
+                     : port->up      ? "up"
+                                     : "down",
+                     port_network_name(dp, port), c->rx_packets, c->tx_packets);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rare[] = {{"rx-bad", c->rx_bad}, {"no-buffer", c->rx_no_buffer}, {"tx-full", c->tx_full}};
+
+    for (unsigned k = 0; k < ARRAY_COUNT(rare) && n > 0 && (size_t)n < sizeof(text); k++)
+        if (rare[k].value)
+            n += snprintf(text + n, sizeof(text) - (size_t)n, " %s %" PRIu64, rare[k].name,
+                          rare[k].value);
+    line(text);
+}
+
+void dataplane_print_status(const struct dataplane *dp, void (*line)(const char *text))
+{
+    struct dataplane_totals t;
+    char text[LOG_LINE_MAX];
+
+    dataplane_totals(dp, &t);
+    for (unsigned i = 0; i < dp->port_count; i++)
+        print_port(dp, i, line);
+    snprintf(text, sizeof(text),
+             "packets received %" PRIu64 " created %" PRIu64 " sent %" PRIu64 " consumed %" PRIu64
+             " held %" PRIu64 " dropped %" PRIu64 "%s",
+             t.received, t.created, t.sent, t.consumed, t.held, dropped_in_all(&t),
+             dataplane_sum_holds(&t) ? "" : " SUM WRONG");
+    line(text);
+    for (unsigned i = 1; i < DROP_REASON_COUNT; i++) {
+        if (!t.dropped[i])
+            continue;
+        snprintf(text, sizeof(text), "dropped %s %" PRIu64, reason_names[i], t.dropped[i]);
+        line(text);
+    }
+    snprintf(text, sizeof(text), "icmp-errors sent %" PRIu64 " limited %" PRIu64,
+             t.icmp_errors_sent, t.icmp_errors_limited);
+    line(text);
+    snprintf(text, sizeof(text),
+             "flows %u of %u created %" PRIu64 " expired %" PRIu64 " refused %" PRIu64,
+             t.flows_live, t.flow_capacity, dp->nat.flows.created, dp->nat.flows.expired,
+             dp->nat.flows.refused);
+    line(text);
+    snprintf(text, sizeof(text),
+             "neighbors %u switch learned %" PRIu64 " moves %u displaced %" PRIu64, t.neighbors,
+             dp->table.learned, dp->table.moves, dp->table.displaced);
+    line(text);
+    snprintf(text, sizeof(text), "buffers free %u of %u lowest %u exhausted %" PRIu64,
+             dp->pool->free_count, dp->pool->count, dp->pool->low_mark, dp->pool->exhausted);
+    line(text);
+}
