@@ -218,17 +218,14 @@ struct pkt *frame_pkt(struct pkt_pool *pool, const uint8_t *b, size_t n, size_t 
     do {
         struct pkt *s = pkt_alloc(pool);
         if (!s) {
-            while (head) {
-                s = head->next;
-                head->next = NULL;
-                head->refs = 1;
-                pkt_free(head);
-                head = s;
-            }
+            frame_unpoison(pool);
+            if (head)
+                pkt_free(head); /* the whole chain */
             return NULL;
         }
         size_t part = segs == 0 ? head_bytes : 1 + rnd((uint32_t)seg_max);
         part = MIN(part, MIN(n - at, (size_t)PKT_DATA_BYTES));
+        ASAN_UNPOISON_MEMORY_REGION(s, PKT_BUF_BYTES);
         memcpy(s->data, b + at, part);
         s->len = (uint32_t)part;
         uint8_t *end = s->data + part;
