@@ -380,6 +380,10 @@ void config_parse(struct config_draft *draft, const struct config_text *text,
         return;
     }
     draft->sources[draft->texts++] = text->source;
+    if (text->cut)
+        config_report_add(report, CONFIG_BAD_VALUE, (struct config_place){text->source, 0, 1}, NULL,
+                          "the text is too long; only its first %lu bytes arrived",
+                          (unsigned long)text->bytes);
     if (text->bytes == 0)
         return;
     if (text->is_file && text->bytes >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)

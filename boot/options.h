@@ -27,6 +27,7 @@ struct config_text {
     size_t bytes;
     bool is_file;    /* '#' begins a comment, and messages give lines as well as columns */
     bool skip_image; /* a leading image name, as loaders put there, is skipped */
+    bool cut;        /* the loader gave more than there was room for: an error */
 };
 
 #define CONFIG_MESSAGE_BYTES 200

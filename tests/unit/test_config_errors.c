@@ -374,6 +374,17 @@ static void test_overlong_tokens(void **state)
     assert_true(f.report.more_errors > 10000);
 }
 
+/* A text that did not arrive whole might have said anything. */
+static void test_a_cut_text_is_an_error(void **state)
+{
+    (void)state;
+    fake_config_start(&f, 2);
+    struct config_text t = {.source = "command line", .text = "log=warn", .bytes = 8, .cut = true};
+    config_parse(&f.draft, &t, &f.report);
+    assert_false(fake_config_end(&f));
+    assert_string_equal(f.said, "1 the text is too long; only its first 8 bytes arrived\n");
+}
+
 /* config=lenient forgives unknown options wherever it stands, and nothing else. */
 static void test_lenient(void **state)
 {
@@ -405,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_control_characters_are_refused),
         cmocka_unit_test(test_a_flood_of_errors_is_counted),
         cmocka_unit_test(test_overlong_tokens),
+        cmocka_unit_test(test_a_cut_text_is_an_error),
         cmocka_unit_test(test_lenient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
