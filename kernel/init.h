@@ -12,7 +12,7 @@ void clock_start(void); /* time zero */
 void console_init(void);
 void cpu_init(void);
 void trap_init(void);
-void mem_init(const struct boot_info *boot);
+void mem_start(const struct boot_info *boot);
 void acpi_init(uint64_t rsdp);
 void irq_init(void);
 void clock_init(void);

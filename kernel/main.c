@@ -15,7 +15,7 @@ void kernel_main(const struct boot_info *boot)
     trap_init();
     if (boot->error)
         panic("%s", boot->error);
-    mem_init(boot);
+    mem_start(boot);
     acpi_init(boot->acpi_rsdp);
     irq_init();
     clock_init();

@@ -195,7 +195,7 @@ static int map_image(void)
     return 0;
 }
 
-void mem_init(const struct boot_info *boot)
+void mem_start(const struct boot_info *boot)
 {
     range_count = boot->ram_count;
     for (unsigned i = 0; i < range_count; i++)
