@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The router's own host: lwIP on the router's addresses. ARP and ICMP for them, the uplink's DHCP client, and the
- * UDP services (net/host/services.c) for the networks. The only directory that knows lwIP.
+ * The router's own host: lwIP on the router's addresses. ARP and ICMP for them, the uplink's DHCP
+ * client, and the UDP services (net/host/services.c) for the networks. The only directory that
+ * knows lwIP.
  *
  * lwIP keeps its state in file-scope variables, so there is one host an image.
  */
@@ -20,17 +21,18 @@ struct host_env {
 
 struct host;
 
-/* The operations to give to dataplane_create (self_ops, self). Valid before host_start; frames that come before it are
- * freed. */
+/* The operations to give to dataplane_create (self_ops, self). Valid before host_start; frames that
+ * come before it are freed. */
 extern const struct self_ops host_self_ops;
 struct host *host_instance(void);
 
-/* Brings up an interface for every network with an address and for the uplink, starts DHCP on the uplink if so
- * configured, and the services of the table. -ENOMEM or 0. */
+/* Brings up an interface for every network with an address and for the uplink, starts DHCP on the
+ * uplink if so configured, and the services of the table. -ENOMEM or 0. */
 int host_start(struct host *host, const struct config *config, struct dataplane *dp,
                struct pkt_pool *pool, const struct host_env *env, alloc_fn alloc);
 
-/* Runs what is due; returns the number of steps. And when it wants to run again (UINT64_MAX: never). */
+/* Runs what is due; returns the number of steps. And when it wants to run again (UINT64_MAX:
+ * never). */
 unsigned host_poll(struct host *host, uint64_t now_us);
 uint64_t host_next_us(struct host *host, uint64_t now_us);
 

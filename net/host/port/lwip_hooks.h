@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Where lwIP asks us instead of deciding by itself; all of it is in net/host/hooks.c. Included only
- * by lwIP's sources (LWIP_HOOK_FILENAME) and by hooks.c. The routing hook's macro is in lwipopts.h, as lwIP's
- * ip4.h looks for it before this file is included.
+ * by lwIP's sources (LWIP_HOOK_FILENAME) and by hooks.c. The routing hook's macro is in lwipopts.h,
+ * as lwIP's ip4.h looks for it before this file is included.
  */
 #ifndef LWIP_HOOKS_H
 #define LWIP_HOOKS_H

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The router's own host: lwIP's interfaces, frames in, timers; see host.h, and host_internal.h for
+ * what does what.
+ *
+ * Theory of operation. Every network with an address, and the uplink, is an lwIP interface. Frames
+ * come from the dataplane, are judged by the guard, and are copied into lwIP's buffers. Everything
+ * happens in calls of the one loop; lwIP's timers run from host_poll(), which the loop calls at the
+ * latest at the time host_next_us() says.
+ */
+#include "net/host/host_internal.h"
+
+#include "lwip/dhcp.h"
+#include "lwip/etharp.h"
+#include "lwip/init.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/timeouts.h"
+#include "netif/ethernet.h"
+
+#include <stdio.h>
+
+static struct host instance;
+
+struct host *host_instance(void)
+{
+    return &instance;
+}
+
+static void stay_busy(struct host *h, uint64_t until_us)
+{
+    h->busy_until_us = MAX(h->busy_until_us, until_us);
+}
+
+/* ---- start ---- */
+
+static err_t init_netif(struct netif *netif)
+{
+    struct host_if *i = netif->state;
+    uint16_t mtu = dataplane_mtu(i->host->dp, i->network);
+
+    netif->name[0] = i->network == NETWORK_UPLINK ? 'u' : 'n';
+    netif->name[1] = (char)('a' + i->network);
+    netif->hwaddr_len = MAC_BYTES;
+    memcpy(netif->hwaddr, dataplane_mac(i->host->dp, i->network), MAC_BYTES);
+    /* lwIP's DHCP client refuses less; what is too large for the network is fragmented on the way
+     * out. */
+    netif->mtu = MAX(mtu, 576);
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    netif->output = etharp_output;
+    netif->linkoutput = output_link;
+    return ERR_OK;
+}
+
+static void add_interface(struct host *h, uint8_t network, be32 ip, be32 mask, be32 gw)
+{
+    struct host_if *i = &h->ifs[network];
+    ip4_addr_t address = {ip}, netmask = {mask}, gateway = {gw};
+
+    i->host = h;
+    i->network = network;
+    /* It cannot fail: init_netif does not, and there are fewer interfaces than lwIP has numbers. */
+    CHECK(netif_add(&i->netif, &address, &netmask, &gateway, i, init_netif, ethernet_input));
+    i->used = true;
+    netif_set_link_up(&i->netif);
+    netif_set_up(&i->netif);
+}
+
+int host_start(struct host *h, const struct config *config, struct dataplane *dp,
+               struct pkt_pool *pool, const struct host_env *env, alloc_fn alloc)
+{
+    const struct config_uplink *up = &config->uplink;
+
+    h->config = config;
+    h->dp = dp;
+    h->pool = pool;
+    h->env = *env;
+    h->env.random(h->isn_key, sizeof(h->isn_key));
+    lwip_init();
+    int err = services_start(h, alloc);
+    if (err)
+        return err;
+    for (unsigned n = 0; n < config->net_count; n++)
+        if (config->nets[n].ip)
+            add_interface(h, (uint8_t)n, config->nets[n].ip, prefix_mask(config->nets[n].prefix),
+                          0);
+    h->started = true;
+    if (up->present) {
+        add_interface(h, NETWORK_UPLINK, up->ip, up->ip ? prefix_mask(up->prefix) : 0, up->gw);
+        uplink_start(h);
+    }
+    dataplane_flush(dp);
+    return 0;
+}
+
+/* ---- frames in ---- */
+
+static struct pbuf *copy_frame(const struct pkt *p)
+{
+    struct pbuf *copy = pbuf_alloc(PBUF_RAW, (u16_t)p->total_bytes, PBUF_POOL);
+    size_t at = 0;
+
+    for (struct pbuf *b = copy; b; b = b->next) {
+        CHECK(pkt_copy_out(p, at, b->payload, b->len));
+        at += b->len;
+    }
+    return copy;
+}
+
+/* What ARP has shown goes to those who keep neighbors of their own. It is told again for every
+ * frame, as the dataplane waits for confirmations too. */
+static void report_arp(struct host *h, const struct host_if *i, const struct guard_result *r)
+{
+    uint64_t now_us = h->env.now_us();
+
+    if (!r->arp_sender)
+        return;
+    dataplane_neighbor(h->dp, i->network, r->arp_sender, r->mac, now_us);
+    if (i->network != NETWORK_UPLINK)
+        dhcp_server_seen(&h->services.dhcp, i->network, r->arp_sender, r->mac, now_us);
+}
+
+/* A frame that passed the guard. False: lwIP has no buffer. */
+static bool take_frame(struct host *h, struct host_if *i, const struct pkt *p,
+                       const struct guard_result *r)
+{
+    struct pbuf *copy = p->total_bytes <= UINT16_MAX ? copy_frame(p) : NULL;
+
+    if (!copy)
+        return false;
+    if (r->arp)
+        report_arp(h, i, r);
+    if (r->fragment)
+        stay_busy(h, h->env.now_us() + HOST_FRAGMENT_BUSY_US);
+    memcpy(h->source_mac, p->data + ETH_SRC_OFF, MAC_BYTES);
+    if (i->netif.input(copy, &i->netif) != ERR_OK)
+        pbuf_free(copy);
+    if (i->network == NETWORK_UPLINK)
+        uplink_watch(h);
+    return true;
+}
+
+static bool host_input(void *self, uint8_t network, struct pkt *p)
+{
+    struct host *h = self;
+    struct guard_result r;
+    bool room = true;
+
+    if (!h->started || network >= HOST_IF_COUNT || !h->ifs[network].used) {
+        pkt_free(p);
+        return true;
+    }
+    struct host_if *i = &h->ifs[network];
+    h->counters.frames++;
+    guard_frame(h, i, p, &r);
+    if (r.pass && r.dhcp_reply)
+        r.pass = uplink_check_reply(h, p->data + r.payload_off, r.payload_bytes);
+    if (r.pass)
+        room = take_frame(h, i, p, &r);
+    h->counters.refused += !r.pass;
+    h->counters.no_room += !room;
+    pkt_free(p);
+    return room;
+}
+
+static void host_resolve(void *self, uint8_t network, be32 ip)
+{
+    struct host *h = self;
+    ip4_addr_t address = {ip};
+
+    if (h->started && network < HOST_IF_COUNT && h->ifs[network].used &&
+        host_if_ip(&h->ifs[network]))
+        etharp_request(&h->ifs[network].netif, &address);
+}
+
+static void on_link(void *self, uint8_t network, bool up)
+{
+    host_link(self, network, up);
+}
+
+const struct self_ops host_self_ops = {
+    .input = host_input,
+    .resolve = host_resolve,
+    .link = on_link,
+};
+
+/* A network's link may be one port of several, and the uplink's address outlives a short
+ * interruption: so down means nothing here. */
+void host_link(struct host *h, uint8_t network, bool up)
+{
+    if (!up || !h->started || network >= HOST_IF_COUNT || !h->ifs[network].used)
+        return;
+    if (network == NETWORK_UPLINK)
+        uplink_link_up(h);
+    else
+        etharp_gratuitous(&h->ifs[network].netif);
+}
+
+/* ---- time ---- */
+
+static bool is_busy(const struct host *h, uint64_t now_us)
+{
+    return now_us < h->busy_until_us || uplink_is_busy(h) || tcp_active_pcbs || tcp_tw_pcbs;
+}
+
+static uint64_t lwip_next_us(const struct host *h, uint64_t now_us)
+{
+    uint32_t left_ms = sys_timeouts_sleeptime();
+
+    if (left_ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE)
+        return UINT64_MAX;
+    return now_us + left_ms * 1000ull + (is_busy(h, now_us) ? 0 : HOST_IDLE_TICK_US);
+}
+
+unsigned host_poll(struct host *h, uint64_t now_us)
+{
+    unsigned steps;
+
+    if (!h->started)
+        return 0;
+    steps = services_poll(h, now_us);
+    if (sys_timeouts_sleeptime() == 0) {
+        sys_check_timeouts();
+        uplink_watch(h);
+        steps++;
+    }
+    if (steps > 0)
+        dataplane_flush(h->dp);
+    return steps;
+}
+
+uint64_t host_next_us(struct host *h, uint64_t now_us)
+{
+    if (!h->started)
+        return UINT64_MAX;
+    uint64_t lwip = lwip_next_us(h, now_us), services = services_next_us(h);
+    return MIN(lwip, services);
+}
+
+void host_print_status(struct host *h, void (*line)(const char *text))
+{
+    const struct host_counters *c = &h->counters;
+    char text[160];
+
+    if (!h->started) {
+        line("host      not started");
+        return;
+    }
+    uplink_print(h, line);
+    services_print(h, h->env.now_us(), line);
+    snprintf(text, sizeof(text),
+             "host      frames %llu  refused %llu  no room %llu  no packet %llu",
+             (unsigned long long)c->frames, (unsigned long long)c->refused,
+             (unsigned long long)c->no_room, (unsigned long long)c->no_packet);
+    line(text);
+    if (c->conflicts || c->errors_limited) {
+        snprintf(text, sizeof(text), "host      address conflicts %llu  errors not sent %llu",
+                 (unsigned long long)c->conflicts, (unsigned long long)c->errors_limited);
+        line(text);
+    }
+}

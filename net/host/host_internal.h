@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of net/host share. The way of a frame: host.c takes it, guard.c judges it, lwIP
+ * gets a copy; what lwIP or a service sends leaves through output.c. uplink.c looks after the
+ * uplink's address, services.c after the UDP services, hooks.c answers what lwIP asks.
+ */
+#ifndef NET_HOST_INTERNAL_H
+#define NET_HOST_INTERNAL_H
+
+#include "net/host/host.h"
+#include "net/host/services.h"
+#include "net/offload.h"
+#include "net/wire/dhcp.h"
+
+#include "lwip/netif.h"
+
+#define HOST_IF_COUNT (NETWORK_UPLINK + 1)
+
+/* lwIP's cyclic timers want to run up to twice a second. While lwIP waits for nothing they have
+ * nothing to do, and this often is enough; a timer of lwIP's that is late does not lose what it
+ * counts as long as it is late by less than its period, and the shortest period that counts
+ * anything while idle is that of the DHCP client's leases. */
+#define HOST_IDLE_TICK_US     4000000u
+#define HOST_ARP_BUSY_US      6000000u  /* an ARP request of ours may be repeated for this long */
+#define HOST_FRAGMENT_BUSY_US 17000000u /* fragments wait for the rest for this long */
+
+#define HOST_UNREACHABLE_PER_S 50 /* ICMP errors of lwIP's own */
+
+struct host_if {
+    struct netif netif; /* netif.state is the host_if */
+    struct host *host;
+    uint8_t network;
+    bool used;
+};
+
+struct uplink {
+    be32 ip, mask, gw; /* as last told to the dataplane */
+    bool overlaps;     /* with one of our networks */
+    unsigned dns_count;
+    be32 dns[DNS_SERVERS_MAX];
+    uint64_t bound_us; /* the last ACK */
+    uint32_t lease_s;
+    /* What the DHCP reply that lwIP is being given says beyond what lwIP reads. */
+    bool ack_seen;
+    struct dhcp_message reply;
+};
+
+struct host_counters {
+    uint64_t frames;         /* taken */
+    uint64_t refused;        /* by the guard */
+    uint64_t no_room;        /* lwIP had no buffer */
+    uint64_t no_packet;      /* the pool had none for a frame of ours */
+    uint64_t conflicts;      /* another station claims an address of ours */
+    uint64_t errors_limited; /* ICMP errors not sent, because there were too many */
+};
+
+struct host {
+    bool started;
+    const struct config *config;
+    struct dataplane *dp;
+    struct pkt_pool *pool;
+    struct host_env env;
+    struct host_counters counters;
+    uint64_t isn_key[2];
+    uint64_t busy_until_us;    /* lwIP waits for something until then */
+    uint64_t errors_window_us; /* when counting ICMP errors began anew */
+    uint64_t next_conflict_us; /* when a conflict may be told of again */
+    unsigned errors_in_window;
+    uint8_t source_mac[MAC_BYTES]; /* of the frame lwIP is working on */
+    struct uplink uplink;
+    struct services services;
+    struct host_if ifs[HOST_IF_COUNT];
+    struct pkt *fragments[OFFLOAD_MAX_SEGMENTS];
+};
+
+/* ---- host.c ---- */
+
+/* The one host, for lwIP's callbacks that are given nothing. */
+struct host *host_instance(void);
+
+static inline be32 host_if_ip(const struct host_if *i)
+{
+    return netif_ip4_addr(&i->netif)->addr;
+}
+
+static inline be32 host_if_mask(const struct host_if *i)
+{
+    return netif_ip4_netmask(&i->netif)->addr;
+}
+
+/* ---- guard.c ---- */
+
+struct guard_result {
+    bool pass;
+    bool arp;
+    bool fragment;
+    bool dhcp_reply;      /* to our DHCP client */
+    be32 arp_sender;      /* ARP: who speaks, 0 for a probe */
+    const uint8_t *mac;   /* ARP: and its MAC, in the frame */
+    uint16_t payload_off; /* UDP */
+    uint16_t payload_bytes;
+};
+
+/* Judges a frame that came in on an interface. */
+void guard_frame(struct host *h, struct host_if *i, const struct pkt *p, struct guard_result *r);
+
+/* ---- output.c ---- */
+
+/* netif->linkoutput. */
+err_t output_link(struct netif *netif, struct pbuf *frame);
+
+/* Sends a UDP datagram from the router's address on a LAN to a frame address that is known; no ARP.
+ */
+void output_udp(struct host *h, uint8_t network, be16 sport, const uint8_t *mac, be32 to,
+                be16 dport, const uint8_t *bytes, size_t n);
+
+/* ---- uplink.c ---- */
+
+/* Adds the uplink's interface and starts its DHCP client. */
+void uplink_start(struct host *h);
+
+/* Looks into a DHCP reply before lwIP does. False: it is not to see it. */
+bool uplink_check_reply(struct host *h, const uint8_t *bytes, size_t n);
+
+/* To be called whenever lwIP may have changed the uplink's address. */
+void uplink_watch(struct host *h);
+
+void uplink_link_up(struct host *h);
+bool uplink_is_busy(const struct host *h);
+void uplink_print(const struct host *h, void (*line)(const char *text));
+
+#endif

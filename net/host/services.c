@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The service table, and what joins the services to lwIP and to the dataplane; see services.h.
+ */
+#include "net/host/host_internal.h"
+
+#include "net/wire/dns.h"
+#include "net/wire/ip4.h"
+#include "net/wire/text.h"
+
+#include "lwip/inet_chksum.h"
+#include "lwip/ip.h"
+#include "lwip/raw.h"
+#include "lwip/udp.h"
+
+#include <stdio.h>
+
+/* ---- DHCP ---- */
+
+static bool dhcp_offered(const struct host *h, unsigned network)
+{
+    return dhcp_server_serves(&h->services.dhcp, network);
+}
+
+static void dhcp_handle(struct host *h, const struct service_request *r)
+{
+    struct dhcp_reply *reply = &h->services.reply;
+
+    if (dhcp_server_handle(&h->services.dhcp, r->network, r->bytes, r->n, r->mac, r->now_us, reply))
+        output_udp(h, r->network, BE16(DHCP_SERVER_PORT), reply->mac, reply->to, reply->port,
+                   reply->bytes, reply->n);
+}
+
+/* ---- DNS ---- */
+
+static bool dns_offered(const struct host *h, unsigned network)
+{
+    return h->config->nets[network].dns_self;
+}
+
+/* A host-only network must not reach the outside, and so not by way of names either. */
+static void dns_handle(struct host *h, const struct service_request *r)
+{
+    struct dns_client from = {.ip = r->from, .port = r->port, .network = r->network};
+    bool upstream = config_mode(&h->config->nets[r->network])->routes_to_uplink;
+
+    memcpy(from.mac, r->mac, MAC_BYTES);
+    dns_proxy_query(&h->services.dns, &from, r->bytes, r->n, upstream, r->now_us);
+}
+
+static be16 dns_reserve_port(void *ctx)
+{
+    return dataplane_reserve_port(((struct host *)ctx)->dp, IP_PROTO_UDP);
+}
+
+static void dns_release_port(void *ctx, be16 port)
+{
+    dataplane_release_port(((struct host *)ctx)->dp, IP_PROTO_UDP, port);
+}
+
+static void dns_ask(void *ctx, be16 port, be32 server, const uint8_t *bytes, size_t n)
+{
+    struct host *h = ctx;
+    struct netif *netif = &h->ifs[NETWORK_UPLINK].netif;
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)n, PBUF_RAM);
+    ip_addr_t to = IPADDR4_INIT(server);
+
+    if (!p)
+        return; /* it is asked again */
+    pbuf_take(p, bytes, (u16_t)n);
+    /* The block is in no list of lwIP's: only its local port is used, as the datagram's source. */
+    h->services.ask->local_port = ntoh16(port);
+    udp_sendto_if(h->services.ask, p, &to, DNS_PORT, netif);
+    pbuf_free(p);
+}
+
+static void dns_answer(void *ctx, const struct dns_client *to, const uint8_t *bytes, size_t n)
+{
+    output_udp(ctx, to->network, BE16(DNS_PORT), to->mac, to->ip, to->port, bytes, n);
+}
+
+static void dns_random(void *ctx, void *to, size_t n)
+{
+    ((struct host *)ctx)->env.random(to, n);
+}
+
+/* Names of our own are single labels, with or without the network's domain behind them. */
+static be32 dns_lookup(void *ctx, uint8_t network, const char *name, uint64_t now_us)
+{
+    const struct host *h = ctx;
+    const struct config_net *net = &h->config->nets[network];
+    size_t label = strcspn(name, ".");
+
+    if (name[label] && !host_name_equal(net->domain, name + label + 1, strlen(name + label + 1)))
+        return 0;
+    if (host_name_equal(h->config->hostname, name, label))
+        return net->ip;
+    return dhcp_server_find_name(&h->services.dhcp, network, name, label, now_us);
+}
+
+static const struct dns_ops dns_ops = {
+    .reserve_port = dns_reserve_port,
+    .release_port = dns_release_port,
+    .ask = dns_ask,
+    .answer = dns_answer,
+    .random = dns_random,
+    .lookup = dns_lookup,
+};
+
+/* ---- the table ---- */
+
+static const struct service services[] = {
+    {"dhcp", DHCP_SERVER_PORT, dhcp_offered, dhcp_handle},
+    {"dns", DNS_PORT, dns_offered, dns_handle},
+};
+
+static const struct service *find(const struct host *h, unsigned network, be16 port)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(services); i++)
+        if (hton16(services[i].port) == port && services[i].offered(h, network))
+            return &services[i];
+    return NULL;
+}
+
+bool services_listens(const struct host *h, unsigned network, be16 port)
+{
+    return find(h, network, port) != NULL;
+}
+
+/* The datagram's payload in one piece, writable; NULL if it is wrong. p begins with the IP header.
+ */
+static uint8_t *payload_of(struct services *s, struct pbuf *p, uint16_t header_bytes, size_t *n)
+{
+    uint16_t udp_bytes = (uint16_t)(p->tot_len - header_bytes);
+    uint8_t udp[UDP_HDR_BYTES];
+
+    if (p->tot_len < header_bytes + UDP_HDR_BYTES ||
+        pbuf_copy_partial(p, udp, sizeof(udp), header_bytes) != sizeof(udp))
+        return NULL;
+    uint16_t length = load_be16(udp + UDP_LEN_OFF);
+    if (length < UDP_HDR_BYTES || length > udp_bytes)
+        return NULL;
+    *n = length - (size_t)UDP_HDR_BYTES;
+    if (*n > sizeof(s->datagram)) {
+        s->too_long++;
+        return NULL;
+    }
+    if (load_raw16(udp + UDP_CSUM_OFF) != 0) {
+        uint16_t sum;
+        pbuf_realloc(p, (u16_t)(header_bytes + length));
+        pbuf_remove_header(p, header_bytes);
+        sum = ip_chksum_pseudo(p, IP_PROTO_UDP, length, ip_current_src_addr(),
+                               ip_current_dest_addr());
+        pbuf_add_header_force(p, header_bytes);
+        if (sum != 0) {
+            s->bad_checksum++;
+            return NULL;
+        }
+    }
+    return pbuf_get_contiguous(p, s->datagram, sizeof(s->datagram), (u16_t)*n,
+                               (u16_t)(header_bytes + UDP_HDR_BYTES));
+}
+
+static void serve_lan(struct host *h, const struct service *service, const struct host_if *i,
+                      struct pbuf *p, be16 sport)
+{
+    struct service_request r = {
+        .network = i->network,
+        .from = ip4_current_src_addr()->addr,
+        .port = sport,
+        .now_us = h->env.now_us(),
+    };
+
+    memcpy(r.mac, h->source_mac, MAC_BYTES);
+    r.bytes = payload_of(&h->services, p, ip_current_header_tot_len(), &r.n);
+    if (r.bytes)
+        service->handle(h, &r);
+}
+
+static void serve_uplink(struct host *h, struct pbuf *p, be16 sport, be16 dport)
+{
+    size_t n;
+    uint8_t *bytes = payload_of(&h->services, p, ip_current_header_tot_len(), &n);
+
+    if (bytes)
+        dns_proxy_answer(&h->services.dns, ip4_current_src_addr()->addr, sport, dport, bytes, n);
+}
+
+/* lwIP's callback for every UDP datagram; 1: it was ours, and p is freed. */
+static u8_t on_datagram(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
+{
+    struct host *h = arg;
+    const struct host_if *i = ip_current_input_netif()->state;
+    uint8_t ports[4];
+
+    (void)pcb;
+    (void)from;
+    if (pbuf_copy_partial(p, ports, sizeof(ports), ip_current_header_tot_len()) != sizeof(ports))
+        return 0;
+    be16 sport = load_raw16(ports), dport = load_raw16(ports + 2);
+    if (i->network == NETWORK_UPLINK) {
+        if (dport == BE16(DHCP_CLIENT_PORT))
+            return 0;
+        serve_uplink(h, p, sport, dport);
+    } else {
+        const struct service *service = find(h, i->network, dport);
+        if (!service)
+            return 0;
+        serve_lan(h, service, i, p, sport);
+    }
+    pbuf_free(p);
+    return 1;
+}
+
+int services_start(struct host *h, alloc_fn alloc)
+{
+    struct services *s = &h->services;
+    uint8_t random[32];
+    int err;
+
+    h->env.random(random, sizeof(random));
+    err = dhcp_server_init(&s->dhcp, h->config, random, alloc);
+    if (err)
+        return err;
+    h->env.random(random, sizeof(random));
+    err = dns_proxy_init(&s->dns, &dns_ops, h, random, alloc);
+    if (err)
+        return err;
+    s->raw = raw_new(IP_PROTO_UDP);
+    s->ask = udp_new();
+    if (!s->raw || !s->ask)
+        return -ENOMEM;
+    raw_recv(s->raw, on_datagram, h);
+    return 0;
+}
+
+unsigned services_poll(struct host *h, uint64_t now_us)
+{
+    return dns_proxy_poll(&h->services.dns, now_us);
+}
+
+uint64_t services_next_us(const struct host *h)
+{
+    return dns_proxy_next_us(&h->services.dns);
+}
+
+void services_print(const struct host *h, uint64_t now_us, void (*line)(const char *text))
+{
+    char text[96];
+
+    dhcp_server_print(&h->services.dhcp, now_us, line);
+    dns_proxy_print(&h->services.dns, line);
+    if (h->services.too_long || h->services.bad_checksum) {
+        snprintf(text, sizeof(text), "services  too long %llu  bad checksum %llu",
+                 (unsigned long long)h->services.too_long,
+                 (unsigned long long)h->services.bad_checksum);
+        line(text);
+    }
+}
