@@ -57,6 +57,7 @@ static void read_texts(const struct boot_info *boot)
         .text = boot->cmdline,
         .bytes = strlen(boot->cmdline),
         .skip_image = true,
+        .cut = boot->cmdline_cut,
     };
     config_parse(&router.draft, &text, &router.report);
 }
@@ -223,7 +224,5 @@ void app_main(const struct boot_info *boot)
     if (understand() && start_forwarding())
         log_info("ready     %llu ms after start; press Enter for the status",
                  (unsigned long long)(clock_now_us() / 1000));
-    else
-        log_error("nothing is forwarded: correct the configuration and start again");
     run();
 }
