@@ -88,7 +88,7 @@ void panic(const char *format, ...)
     va_end(args);
     panic_line("panic: %s", line);
     uint64_t *frame = __builtin_frame_address(0);
-    panic_end(frame[1], frame[0]);
+    panic_end(frame[1] - 1, frame[0]);
 }
 
 void check_failed(const char *file, int line, const char *expression)
@@ -96,5 +96,5 @@ void check_failed(const char *file, int line, const char *expression)
     panic_begin();
     panic_line("panic: assertion failed at %s:%d: %s", file, line, expression);
     uint64_t *frame = __builtin_frame_address(0);
-    panic_end(frame[1], frame[0]);
+    panic_end(frame[1] - 1, frame[0]);
 }
