@@ -82,10 +82,10 @@ $(BUILD)/kernel/lwip/%.o: $(LWIP_READY)
 LINK = $(CC) $(KERNEL_LDFLAGS) -Wl,-T,linker.ld
 $(BUILD)/sluice.elf: $(OBJ) linker.ld tools/symbols tools/check-image $(MUSL_LIB)
 	$(say) LINK $@
-	$(Q)$(LINK) $(OBJ) $(MUSL_LIB) -o $@.bare
+	$(Q)$(LINK) $(OBJ) $(MUSL_LIB) -lgcc -o $@.bare
 	$(Q)tools/symbols $@.bare > $(BUILD)/symbols.S
 	$(Q)$(CC) -c $(BUILD)/symbols.S -o $(BUILD)/symbols.o
-	$(Q)$(LINK) -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(BUILD)/symbols.o $(MUSL_LIB) -o $@.full
+	$(Q)$(LINK) -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(BUILD)/symbols.o $(MUSL_LIB) -lgcc -o $@.full
 	$(Q)objcopy --strip-all $@.full $@
 	$(Q)tools/check-image $@ $@.full $(BUILD)/symbols.S
 
