@@ -32,7 +32,9 @@ void uplink_start(struct host *h)
 
     netif_set_default(netif);
     netif->hostname = cfg->hostname[0] ? cfg->hostname : h->config->hostname;
-    CHECK(dataplane_reserve_this_port(h->dp, IP_PROTO_UDP, BE16(DHCP_CLIENT_PORT)));
+    /* No mapping may get the client's port. That a forward has it already is the configuration's
+     * business. */
+    dataplane_reserve_this_port(h->dp, IP_PROTO_UDP, BE16(DHCP_CLIENT_PORT));
     if (!cfg->dhcp) {
         h->uplink.dns_count = MIN(cfg->dns_count, DNS_SERVERS_MAX);
         memcpy(h->uplink.dns, cfg->dns, sizeof(be32) * h->uplink.dns_count);
@@ -98,12 +100,20 @@ static const char *duration(char text[16], uint32_t s)
     return text;
 }
 
+static int prefix_of(be32 mask)
+{
+    int prefix = 0;
+
+    for (uint32_t left = ntoh32(mask); left & 0x80000000u; left <<= 1)
+        prefix++;
+    return prefix;
+}
+
 static void describe(const struct host *h, char *text, size_t size)
 {
     const struct uplink *u = &h->uplink;
     char ip[IP4_TEXT_BYTES], lease[16];
-    int n =
-        snprintf(text, size, "uplink    %s/%d", ip4_text(ip, u->ip), __builtin_popcount(u->mask));
+    int n = snprintf(text, size, "uplink    %s/%d", ip4_text(ip, u->ip), prefix_of(u->mask));
 
     n += snprintf(text + n, size - (size_t)n, " gateway %s", u->gw ? ip4_text(ip, u->gw) : "none");
     for (unsigned i = 0; i < u->dns_count; i++)
