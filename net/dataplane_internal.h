@@ -160,15 +160,23 @@ void dp_deliver(struct dataplane *dp, uint8_t network, struct pkt *p);
 /* Routes and translates dp->jobs, all from this network. */
 void dp_route_burst(struct dataplane *dp, uint8_t network);
 
-/* n's packets can go: the neighbor table's callbacks. */
-extern const struct neighbor_ops dp_neighbor_ops;
-
 static inline bool dp_self_owns(const struct dataplane *dp, uint8_t proto, be16 port)
 {
     if (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP)
         return false;
     return dp->self_ports[proto == IP_PROTO_UDP][port / 64] >> (port % 64) & 1;
 }
+
+/* ---- dataplane_way.c ---- */
+
+/* Translates a packet of flow f (the job's direction) and sends it to hop on network to. */
+void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f, unsigned to,
+                        be32 hop);
+
+/* Sends the packet on as it is, but for its TTL. */
+void dp_send_routed(struct dataplane *dp, struct dp_job *job, unsigned to, be32 hop);
+
+extern const struct neighbor_ops dp_neighbor_ops;
 
 /* ---- dataplane_icmp.c ---- */
 

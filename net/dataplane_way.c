@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The way out of the router for an IPv4 packet whose next hop is known: TTL, size, neighbor,
+ * rewrite (RFC 1812, sections 5.3.1 and 5.2.7; RFC 1191).
+ *
+ * Everything that can refuse a packet comes before anything is rewritten, so that an ICMP error
+ * quotes what its receiver has sent.
+ */
+#include "net/dataplane_internal.h"
+#include "net/wire/csum.h"
+#include "net/wire/tcp_mss.h"
+
+/* What decrementing the TTL adds to the header's sum: 0x0100 less in a big-endian word. */
+#define TTL_DELTA ((uint16_t)~BE16(0x0100))
+
+/* The way a packet will take, known to be open. */
+struct way {
+    struct neighbor *hop;
+    bool ready;    /* the hop is resolved; else the packet is held */
+    bool fragment; /* it is too big for the way and may be fragmented */
+    uint16_t mtu;
+};
+
+/* ---- next hops ---- */
+
+static uint8_t hop_port(struct dataplane *dp, struct neighbor *n)
+{
+    n->port = n->network == NETWORK_UPLINK
+                  ? dp->uplink_port
+                  : switch_lookup(&dp->table, n->hdr + ETH_DST_OFF, n->network, dp->now_s);
+    n->port_moves = dp->table.moves;
+    return n->port;
+}
+
+static inline void send_to_hop(struct dataplane *dp, struct neighbor *n, struct pkt *p)
+{
+    uint8_t out = n->port;
+
+    memcpy(p->data, n->hdr, ETH_HDR_BYTES);
+    if (UNLIKELY(out == SWITCH_PORT_NONE || n->port_moves != dp->table.moves))
+        out = hop_port(dp, n);
+    if (LIKELY(out < dp->port_count))
+        dp_stage(dp, out, p);
+    else if (out == SWITCH_PORT_NONE)
+        dp_flood(dp, n->network, SWITCH_PORT_NONE, p);
+    else
+        dp_drop(dp, p, DROP_NO_NEIGHBOR); /* somebody claims to have our own MAC */
+}
+
+static void on_resolve(void *arg, uint8_t network, be32 ip)
+{
+    struct dataplane *dp = arg;
+    dp->self_ops->resolve(dp->self, network, ip);
+}
+
+static void on_release(void *arg, struct neighbor *n, struct pkt *p)
+{
+    send_to_hop(arg, n, p);
+}
+
+/* The packet is translated already; its sender is told when it tries again. */
+static void on_give_up(void *arg, struct neighbor *n, struct pkt *p)
+{
+    (void)n;
+    dp_drop(arg, p, DROP_NO_NEIGHBOR);
+}
+
+const struct neighbor_ops dp_neighbor_ops = {
+    .resolve = on_resolve, .release = on_release, .give_up = on_give_up};
+
+/* ---- the way out ---- */
+
+/* Finds out whether the job's packet can go to hop on network, remembering the neighbor's number in
+ * *memory. False: the packet was refused. */
+static inline bool way_find(struct dataplane *dp, struct dp_job *job, unsigned network, be32 hop,
+                            uint16_t *memory, struct way *way)
+{
+    const struct view *v = &job->nat.v;
+    const struct pkt *p = job->nat.p;
+    uint32_t bytes = p->gso_size ? p->hdr_len - ETH_HDR_BYTES + (uint32_t)p->gso_size : v->ip_bytes;
+
+    if (UNLIKELY(v->ttl <= 1)) {
+        dp_refuse(dp, job, DROP_TTL, 0);
+        return false;
+    }
+    way->mtu = dp->networks[network].mtu;
+    way->fragment = false;
+    if (UNLIKELY(bytes > way->mtu)) {
+        if (v->frag & IP4_FRAG_DF) {
+            dp_refuse(dp, job, DROP_TOO_BIG, way->mtu);
+            return false;
+        }
+        way->fragment = true;
+    }
+    struct neighbor *n = neighbor_at(&dp->neighbors, *memory, (uint8_t)network, hop);
+    if (UNLIKELY(!n)) {
+        n = neighbor_get(&dp->neighbors, (uint8_t)network, hop, dp->now_ms);
+        if (!n) {
+            dp_refuse(dp, job, DROP_NO_NEIGHBOR, 0);
+            return false;
+        }
+        *memory = neighbor_id(&dp->neighbors, n);
+    }
+    way->ready = neighbor_use(&dp->neighbors, n, dp->now_ms);
+    if (UNLIKELY(!way->ready && n->state == NEIGHBOR_FAILED)) {
+        dp_refuse(dp, job, DROP_NO_NEIGHBOR, 0);
+        return false;
+    }
+    way->hop = n;
+    return true;
+}
+
+static void send_or_hold(struct dataplane *dp, const struct way *way, struct pkt *p)
+{
+    if (way->ready)
+        send_to_hop(dp, way->hop, p);
+    else
+        neighbor_hold(&dp->neighbors, way->hop, p);
+}
+
+/* Sends p in fragments; a super-packet is cut into its segments first. */
+static void send_fragments(struct dataplane *dp, const struct way *way, struct pkt *p)
+{
+    struct pkt **pieces = &p;
+    unsigned piece_count = 1, missing = 0;
+
+    if (p->gso_size) {
+        pieces = dp->cut_for_way;
+        piece_count = offload_cut(p, pieces, &missing);
+        dp_count_split(dp, piece_count, missing);
+    } else if (p->flags & PKT_NEEDS_CSUM) {
+        offload_finish_csum(p);
+    }
+    for (unsigned i = 0; i < piece_count; i++) {
+        unsigned n = offload_fragment(pieces[i], way->mtu, dp->fragments, &missing);
+        dp_count_split(dp, n, missing);
+        for (unsigned k = 0; k < n; k++)
+            send_or_hold(dp, way, dp->fragments[k]);
+    }
+}
+
+static inline void way_send(struct dataplane *dp, struct dp_job *job, const struct way *way)
+{
+    struct pkt *p = job->nat.p;
+    uint8_t *ip = p->data + job->nat.v.l3_off;
+
+    ip[IP4_TTL_OFF]--;
+    store_raw16(ip + IP4_CSUM_OFF, csum_apply(load_raw16(ip + IP4_CSUM_OFF), TTL_DELTA));
+    if (LIKELY(way->ready && !way->fragment))
+        send_to_hop(dp, way->hop, p);
+    else if (way->fragment)
+        send_fragments(dp, way, p);
+    else
+        neighbor_hold(&dp->neighbors, way->hop, p);
+}
+
+/* Translates and sends a packet of a flow from one network to the next hop on another. */
+void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f, unsigned to,
+                        be32 hop)
+{
+    uint16_t *memory = job->nat.dir == FLOW_OUT ? &f->neighbor_out : &f->neighbor_in;
+    struct way way;
+
+    if (!way_find(dp, job, to, hop, memory, &way))
+        return;
+    nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    if (UNLIKELY(job->nat.v.tcp_flags & TCP_SYN)) {
+        unsigned mtu = MIN(dp->networks[to].mtu, dp->networks[job->network].mtu);
+        tcp_mss_clamp(job->nat.p, &job->nat.v, (uint16_t)(mtu - IP4_HDR_BYTES - TCP_HDR_BYTES));
+    }
+    way_send(dp, job, &way);
+}
+
+/* Sends the packet on as it is, but for its TTL. */
+void dp_send_routed(struct dataplane *dp, struct dp_job *job, unsigned to, be32 hop)
+{
+    uint16_t memory = NEIGHBOR_NONE;
+    struct way way;
+
+    if (way_find(dp, job, to, hop, &memory, &way))
+        way_send(dp, job, &way);
+}
