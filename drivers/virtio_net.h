@@ -8,7 +8,7 @@
  * slots[] says which packet is posted under which descriptor; it is our memory, and the only thing
  * believed about what the device has. A buffer handed back is replaced at once by a fresh one under
  * the same descriptor; descriptors for which the pool had none wait in missing_ids[] for the next
- * poll.
+ * poll. A posted packet's metadata is set when it comes back, not when it is posted.
  *
  * Transmit: free descriptors form a list through slots[].next, and a chain keeps those links while
  * it is outstanding, so that freeing it is putting its last link back. A packet that is ours alone
@@ -33,8 +33,10 @@ struct virtio_net_rx {
     uint32_t data_bytes; /* room for the frame in a posted buffer, without the header */
     uint16_t header_bytes;
     uint16_t merge_mask; /* all ones with MRG_RXBUF, else 0: whether num_buffers means anything */
+    uint16_t flags_mask; /* header flags that mean something: all or none */
     uint16_t parts_left; /* buffers still to come of the packet in partial */
     uint16_t missing;    /* descriptors without a buffer: entries in missing_ids */
+    bool long_header;    /* header_bytes is 12: rx_run may be used */
     bool split_header;   /* the header has a descriptor of its own (legacy without ANY_LAYOUT) */
     struct pkt *partial; /* NULL while parts_left counts down a packet that is dropped */
     struct pkt *partial_tail;

@@ -13,28 +13,19 @@
 #define ETH_HEADER_BYTES 14
 #define HEAD_BYTES_MIN   128 /* of a packet in several buffers, in the first (nic.h) */
 
-static inline void rx_post(struct virtio_net_rx *rx, uint16_t id, struct pkt *p)
+/* Where the device writes, with the long header: posted buffers have the full headroom. */
+static inline uint8_t *posted_at(struct pkt *p)
+{
+    return pkt_buf_start(p) + PKT_HEADROOM_BYTES - VIRTIO_NET_HDR_BYTES;
+}
+
+static void rx_post(struct virtio_net_rx *rx, uint16_t id, struct pkt *p)
 {
     rx->slots[id] = p;
     rx->q.desc[id].address = (uintptr_t)p->data - rx->header_bytes;
-    if (UNLIKELY(rx->split_header))
+    if (rx->split_header)
         rx->q.desc[id + 1].address = (uintptr_t)p->data;
     virtq_put(&rx->q, id);
-}
-
-/* Puts a fresh buffer under the descriptor, or notes that it has none. */
-static inline void rx_replace(struct virtio_net *vn, uint16_t id)
-{
-    struct virtio_net_rx *rx = &vn->rx;
-    struct pkt *fresh = pkt_alloc(vn->nic.pool);
-
-    if (UNLIKELY(!fresh)) {
-        rx->slots[id] = NULL;
-        rx->missing_ids[rx->missing++] = id;
-        vn->nic.counters.rx_no_buffer++;
-        return;
-    }
-    rx_post(rx, id, fresh);
 }
 
 void virtio_net_rx_fill(struct virtio_net *vn)
@@ -113,12 +104,12 @@ static void rx_drop_partial(struct virtio_net *vn)
 static bool rx_begin(struct virtio_net *vn, struct pkt *p, uint32_t bytes)
 {
     struct virtio_net_rx *rx = &vn->rx;
-    struct virtio_net_hdr h = {.num_buffers = 1};
+    struct virtio_net_hdr h;
     unsigned parts = 1;
 
-    memcpy(&h, p->data - rx->header_bytes, rx->header_bytes);
+    memcpy(&h, p->data - rx->header_bytes, VIRTIO_NET_HDR_BYTES_SHORT);
     if (rx->merge_mask)
-        parts = h.num_buffers;
+        parts = load_raw16(p->data - sizeof(h.num_buffers));
     if (parts == 0 || parts > rx->q.size) {
         pkt_free(p);
         virtio_net_die(vn, "a number of merged buffers that cannot be");
@@ -154,51 +145,204 @@ static void rx_continue(struct virtio_net *vn, struct pkt *p, uint32_t bytes)
         rx_drop_partial(vn);
 }
 
-/* Takes a buffer of which the device says it wrote used_len bytes. Returns a packet that is
- * complete, or NULL: more is to come, it was dropped, or the port is down. */
-static struct pkt *rx_slow(struct virtio_net *vn, struct pkt *p, uint32_t used_len)
+/* Takes one buffer handed back, whatever it is. */
+static void rx_slow(struct virtio_net *vn)
 {
     struct virtio_net_rx *rx = &vn->rx;
+    struct virtq_used_elem e = virtq_used_at(&rx->q, rx->q.last_used++);
+    struct pkt *p = e.id < rx->q.size ? rx->slots[e.id] : NULL;
+    uint32_t header = rx->parts_left == 0 ? rx->header_bytes : 0;
 
-    if (rx->parts_left == 0) {
-        if (used_len - rx->header_bytes >
-            rx->data_bytes) { /* shorter than a header: wraps around */
-            pkt_free(p);
-            virtio_net_die(vn, "a receive length over the buffer or under the header");
-            return NULL;
-        }
-        if (!rx_begin(vn, p, used_len - rx->header_bytes))
-            return NULL;
-    } else {
-        if (used_len > rx->data_bytes + rx->header_bytes) {
-            pkt_free(p);
-            virtio_net_die(vn, "a receive length over the buffer");
-            return NULL;
-        }
-        rx_continue(vn, p, used_len);
+    if (!p) {
+        virtio_net_die(vn, "a receive buffer it did not have");
+        return;
     }
-    if (--rx->parts_left > 0)
-        return NULL;
-    struct pkt *done = rx->partial;
-    rx->partial = NULL;
-    return done;
+    rx->slots[e.id] = NULL;
+    rx->missing_ids[rx->missing++] = (uint16_t)e.id;
+    pkt_reset(p);
+    if (e.len < header || e.len > rx->header_bytes + rx->data_bytes) {
+        pkt_free(p);
+        virtio_net_die(vn, "a receive length over the buffer or under the header");
+        return;
+    }
+    if (header == 0)
+        rx_continue(vn, p, e.len);
+    else if (!rx_begin(vn, p, e.len - header))
+        return;
+    rx->parts_left--;
 }
 
-/* True if the header in front of a frame says nothing: no checksum, no super-packet, one buffer. */
-static inline bool rx_plain(const struct virtio_net_rx *rx, const struct pkt *p)
+static_assert(offsetof(struct pkt, csum_offset) == offsetof(struct pkt, csum_start) + 2 &&
+                  offsetof(struct virtio_net_hdr, csum_offset) ==
+                      offsetof(struct virtio_net_hdr, csum_start) + 2,
+              "copied together");
+static_assert(VIRTIO_NET_HDR_NEEDS_CSUM == (int)PKT_NEEDS_CSUM &&
+                  VIRTIO_NET_HDR_DATA_VALID == (int)PKT_CSUM_VALID,
+              "flags pass as they are");
+#define RX_NOT_SIMPLE 0x100u
+
+/* The packet flags that a frame's header asks for, or RX_NOT_SIMPLE: a super-packet, several
+ * buffers, or nonsense. With PKT_NEEDS_CSUM, csum_start and csum_offset are good. */
+static inline unsigned rx_simple_flags(const uint8_t *header, uint32_t len, unsigned merge_mask,
+                                       unsigned flags_mask)
 {
-    const uint8_t *h = p->data - rx->header_bytes;
-    unsigned offloads = load_raw16(h); /* flags, gso_type */
-    unsigned more = (load_raw16(h + VIRTIO_NET_HDR_NUM_BUFFERS) ^ 1u) & rx->merge_mask;
-    return (offloads | more) == 0;
+    unsigned more = (load_raw16(header + VIRTIO_NET_HDR_NUM_BUFFERS) ^ 1u) & merge_mask;
+    unsigned flags = load_raw16(header); /* and gso_type, in the upper byte */
+
+    if (LIKELY((flags | more) == 0))
+        return 0;
+    if (flags > 0xFF || more != 0)
+        return RX_NOT_SIMPLE;
+    if (!(flags & VIRTIO_NET_HDR_NEEDS_CSUM))
+        return flags & flags_mask;
+    unsigned start = load_raw16(header + offsetof(struct virtio_net_hdr, csum_start));
+    unsigned offset = load_raw16(header + offsetof(struct virtio_net_hdr, csum_offset));
+    if (start < ETH_HEADER_BYTES || start + offset + sizeof(uint16_t) > len || flags_mask == 0)
+        return RX_NOT_SIMPLE;
+    return PKT_NEEDS_CSUM;
+}
+
+/* Takes up to max buffers as long as they are plain frames and the pool has replacements, and stops
+ * at the first that is not. Everything lives in registers: this loop is the price of a packet. */
+__attribute__((noinline)) static unsigned rx_run(struct virtio_net *vn, struct pkt **out,
+                                                 unsigned max)
+{
+    struct virtio_net_rx *rx = &vn->rx;
+    struct pkt_pool *pool = vn->nic.pool;
+    const struct virtq_used *used = rx->q.used;
+    struct virtq_desc *desc = rx->q.desc;
+    struct virtq_avail *avail = rx->q.avail;
+    struct pkt **slots = rx->slots, *fresh = pool->free;
+    const unsigned mask = rx->q.mask, merge_mask = rx->merge_mask, flags_mask = rx->flags_mask;
+    unsigned at = rx->q.last_used, n;
+    /* Seen from at: every buffer taken here is replaced. */
+    const unsigned put = (unsigned)rx->q.next_avail - at;
+    uint64_t bytes = 0;
+
+    max = at + MIN(max, pool->free_count);
+    for (; at != max; at++) {
+        struct virtq_used_elem e = virtq_used_read(used, mask, at);
+        struct pkt *p = LIKELY(e.id <= mask) ? slots[e.id] : NULL;
+        uint32_t len = e.len - VIRTIO_NET_HDR_BYTES;
+        /* len - 1 wraps around for an empty frame, len for less than a header. */
+        if (UNLIKELY(!p || len - 1 >= PKT_DATA_BYTES))
+            break;
+        const uint8_t *header = posted_at(p);
+        unsigned flags = rx_simple_flags(header, len, merge_mask, flags_mask);
+        if (UNLIKELY(flags == RX_NOT_SIMPLE))
+            break;
+        slots[e.id] = fresh;
+        desc[e.id].address = (uintptr_t)posted_at(fresh);
+        avail->ring[(put + at) & mask] = (uint16_t)e.id;
+        fresh = fresh->next;
+        pkt_reset(p);
+        p->flags = (uint8_t)flags;
+        memcpy(&p->csum_start, header + offsetof(struct virtio_net_hdr, csum_start),
+               sizeof(uint32_t)); /* and csum_offset */
+        p->len = len;
+        p->total_bytes = len;
+        bytes += len;
+        *out++ = p;
+    }
+    n = (uint16_t)(at - rx->q.last_used);
+    rx->q.last_used = (uint16_t)at;
+    rx->q.next_avail = (uint16_t)(put + at);
+    pool->free = fresh;
+    pool->free_count -= n;
+    pool->low_mark = MIN(pool->low_mark, pool->free_count);
+    vn->nic.counters.rx_packets += n;
+    vn->nic.counters.rx_bytes += bytes;
+    return n;
+}
+
+/* Takes up to max further buffers of the packet in partial, in the same way. */
+__attribute__((noinline)) static void rx_gather_run(struct virtio_net *vn, unsigned max)
+{
+    struct virtio_net_rx *rx = &vn->rx;
+    struct pkt_pool *pool = vn->nic.pool;
+    const struct virtq_used *used = rx->q.used;
+    struct virtq_desc *desc = rx->q.desc;
+    struct virtq_avail *avail = rx->q.avail;
+    struct pkt **slots = rx->slots, *fresh = pool->free, *tail = rx->partial_tail;
+    const unsigned mask = rx->q.mask;
+    unsigned at = rx->q.last_used, n;
+    const unsigned put = (unsigned)rx->q.next_avail - at;
+    uint32_t bytes = 0;
+
+    max = at + MIN(max, MIN(rx->parts_left, pool->free_count));
+    for (; at != max; at++) {
+        struct virtq_used_elem e = virtq_used_read(used, mask, at);
+        struct pkt *p = LIKELY(e.id <= mask) ? slots[e.id] : NULL;
+        if (UNLIKELY(!p || e.len - 1 >= PKT_DATA_BYTES + VIRTIO_NET_HDR_BYTES))
+            break;
+        slots[e.id] = fresh;
+        desc[e.id].address = (uintptr_t)posted_at(fresh);
+        avail->ring[(put + at) & mask] = (uint16_t)e.id;
+        fresh = fresh->next;
+        p->data = posted_at(p);
+        p->len = e.len;
+        bytes += e.len;
+        tail->next = p;
+        tail = p;
+    }
+    tail->next = NULL;
+    n = (uint16_t)(at - rx->q.last_used);
+    rx->q.last_used = (uint16_t)at;
+    rx->q.next_avail = (uint16_t)(put + at);
+    pool->free = fresh;
+    pool->free_count -= n;
+    pool->low_mark = MIN(pool->low_mark, pool->free_count);
+    rx->parts_left = (uint16_t)(rx->parts_left - n);
+    rx->partial_tail = tail;
+    rx->partial->segs = (uint16_t)(rx->partial->segs + n);
+    rx->partial->total_bytes += bytes;
+    if (UNLIKELY(rx->partial->total_bytes > PKT_MAX_BYTES))
+        rx_drop_partial(vn);
+}
+
+/* The packet all of whose buffers are there, or NULL if it was dropped. */
+static inline struct pkt *rx_finish(struct virtio_net *vn)
+{
+    struct pkt *p = vn->rx.partial;
+
+    vn->rx.partial = NULL;
+    if (p) {
+        vn->nic.counters.rx_packets++;
+        vn->nic.counters.rx_bytes += p->total_bytes;
+    }
+    return p;
+}
+
+/* Moves up to max packets to out, from the ready buffers that the device has handed back. */
+static unsigned rx_take(struct virtio_net *vn, struct pkt **out, unsigned max, unsigned ready)
+{
+    struct virtio_net_rx *rx = &vn->rx;
+    const uint16_t end = (uint16_t)(rx->q.last_used + ready);
+    unsigned n = 0;
+
+    while (rx->q.last_used != end && n < max) {
+        unsigned left = (uint16_t)(end - rx->q.last_used);
+        if (LIKELY(rx->parts_left == 0 && rx->long_header))
+            n += rx_run(vn, out + n, MIN(left, max - n));
+        else if (rx->partial && rx->long_header)
+            rx_gather_run(vn, left);
+        if (rx->parts_left == 0 && rx->partial == NULL && (rx->q.last_used == end || n == max))
+            break;
+        if (rx->q.last_used != end && !(rx->parts_left == 0 && rx->partial))
+            rx_slow(vn);
+        if (UNLIKELY(vn->nic.dead))
+            break;
+        if (rx->parts_left == 0 && rx->partial)
+            out[n++] = rx_finish(vn);
+    }
+    return n;
 }
 
 unsigned virtio_net_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
 {
     struct virtio_net *vn = virtio_net_of(nic);
     struct virtio_net_rx *rx = &vn->rx;
-    unsigned ready = virtq_used_count(&rx->q), n = 0;
-    uint64_t bytes = 0;
+    unsigned ready = virtq_used_count(&rx->q), n;
 
     if (ready == 0 && rx->missing == 0)
         return 0;
@@ -206,35 +350,13 @@ unsigned virtio_net_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
         virtio_net_die(vn, "a receive index that jumped");
         return 0;
     }
-    for (; ready > 0 && n < max; ready--) {
-        struct virtq_used_elem e = virtq_used_at(&rx->q, rx->q.last_used++);
-        struct pkt *p = LIKELY(e.id < rx->q.size) ? rx->slots[e.id] : NULL;
-        if (UNLIKELY(!p)) {
-            virtio_net_die(vn, "a receive buffer it did not have");
-            break;
-        }
-        rx_replace(vn, (uint16_t)e.id);
-        uint32_t len = e.len - rx->header_bytes;
-        /* len - 1 also refuses an empty frame, which rx_slow counts. */
-        if (LIKELY(rx->parts_left == 0 && len - 1 < rx->data_bytes && rx_plain(rx, p))) {
-            p->len = len;
-            p->total_bytes = len;
-        } else {
-            p = rx_slow(vn, p, e.len);
-            if (UNLIKELY(nic->dead))
-                break;
-            if (!p)
-                continue;
-        }
-        bytes += p->total_bytes;
-        out[n++] = p;
-    }
-    nic->counters.rx_packets += n;
-    nic->counters.rx_bytes += bytes;
+    n = rx_take(vn, out, max, ready);
     if (UNLIKELY(nic->dead))
         return n;
-    if (UNLIKELY(rx->missing > 0))
+    if (UNLIKELY(rx->missing > 0)) {
         virtio_net_rx_fill(vn);
+        nic->counters.rx_no_buffer += rx->missing > 0;
+    }
     if (rx->q.next_avail != rx->q.kicked)
         virtio_net_rx_flush(vn);
     return n;
@@ -245,8 +367,10 @@ void virtio_net_rx_release(struct virtio_net *vn)
     struct virtio_net_rx *rx = &vn->rx;
 
     for (unsigned i = 0; i < rx->q.size; i++) {
-        if (rx->slots[i])
-            pkt_free(rx->slots[i]);
+        if (!rx->slots[i])
+            continue;
+        pkt_reset(rx->slots[i]);
+        pkt_free(rx->slots[i]);
         rx->slots[i] = NULL;
     }
     if (rx->partial)
@@ -269,7 +393,10 @@ int virtio_net_rx_init(struct virtio_net *vn, const struct nic_limits *limits)
         return -ENOMEM;
     rx->header_bytes = modern || merge ? VIRTIO_NET_HDR_BYTES : VIRTIO_NET_HDR_BYTES_SHORT;
     rx->data_bytes = PKT_DATA_BYTES;
+    rx->long_header = rx->header_bytes == VIRTIO_NET_HDR_BYTES;
     rx->merge_mask = merge ? UINT16_MAX : 0;
+    if (virtio_has(dev, VIRTIO_NET_F_GUEST_CSUM))
+        rx->flags_mask = VIRTIO_NET_HDR_NEEDS_CSUM | VIRTIO_NET_HDR_DATA_VALID;
     rx->split_header = !modern && !merge && !virtio_has(dev, VIRTIO_F_ANY_LAYOUT);
 
     unsigned step = rx->split_header ? 2 : 1;

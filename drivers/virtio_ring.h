@@ -36,6 +36,14 @@ struct virtq_desc {
 };
 static_assert(sizeof(struct virtq_desc) == 16, "VIRTIO 1.2, section 2.7.5");
 
+/* A descriptor of len bytes that ends its chain and that the device reads: length, flags and next
+ * in one store. */
+static inline void virtq_desc_set_len(struct virtq_desc *d, uint32_t len)
+{
+    uint64_t word = len;
+    memcpy(&d->len, &word, sizeof(word));
+}
+
 struct virtq_avail {
     uint16_t flags;
     uint16_t idx;
@@ -80,11 +88,17 @@ static inline unsigned virtq_used_count(const struct virtq *q)
     return (uint16_t)(__atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) - q->last_used);
 }
 
-/* The at-th used element, read once. */
+/* The at-th used element, read once. Loops keep the ring and the mask in registers. */
+static inline struct virtq_used_elem virtq_used_read(const struct virtq_used *used, unsigned mask,
+                                                     unsigned at)
+{
+    const volatile struct virtq_used_elem *e = &used->ring[at & mask];
+    return (struct virtq_used_elem){.id = e->id, .len = e->len};
+}
+
 static inline struct virtq_used_elem virtq_used_at(const struct virtq *q, uint16_t at)
 {
-    const volatile struct virtq_used_elem *e = &q->used->ring[at & q->mask];
-    return (struct virtq_used_elem){.id = e->id, .len = e->len};
+    return virtq_used_read(q->used, q->mask, at);
 }
 
 static inline void virtq_put(struct virtq *q, uint16_t head)
