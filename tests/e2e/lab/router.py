@@ -23,7 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
 IMAGE = os.environ.get("SLUICE_IMAGE", os.path.join(ROOT, "build", "sluice.elf"))
 
 MACHINES = {"pc": "pc", "q35": "q35", "microvm": "microvm,pcie=on,rtc=on,auto-kernel-cmdline=off"}
-PANIC = re.compile(r"panic|assertion failed|unhandled trap|#PF|#GP|#UD|double fault", re.IGNORECASE)
+PANIC = re.compile(r"\bpanic: ")
 PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)

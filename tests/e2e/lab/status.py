@@ -4,7 +4,23 @@
 import dataclasses
 import re
 
-END_OF_STATUS = r"^sum: .*$"
+END_OF_STATUS = r"status +end$"
+LINE_TIME = re.compile(r"^\[ *\d+\.\d+\] ", re.MULTILINE)
+PORT = re.compile(r"^port (\d+) +(up|down|dead) +(\S+) +rx (\d+) tx (\d+)(.*)$", re.MULTILINE)
+PACKETS = re.compile(r"^packets received (\d+) created (\d+) sent (\d+) consumed (\d+) held (\d+) dropped (\d+)(.*)$",
+                     re.MULTILINE)
+DROP = re.compile(r"^dropped ([a-z0-9-]+) (\d+)$", re.MULTILINE)
+
+
+@dataclasses.dataclass
+class PortStatus:
+    """One port's line: state is "up", "down" or "dead"; rare holds the counters that are shown if not 0."""
+
+    state: str
+    network: str
+    received: int
+    sent: int
+    rare: dict
 
 
 @dataclasses.dataclass
@@ -12,18 +28,32 @@ class Status:
     """The counters of one moment."""
 
     received: int
+    created: int
     sent: int
-    delivered: int
+    consumed: int
+    held: int
     dropped: int
-    drops: dict
+    drops: dict  # reason: count
+    ports: list  # PortStatus, by number
     text: str
+
+    def check_sum(self):
+        """Fails unless every packet is accounted for: what came in or was made is sent, used, held or dropped."""
+        assert self.received + self.created == self.sent + self.consumed + self.held + self.dropped, self.text
+        assert sum(self.drops.values()) == self.dropped, self.text
+        assert "SUM WRONG" not in self.text, self.text
 
 
 def parse_status(text):
     """The console's text of one status, as a Status. An unknown format is an error, never zeros."""
-    total = re.search(r"^sum: received (\d+) = sent (\d+) \+ delivered (\d+) \+ dropped (\d+)", text, re.M)
-    if not total:
-        raise AssertionError("no sum line in the status:\n" + text)
-    drops = {name: int(count) for name, count in re.findall(r"^drop ([a-z0-9-]+) +(\d+)", text, re.M)}
-    received, sent, delivered, dropped = map(int, total.groups())
-    return Status(received, sent, delivered, dropped, drops, text)
+    text = LINE_TIME.sub("", text)
+    packets = PACKETS.search(text)
+    if not packets:
+        raise AssertionError("no line of packets in the status:\n" + text)
+    ports = []
+    for _, state, network, received, sent, rare in PORT.findall(text):
+        words = rare.split()
+        ports.append(PortStatus(state, network, int(received), int(sent),
+                                {name: int(count) for name, count in zip(words[::2], words[1::2])}))
+    drops = {name: int(count) for name, count in DROP.findall(text)}
+    return Status(*map(int, packets.groups()[:6]), drops, ports, text)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the end-to-end tests share. Their words are in lab/; here is only what pytest wants."""
+
+import faulthandler
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import lab  # noqa: E402
+from lab.home import Home  # noqa: E402
+from lab.hosts import need_programs, tun_node  # noqa: E402
+
+TEST_LIMIT_S = 400  # every wait inside a test has a limit of its own; this one is for what was forgotten
+
+
+def pytest_sessionstart(session):
+    """Says at once, and once, what the tests cannot do without."""
+    try:
+        if os.geteuid():
+            raise lab.LabError("run it as root, or by `make e2e`, which makes a user namespace")
+        tun_node()
+        need_programs("qemu-system-x86_64", "ip", "nsenter", "unshare", "dnsmasq", "udhcpc", "dhclient", "dhcpcd",
+                      "curl", "dig", "iperf3", "ethtool", "traceroute", "ping")
+        if not os.path.exists(lab.router.IMAGE):
+            raise lab.LabError(f"no image at {lab.router.IMAGE}; `make` builds it")
+    except lab.LabError as error:
+        pytest.exit(str(error), returncode=3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol():
+    """A test that hangs ends the run, with every thread's stack; hosts and router end with us."""
+    faulthandler.dump_traceback_later(TEST_LIMIT_S, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test also shows the router's console and the ISP's log, where it has them."""
+    outcome = yield
+    report = outcome.get_result()
+    home = getattr(item, "funcargs", {}).get("home")
+    if report.failed and isinstance(home, Home):
+        report.sections.append(("router's console", home.router.tail()))
+        report.sections.append(("ISP's log", "\n".join(home.outside.log().splitlines()[-15:])))
+
+
+@pytest.fixture(scope="module")
+def home():
+    """A default home with two LAN hosts, for a whole module: no configuration text at all."""
+    with Home(hosts=2) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def alive(request):
+    """After every test with the shared home, its router has not panicked."""
+    yield
+    if "home" in request.fixturenames:
+        router = request.getfixturevalue("home").router
+        router.check_alive(router.process.poll())

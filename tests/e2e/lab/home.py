@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The topology most tests want: a router, an outside, and hosts on its LAN ports.
+
+    [lan1] eth0 ---- port 1 [          ]
+    [lan2] eth0 ---- port 2 [  router  ] port 0 ---- eth0 203.0.113.1 [isp] 198.51.100.10
+      ...                   [          ]
+"""
+
+import contextlib
+import os
+import threading
+import time
+
+from . import router as router_module
+from .clients import lease_by
+from .hosts import Host
+from .outside import Outside
+from .router import Port
+
+ROUTER = "192.168.8.1"  # the router's address in the default LAN
+
+
+class Home:
+    """Everything made, booted and, unless leases is false, every LAN host configured by DHCP."""
+
+    def __init__(self, hosts=1, config="", leases=True, web=True, properties="", far=False, far_mtu=1500,
+                 upstream=True, **router):
+        with contextlib.ExitStack() as stack:
+            self.outside = stack.enter_context(Outside(far=far, far_mtu=far_mtu))
+            if upstream:
+                self.outside.start_isp()
+            if web:
+                self.outside.start_web()
+            self.hosts = [stack.enter_context(Host(f"lan{number}")) for number in range(1, hosts + 1)]
+            ports = [Port(self.outside.uplink_fd, properties=properties)]
+            ports += [Port(host.tap("eth0", mac=host_mac(number)), properties=properties)
+                      for number, host in enumerate(self.hosts, 1)]
+            self._configuration = (ports, config, router)
+            self.router = stack.enter_context(router_module.Router(ports, config, **router))
+            if leases:
+                self.leases = [lease_by("udhcpc", host) for host in self.hosts]
+            self._stack = stack.pop_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return self._stack.__exit__(*exception)
+
+    def restart(self):
+        """The router again, as after a power cut; the hosts keep what they have."""
+        ports, config, router = self._configuration
+        self.router.stop()
+        self.router = self._stack.enter_context(router_module.Router(ports, config, **router))
+
+
+def host_mac(number):
+    """The MAC of LAN host number (from 1)."""
+    return f"52:54:00:aa:00:{number:02x}"
+
+
+class Capture:
+    """Frames that pass a host's interface, kept by a thread. A context manager.
+
+    outgoing frames (our own) are left out unless asked for.
+    """
+
+    def __init__(self, host, interface="eth0", outgoing=False):
+        self._socket = host.frames(interface)
+        self._socket.settimeout(0.1)
+        self._outgoing = outgoing
+        self._frames = []
+        self._lock = threading.Lock()
+        self._stop = False
+        self._thread = threading.Thread(target=self._collect, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop = True
+        self._thread.join()
+        self._socket.close()
+
+    def _collect(self):
+        while not self._stop:
+            with contextlib.suppress(TimeoutError):
+                frame, (_, _, kind, *_) = self._socket.recvfrom(65536)
+                if self._outgoing or kind != 4:  # PACKET_OUTGOING
+                    with self._lock:
+                        self._frames.append(frame)
+
+    @property
+    def frames(self):
+        """What was seen so far."""
+        with self._lock:
+            return list(self._frames)
+
+    def wait_for(self, condition, timeout_s=10):
+        """Waits for a frame of which condition is true; returns it, or None after the time."""
+        end = time.monotonic() + timeout_s
+        while True:
+            for frame in self.frames:
+                if condition(frame):
+                    return frame
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.01)
+
+
+def fetch(host, path, to="/dev/null", timeout=120, server="files.example"):
+    """Fetches a path of the outside's web server; returns (seconds, bytes)."""
+    out = host.run("curl", "-sS", "-f", "-m", timeout, "-o", to, "-w", "%{time_total} %{size_download}",
+                   f"http://{server}/{os.path.basename(path)}", timeout=timeout + 10).stdout.split()
+    return float(out[0]), int(out[1])
