@@ -222,5 +222,6 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
     nat->counters.picked_up += state == FLOW_TCP_OPENING && !(job->v.tcp_flags & TCP_SYN);
     nat->counters.hairpins += k->src == nat->outside_ip;
     mapping_join(nat, m, f, false);
+    *why = DROP_NONE;
     return f;
 }

@@ -65,12 +65,13 @@ enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zon
     return DROP_NONE;
 }
 
-/* A checksum that came out as zero. For UDP zero means that there is none (RFC 768), and an ICMP
- * echo reply may consist of nothing but zeros, whose checksum is all ones; everything else has a
- * sum that is not zero, and all ones is for no receiver wrong where zero is right. */
-static uint16_t zero_csum(const struct view *v)
+/* A checksum that came out as zero. For UDP zero means that there is none (RFC 768); and an ICMP
+ * echo reply with identifier 0 may consist of nothing but zeros, whose checksum is all ones, which
+ * is right for its receiver as well if it does not. Everything else has a sum that is not zero. */
+static uint16_t zero_csum(const struct view *v, be16 port)
 {
-    bool ones = v->proto == IP_PROTO_UDP || (v->proto == IP_PROTO_ICMP && v->icmp_type == 0);
+    bool ones = v->proto == IP_PROTO_UDP ||
+                (v->proto == IP_PROTO_ICMP && v->icmp_type == ICMP_ECHO_REPLY && port == 0);
     return ones ? 0xFFFF : 0;
 }
 
@@ -92,7 +93,7 @@ static inline void rewrite_l4(const struct flow *f, const struct nat_job *job, u
     if (UNLIKELY(old == 0) && v->proto == IP_PROTO_UDP)
         return;
     if (UNLIKELY(csum == 0))
-        csum = zero_csum(v);
+        csum = zero_csum(v, port);
     store_raw16(csum_at, csum);
 }
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The translator again, as plainly as it can be written, to compare net/nat.h with: lists searched
+ * from end to end, frames read and written byte by byte, every checksum computed from nothing.
+ *
+ * Two things it takes from the translator it judges: which outside port was chosen when one had to
+ * be (it then checks that the choice was lawful), and nothing else. Numbers are in host order
+ * throughout, unlike everywhere else.
+ */
+#ifndef NAIVE_NAT_H
+#define NAIVE_NAT_H
+
+#include "base.h"
+#include "verdict.h"
+
+#define NAIVE_MAX_FLOWS    512
+#define NAIVE_MAX_FORWARDS 16
+
+/* A frame taken apart. */
+struct naive_packet {
+    uint8_t *ip, *l4;
+    size_t ip_bytes, l4_bytes;
+    uint32_t src, dst;
+    unsigned proto, sport, dport, flags, type; /* ICMP echo: the identifier in both ports */
+    bool partial;                              /* the checksum is the pseudo-header's sum */
+};
+
+struct naive_mapping {
+    bool live;
+    unsigned proto, zone, in_port, out_port;
+    uint32_t in_ip;
+};
+
+struct naive_flow {
+    bool live;
+    unsigned proto, zone, in_port, rem_port, out_port;
+    uint32_t in_ip, rem_ip, out_ip;
+    bool through_forward, opened_in, answered, holds;
+    bool syn[2], ack[2], fin[2], rst; /* [0] outwards, [1] inwards */
+    uint32_t last_ms;
+    uint64_t bytes[2];
+};
+
+struct naive_forward {
+    unsigned proto, zone, port, target_port;
+    uint32_t bind, target, from, from_mask;
+};
+
+struct naive_nat {
+    struct naive_flow flows[NAIVE_MAX_FLOWS];
+    struct naive_mapping mappings[NAIVE_MAX_FLOWS];
+    struct naive_forward forwards[NAIVE_MAX_FORWARDS];
+    unsigned forward_count, capacity;
+    bool reserved[3][65536]; /* the router's own, by protocol: TCP, UDP, ICMP */
+    uint32_t outside;
+    const char *error; /* the first law that the translator under test has broken, or NULL */
+};
+
+enum naive_state {
+    NAIVE_ONE_WAY,
+    NAIVE_STREAM,
+    NAIVE_OPENING,
+    NAIVE_OPEN,
+    NAIVE_CLOSING,
+    NAIVE_PING
+};
+
+enum naive_state naive_state_of(const struct naive_flow *f);
+
+void naive_set_outside(struct naive_nat *n, uint32_t ip);
+void naive_set_forwards(struct naive_nat *n, const struct naive_forward *f, unsigned count);
+void naive_expire(struct naive_nat *n, uint32_t now_ms);
+unsigned naive_flow_count(const struct naive_nat *n);
+unsigned naive_mapping_count(const struct naive_nat *n);
+bool naive_claims(const struct naive_nat *n, unsigned proto, unsigned port);
+
+/* Translates the frame (Ethernet, IPv4) in place. chosen is the outside port the translator under
+ * test gave to this packet's flow (0: none). */
+enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, unsigned zone,
+                           uint32_t now_ms, unsigned chosen);
+enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uint32_t now_ms);
+
+/* An ICMP error. Of the frame's validity it judges only what the translation needs. */
+enum drop_reason naive_error(struct naive_nat *n, uint8_t *frame, unsigned zone, bool inward);
+
+#endif
