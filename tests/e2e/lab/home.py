@@ -21,7 +21,10 @@ ROUTER = "192.168.8.1"  # the router's address in the default LAN
 
 
 class Home:
-    """Everything made, booted and, unless leases is false, every LAN host configured by DHCP."""
+    """Everything made, booted and, unless leases is false, every LAN host configured by DHCP.
+
+    properties are virtio-net's, for all ports, or a pair: the uplink's, and the LAN ports' (or a list of them).
+    """
 
     def __init__(self, hosts=1, config="", leases=True, web=True, properties="", far=False, far_mtu=1500,
                  upstream=True, **router):
@@ -32,8 +35,10 @@ class Home:
             if web:
                 self.outside.start_web()
             self.hosts = [stack.enter_context(Host(f"lan{number}")) for number in range(1, hosts + 1)]
-            ports = [Port(self.outside.uplink_fd, properties=properties)]
-            ports += [Port(host.tap("eth0", mac=host_mac(number)), properties=properties)
+            uplink, lan = (properties, properties) if isinstance(properties, str) else properties
+            ports = [Port(self.outside.uplink_fd, properties=uplink)]
+            lan = [lan] * hosts if isinstance(lan, str) else lan
+            ports += [Port(host.tap("eth0", mac=host_mac(number)), properties=lan[number - 1])
                       for number, host in enumerate(self.hosts, 1)]
             self._configuration = (ports, config, router)
             self.router = stack.enter_context(router_module.Router(ports, config, **router))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Offloads: TCP through NAT with them is several times TCP without, and right in every mixture.
+
+    [lan1] eth0 ---- port 1 [ router ] port 0 ---- eth0 [isp] 198.51.100.10 iperf3, web
+"""
+
+import json
+
+import pytest
+
+from lab.home import Home
+from lab.outside import SERVER
+
+RATIO_MIN = 3.0
+SECONDS, ROUNDS = 3, 3
+FILE_MB = 10
+DEVICE_OFF = ("csum=off,gso=off,host_tso4=off,host_tso6=off,host_ecn=off,host_ufo=off,"
+              "guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off")
+HOST_OFF = ("tx", "off", "sg", "off", "tso", "off", "gso", "off", "gro", "off")
+
+
+def rate(home, *options):
+    """The best of some runs of iperf3, in bits a second: other work on the machine only makes it less."""
+    best = 0
+    for _ in range(ROUNDS):
+        out = home.hosts[0].run("iperf3", "-c", SERVER, "-t", SECONDS, "-J", *options, timeout=60).stdout
+        best = max(best, json.loads(out)["end"]["sum_received"]["bits_per_second"])
+    return best
+
+
+def plain(home):
+    """Turns the offloads of both ends' interfaces off."""
+    for host in (home.outside.host, home.hosts[0]):
+        host.run("ethtool", "-K", "eth0", *HOST_OFF)
+
+
+@pytest.fixture(scope="module", name="with_offloads")
+def fixture_with_offloads():
+    """Everything on, as it comes."""
+    with Home() as made:
+        made.outside.start_iperf()
+        yield made
+
+
+@pytest.fixture(scope="module", name="without_offloads")
+def fixture_without_offloads():
+    """Nothing on: neither in the devices nor in the hosts."""
+    with Home(properties=DEVICE_OFF) as made:
+        plain(made)
+        made.outside.start_iperf()
+        yield made
+
+
+@pytest.mark.parametrize("options", [(), ("-R",)], ids=["up", "down"])
+def test_offloads_are_several_times_faster(with_offloads, without_offloads, options, record_property):
+    """The figure that super-packets are for."""
+    fast, slow = rate(with_offloads, *options), rate(without_offloads, *options)
+    print(f"\nTCP with offloads {fast / 1e6:.0f} Mb/s, without {slow / 1e6:.0f} Mb/s: {fast / slow:.1f} times")
+    record_property("ratio", round(fast / slow, 1))
+    assert fast >= RATIO_MIN * slow, (fast, slow)
+
+
+def test_both_homes_add_up(with_offloads, without_offloads):
+    """Not one packet is unaccounted for, in either."""
+    with_offloads.router.status().check_sum()
+    without_offloads.router.status().check_sum()
+
+
+MIXTURES = {  # properties of (uplink, LAN), and whether the hosts' own offloads are off
+    "lan-without": ("", DEVICE_OFF, False),
+    "uplink-without": (DEVICE_OFF, "", False),
+    "csum-but-no-tso": ("host_tso4=off,guest_tso4=off", "host_tso4=off,guest_tso4=off", False),
+    "tso-only-in": ("host_tso4=off,host_tso6=off", "", False),
+    "tso-only-out": ("", "guest_tso4=off,guest_tso6=off", False),
+    "no-mergeable-buffers": ("mrg_rxbuf=off", "mrg_rxbuf=off", False),
+    "hosts-plain": ("", "", True),
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_every_mixture_is_right(name):
+    """What one port has and the other has not is made up in software: files arrive whole, both ways."""
+    uplink, lan, hosts_plain = MIXTURES[name]
+    with Home(properties=(uplink, lan)) as home:
+        if hosts_plain:
+            plain(home)
+        host = home.hosts[0]
+        expected = home.outside.make_file("file", FILE_MB)
+        host.run("curl", "-sS", "-f", "-m", 60, "-o", "/run/down", "http://files.example/file", timeout=70)
+        assert host.run("sha256sum", "/run/down").stdout.split()[0] == expected
+        answer = host.run("curl", "-sS", "-f", "-m", 60, "-T", "/run/down", "http://files.example/up",
+                          timeout=70).stdout.split()
+        assert answer == [expected, str(FILE_MB << 20)]
+        errors = [line for side in (home.outside.host, host) for line in bad_checksums(side)]
+        assert not errors, errors
+        home.router.status().check_sum()
+
+
+def bad_checksums(host):
+    """What the host's kernel counted as wrong sums: TCP and UDP segments with a bad checksum."""
+    lines = host.read("/proc/net/snmp").splitlines()
+    found = []
+    for names, values in zip(lines[::2], lines[1::2]):
+        row = dict(zip(names.split(), values.split()))
+        found += [f"{host.name} {names.split()[0]} {key}={row[key]}" for key in ("InCsumErrors", "InHdrErrors")
+                  if row.get(key, "0") != "0"]
+    return found
