@@ -67,7 +67,7 @@ static void make_ports(void)
 {
     unsigned count = nic_count();
     struct buffer_plan plan = plan_buffers(mem_available(), count);
-    void *memory = mem_alloc((size_t)plan.buffers * PKT_BUF_BYTES, CACHE_LINE_BYTES);
+    void *memory = mem_alloc_dirty((size_t)plan.buffers * PKT_BUF_BYTES, CACHE_LINE_BYTES);
     if (!memory)
         panic("%llu KB of memory left, too little for packets: give the machine 16 MB or more",
               (unsigned long long)(mem_available() >> 10));
