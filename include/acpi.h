@@ -7,9 +7,9 @@
 
 #include "base.h"
 
-/* Where the extended configuration space (ECAM) of PCI segment 0 lies: 1 MB a bus, *base being that
- * of bus 0 even if the first bus is another. False if the tables have none, or their word for it
- * cannot be true. */
+/* Where the extended configuration space (ECAM) of PCI segment 0 lies, by the MCFG table or else by
+ * the AML's _CBA: 1 MB a bus, *base being that of bus 0 even if the first bus is another. False if
+ * neither is there, or cannot be true. */
 bool acpi_find_mcfg(uint64_t *base, uint8_t *first_bus, uint8_t *last_bus);
 
 #endif

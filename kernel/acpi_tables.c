@@ -38,6 +38,7 @@
 
 #define MCFG_ENTRIES     44
 #define MCFG_ENTRY_BYTES 16
+#define ECAM_BUS_BYTES   (1u << 20)
 
 #define AML_ZERO    0x00
 #define AML_ONE     0x01
@@ -45,7 +46,10 @@
 #define AML_BYTE    0x0A
 #define AML_WORD    0x0B
 #define AML_DWORD   0x0C
+#define AML_QWORD   0x0E
 #define AML_PACKAGE 0x12
+#define AML_METHOD  0x14
+#define AML_RETURN  0xA4
 #define AML_ROOT    '\\'
 
 struct table {
@@ -175,12 +179,38 @@ bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b
     return false;
 }
 
+/* Name (_CBA, constant), or Method (_CBA) { Return (constant) }, whose package length is one byte.
+ */
+bool acpi_find_cba(const uint8_t *aml, size_t n, uint64_t *base)
+{
+    const struct table table = {aml, n};
+    for (size_t i = 2; n >= 6 && i <= n - 4; i++) {
+        if (!has_name(aml + i, "_CBA"))
+            continue;
+        size_t at = i + 4;
+        if (aml[i - 2] == AML_METHOD && field(table, at + 1, 1) == AML_RETURN)
+            at += 2;
+        else if (aml[i - 1] != AML_NAME)
+            continue;
+        uint64_t op = field(table, at, 1);
+        size_t bytes = op == AML_DWORD ? 4 : op == AML_QWORD ? 8 : 0;
+        *base = bytes ? field(table, at + 1, bytes) : 0; /* 0 also where it is cut off */
+        if (*base != 0 && *base % ECAM_BUS_BYTES == 0)
+            return true;
+    }
+    return false;
+}
+
 static void read_aml(struct table table, struct acpi_facts *facts)
 {
-    if (table.n > 0 && !facts->have_s5)
-        facts->have_s5 =
-            acpi_find_s5(table.bytes + TABLE_HEADER_BYTES, table.n - TABLE_HEADER_BYTES,
-                         &facts->s5_type_a, &facts->s5_type_b);
+    if (table.n == 0)
+        return;
+    const uint8_t *aml = table.bytes + TABLE_HEADER_BYTES;
+    size_t n = table.n - TABLE_HEADER_BYTES;
+    if (facts->cba == 0 && !acpi_find_cba(aml, n, &facts->cba))
+        facts->cba = 0;
+    if (!facts->have_s5)
+        facts->have_s5 = acpi_find_s5(aml, n, &facts->s5_type_a, &facts->s5_type_b);
 }
 
 static void read_fadt(struct table fadt, acpi_map map, struct acpi_facts *facts)
@@ -213,7 +243,7 @@ static void read_mcfg(struct table mcfg, struct acpi_facts *facts)
         uint64_t base = field(mcfg, at, 8);
         uint64_t segment = field(mcfg, at + 8, 2);
         uint8_t first = mcfg.bytes[at + 10], last = mcfg.bytes[at + 11];
-        if (segment != 0 || base == 0 || base % (1 << 20) != 0 || first > last)
+        if (segment != 0 || base == 0 || base % ECAM_BUS_BYTES != 0 || first > last)
             continue;
         facts->have_mcfg = true;
         facts->mcfg_base = base;
@@ -258,6 +288,11 @@ int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts)
             read_mcfg(t, facts);
         else if (has_name(t.bytes, "SSDT"))
             read_aml(t, facts);
+    }
+    if (!facts->have_mcfg && facts->cba != 0) {
+        facts->have_mcfg = true;
+        facts->mcfg_base = facts->cba;
+        facts->mcfg_last_bus = UINT8_MAX;
     }
     return 0;
 }

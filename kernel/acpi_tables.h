@@ -33,10 +33,12 @@ struct acpi_facts {
     bool have_s5;
     uint8_t s5_type_a, s5_type_b;
 
-    /* From the MCFG. */
+    /* From the MCFG; in its absence from _CBA in the AML, for all 256 buses (QEMU's microvm has
+     * only that). */
     bool have_mcfg;
     uint64_t mcfg_base;
     uint8_t mcfg_first_bus, mcfg_last_bus;
+    uint64_t cba; /* 0: none */
 };
 
 /* Readable bytes at a physical address, or NULL if there are none. */
@@ -54,5 +56,8 @@ int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts);
 
 /* The sleep types of \_S5 in a table's AML bytes; false if it is not there in the usual form. */
 bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b);
+
+/* The base of PCI configuration space that _CBA names (PCI Firmware Specification 3.2, 4.1.3). */
+bool acpi_find_cba(const uint8_t *aml, size_t n, uint64_t *base);
 
 #endif

@@ -297,6 +297,58 @@ static void s5_forms(void **state)
     }
 }
 
+static void cba_forms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *aml;
+        size_t n;
+        uint64_t base; /* 0: not found */
+    } rows[] = {
+        {"\x14\x0C_CBA\x00\xA4\x0C\x00\x00\x00\xE0", 13, 0xE0000000},
+        {"\x00\x08_CBA\x0C\x00\x00\x00\xB0", 11, 0xB0000000},
+        {"\x00\x08_CBA\x0E\x00\x00\x00\x00\x40\x00\x00\x00", 15, 0x4000000000},
+        {"\x00\x08_CBA\x0C\x00\x10\x00\xB0", 11, 0},         /* not on a bus's boundary */
+        {"\x00\x08_CBA\x0C\x00\x00\x00\x00", 11, 0},         /* zero */
+        {"\x14\x0C_CBA\x00\x70\x0C\x00\x00\x00\xE0", 13, 0}, /* a method that does something */
+        {"\x00\x10_CBA\x0C\x00\x00\x00\xB0", 11, 0},         /* not a name */
+        {"\x14\x0C_CBA\x00\xA4\x0C\x00\x00\x00", 12, 0},     /* cut in each place */
+        {"\x14\x0C_CBA\x00\xA4", 8, 0},
+        {"\x14\x0C_CBA\x00", 7, 0},
+        {"\x14\x0C_CBA", 6, 0},
+        {"\x00\x08_CBA", 6, 0},
+        {"_CBA", 4, 0},
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        uint8_t *aml = malloc(rows[i].n);
+        memcpy(aml, rows[i].aml, rows[i].n);
+        uint64_t base = 0;
+        bool found = acpi_find_cba(aml, rows[i].n, &base);
+        if (found != (rows[i].base != 0) || (found && base != rows[i].base))
+            fail_msg("row %u: %d %llx", i + 1, found, (unsigned long long)base);
+        free(aml);
+    }
+}
+
+/* Without an MCFG the AML's word counts, with one it does not. */
+static void cba_stands_in(void **state)
+{
+    (void)state;
+    static const uint8_t cba[] = {0x14, 0x0C, '_', 'C', 'B', 'A', 0, 0xA4, 0x0C, 0, 0, 0, 0xE0};
+    struct acpi_facts facts;
+    build();
+    memcpy(rom + AT_SSDT + 36, cba, sizeof(cba));
+    finish(AT_SSDT, "SSDT", 36 + sizeof(cba));
+    assert_int_equal(read_rom(&facts), 0);
+    assert_int_equal(facts.mcfg_base, 0xB0000000);
+    rom[AT_MCFG] = 'X';
+    finish(AT_MCFG, "XCFG", MCFG_BYTES);
+    assert_int_equal(read_rom(&facts), 0);
+    assert_true(facts.have_mcfg);
+    assert_int_equal(facts.mcfg_base, 0xE0000000);
+    assert_int_equal(facts.mcfg_last_bus, 255);
+}
+
 static void rsdp_is_searched(void **state)
 {
     (void)state;
@@ -350,7 +402,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_tables),       cmocka_unit_test(new_addresses_win),
         cmocka_unit_test(damage_is_noticed), cmocka_unit_test(mcfg_must_make_sense),
-        cmocka_unit_test(s5_forms),          cmocka_unit_test(rsdp_is_searched),
+        cmocka_unit_test(s5_forms),          cmocka_unit_test(cba_forms),
+        cmocka_unit_test(cba_stands_in),     cmocka_unit_test(rsdp_is_searched),
         cmocka_unit_test(random_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
