@@ -2,14 +2,16 @@
  *
  * The first instructions, for both loaders that enter in 32-bit protected mode with paging off:
  *  - PVH (Xen's x86/HVM direct boot ABI): named by an ELF note, EBX = struct hvm_start_info;
- *  - multiboot 1 (Multiboot Specification 0.6.96): the ELF entry, EAX = 0x2BADB002, EBX = information.
- * Both end in boot_entry(who, info) in long mode, on the main stack, with the first 4 GB identity-mapped,
- * readable, writable and executable; the kernel replaces that map with the real one.
+ *  - multiboot 1 (Multiboot Specification 0.6.96): the ELF entry, EAX = 0x2BADB002, EBX = its
+ *    information.
+ * Both end in boot_entry(who, info) in long mode, on the main stack, with the first 4 GB
+ * identity-mapped, readable, writable and executable; the kernel replaces that map with the real
+ * one.
  *
- * Where the multiboot header stands matters. QEMU's -kernel looks for one in bytes 0..8143 of the file, and
- * having found one refuses a 64-bit ELF; GRUB looks up to byte 8180 and accepts it. So linker.ld puts the header
- * at byte 8176, where GRUB finds multiboot and QEMU, finding none, uses the PVH note. tools/check-image
- * watches over it.
+ * Where the multiboot header stands matters. QEMU's -kernel looks for one in bytes 0..8143 of the
+ * file, and having found one refuses a 64-bit ELF; GRUB looks up to byte 8180 and accepts it. So
+ * linker.ld puts the header at byte 8176, where GRUB finds multiboot and QEMU, finding none, uses
+ * the PVH note. tools/check-image watches over it.
  */
 #include "kernel/stacks.h"
 #include "boot/entry.h"

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The 256 entries of the interrupt table. Each is on a stack of its own by IST (kernel/trap.c), so the CPU has
- * pushed ss, rsp, rflags, cs, rip on a 16-byte boundary, and an error code for some exceptions.
+ * The 256 entries of the interrupt table. Each is on a stack of its own by IST (kernel/trap.c), so
+ * the CPU has pushed ss, rsp, rflags, cs, rip on a 16-byte boundary, and an error code for some
+ * exceptions.
  *
- * Exceptions never return: everything is saved in the layout of struct trap_frame. Interrupts save only
- * what a C function may change, since handlers are compiled for general registers only; vector registers
- * belong to the interrupted loop.
+ * Exceptions never return: everything is saved in the layout of struct trap_frame. Interrupts save
+ * only what a C function may change, since handlers are compiled for general registers only; vector
+ * registers belong to the interrupted loop.
  */
 #define EXCEPTIONS 32
 #define VECTORS 256
 
-/* Exceptions that push an error code: 8, 10-14, 17, 21, 29, 30 (Intel SDM vol. 3, 6.15; AMD APM vol. 2, 8.2). */
+/* Exceptions that push an error code: 8, 10-14, 17, 21, 29, 30 (Intel SDM vol. 3, 6.15; AMD APM
+ * vol. 2, 8.2). */
 #define HAS_ERROR_CODE 0x60227D00
 
     .section .boot.stubs, "ax"
@@ -63,8 +65,9 @@ trap_common:
     hlt
     jmp 1b
 
-/* The interrupted rip is pushed again below rbp, which makes this look like a called function, so that a
- * backtrace from inside a handler goes on into what was interrupted. 64 bytes so far, and 72 to come. */
+/* The interrupted rip is pushed again below rbp, which makes this look like a called function, so
+ * that a backtrace from inside a handler goes on into what was interrupted. 64 bytes so far, and 72
+ * to come. */
 irq_common:
     pushq 8(%rsp)
     pushq %rbp
