@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See router_rig.h.
+ */
+#include "tests/fake/router_rig.h"
+#include "net/wire/eth.h"
+#include "net/wire/ip4.h"
+#include "tests/fake/fake_alloc.h"
+
+#include <stdio.h>
+
+/* ---- the stack ---- */
+
+static bool stack_input(void *self, uint8_t network, struct pkt *p)
+{
+    struct rig *r = self;
+
+    CHECK(!pkt_shared(p) && !p->gso_size && !(p->flags & PKT_NEEDS_CSUM));
+    if (r->stack_busy || r->delivered_count == RIG_DELIVERED) {
+        pkt_free(p);
+        return false;
+    }
+    r->delivered[r->delivered_count] = p;
+    r->delivered_network[r->delivered_count++] = network;
+    return true;
+}
+
+static void stack_resolve(void *self, uint8_t network, be32 ip)
+{
+    struct rig *r = self;
+
+    r->questions++;
+    r->asked_ip = ip;
+    r->asked_network = network;
+    if (!r->no_answers && ip != r->silent_ip)
+        dataplane_neighbor(r->dp, network, ip, rig_mac(ip), r->now_us);
+}
+
+static void stack_link(void *self, uint8_t network, bool up)
+{
+    struct rig *r = self;
+
+    r->link_calls++;
+    r->link_network = network;
+    r->link_up = up;
+}
+
+static const struct self_ops ops = {
+    .input = stack_input, .resolve = stack_resolve, .link = stack_link};
+
+/* ---- start and stop ---- */
+
+static void configure(struct rig *r, unsigned flags)
+{
+    struct config *c = &r->config;
+
+    memset(c, 0, sizeof(*c));
+    c->ok = true;
+    c->port_count = RIG_PORTS;
+    c->net_count = 2;
+    c->nets[RIG_LAN] = (struct config_net){
+        .name = "lan", .mode = NET_NAT, .prefix = 24, .ports = 0x0E, .ip = RIG_ROUTER};
+    c->nets[RIG_LAB] =
+        (struct config_net){.name = "lab",
+                            .mode = flags & RIG_LAB_HOSTONLY ? NET_HOSTONLY : NET_NAT,
+                            .prefix = 24,
+                            .ports = 0x30,
+                            .ip = RIG_LAB_ROUTER};
+    c->uplink.present = !(flags & RIG_NO_UPLINK);
+    c->uplink.dhcp = flags & RIG_DHCP;
+    if (!(flags & RIG_DHCP)) {
+        c->uplink.ip = RIG_OUTSIDE;
+        c->uplink.prefix = 24;
+        c->uplink.gw = RIG_GATEWAY;
+    }
+    if (flags & RIG_FORWARDS) {
+        c->fwd_count = 2;
+        c->fwds[0] = (struct config_fwd){.protocols = CONFIG_TCP,
+                                         .net = RIG_LAN,
+                                         .target = RIG_HOST(10),
+                                         .port = BE16(8080),
+                                         .target_port = BE16(80)};
+        c->fwds[1] = (struct config_fwd){.protocols = CONFIG_UDP,
+                                         .net = RIG_LAB,
+                                         .target = RIG_LAB_HOST(20),
+                                         .port = BE16(5000),
+                                         .target_port = BE16(5001)};
+    }
+}
+
+void rig_start(struct rig *r, unsigned flags)
+{
+    static const uint8_t random[65] =
+        "sixty-four bytes that are not random at all, and known to us all";
+    struct nic *nics[RIG_PORTS];
+
+    memset(r, 0, sizeof(*r));
+    r->now_us = 4294967000ull * 1000; /* the millisecond clock wraps soon */
+    configure(r, flags);
+    pkt_pool_init(&r->pool, fake_alloc((size_t)RIG_BUFFERS * PKT_BUF_BYTES, CACHE_LINE_BYTES),
+                  RIG_BUFFERS);
+    for (unsigned i = 0; i < RIG_PORTS; i++) {
+        fake_nic_init(&r->nics[i], &r->pool, (uint8_t)(0xE0 + i));
+        nics[i] = &r->nics[i].nic;
+    }
+    struct dataplane_params params = {.config = &r->config,
+                                      .nics = nics,
+                                      .pool = &r->pool,
+                                      .flow_capacity = flags & RIG_TINY ? 4 : 1024,
+                                      .switch_capacity = 1024,
+                                      .random = random,
+                                      .self_ops = &ops,
+                                      .self = r,
+                                      .now_us = r->now_us};
+    r->dp = dataplane_create(&params, fake_alloc);
+    CHECK(r->dp);
+}
+
+void rig_stop(struct rig *r)
+{
+    /* What neighbors hold is given up after their last try. */
+    for (unsigned i = 0; i < 8; i++) {
+        r->now_us += 1000000;
+        rig_step(r);
+    }
+    rig_flush(r);
+    struct dataplane_totals t;
+    dataplane_totals(r->dp, &t);
+    CHECK(t.held == 0);
+    CHECK(r->pool.free_count == r->pool.count);
+    fake_alloc_free_all();
+}
+
+/* ---- frames ---- */
+
+const uint8_t *rig_mac(be32 ip)
+{
+    static uint8_t macs[4][MAC_BYTES];
+    static unsigned turn;
+    uint8_t *mac = macs[turn++ % 4];
+
+    mac[0] = 0x02;
+    mac[1] = 0x01;
+    store_raw32(mac + 2, ip);
+    return mac;
+}
+
+const uint8_t *rig_router_mac(const struct rig *r, unsigned network)
+{
+    return r->nics[network == RIG_LAN ? 1 : network == RIG_LAB ? 4 : 0].nic.mac;
+}
+
+static unsigned network_of(unsigned port)
+{
+    return port == 0 ? NETWORK_UPLINK : port < 4 ? RIG_LAN : RIG_LAB;
+}
+
+void rig_make(struct rig *r, unsigned port, const struct rig_packet *k)
+{
+    const uint8_t mss[4] = {2, 4, (uint8_t)(k->mss >> 8), (uint8_t)k->mss};
+    struct frame_plan plan = {.proto = k->proto ? k->proto : IP_PROTO_UDP,
+                              .payload_bytes = k->payload_bytes,
+                              .tcp_flags = k->tcp_flags,
+                              .tcp_options = mss,
+                              .tcp_option_bytes = k->mss ? sizeof(mss) : 0};
+    struct frame *f = &r->in;
+
+    frame_make(f, &plan);
+    if (k->broadcast)
+        memset(f->b, 0xFF, MAC_BYTES);
+    else
+        memcpy(f->b, rig_router_mac(r, network_of(port)), MAC_BYTES);
+    /* What comes from outside comes by the gateway. */
+    memcpy(f->b + 6, rig_mac(port == 0 ? RIG_GATEWAY : k->src), MAC_BYTES);
+    uint8_t *ip = f->b + f->l3, *l4 = f->b + f->l4;
+    store_be16(ip + 6, k->frag ? k->frag : k->may_fragment ? 0 : 0x4000);
+    ip[8] = k->ttl ? k->ttl : 64;
+    store_raw32(ip + 12, k->src);
+    store_raw32(ip + 16, k->dst);
+    if (plan.proto == IP_PROTO_ICMP) {
+        l4[0] = k->icmp_type == 255 ? 0 : k->icmp_type ? k->icmp_type : 8;
+        store_be16(l4 + 4, k->sport);
+    } else if (plan.proto == IP_PROTO_TCP || plan.proto == IP_PROTO_UDP) {
+        store_be16(l4, k->sport);
+        store_be16(l4 + 2, k->dport);
+    }
+    if (plan.proto == IP_PROTO_TCP || plan.proto == IP_PROTO_UDP || plan.proto == IP_PROTO_ICMP)
+        frame_fix_l4_csum(f);
+    frame_fix_ip_csum(f);
+}
+
+void rig_input_raw(struct rig *r, unsigned port)
+{
+    CHECK(fake_nic_receive(&r->nics[port], r->in.b, r->in.n));
+}
+
+void rig_input(struct rig *r, unsigned port, const struct rig_packet *k)
+{
+    rig_make(r, port, k);
+    rig_input_raw(r, port);
+}
+
+bool rig_output(struct rig *r, unsigned port)
+{
+    struct pkt *p = fake_nic_sent(&r->nics[port]);
+
+    if (!p)
+        return false;
+    r->out.n = p->total_bytes;
+    CHECK(pkt_copy_out(p, 0, r->out.b, p->total_bytes));
+    r->out.l3 = 14;
+    r->out.l4 = 14 + (r->out.b[14] & 15u) * 4u;
+    pkt_free(p);
+    return true;
+}
+
+unsigned rig_flush(struct rig *r)
+{
+    unsigned sent = 0;
+
+    for (unsigned i = 0; i < RIG_PORTS; i++) {
+        sent += fake_nic_sent_count(&r->nics[i]);
+        fake_nic_clear(&r->nics[i]);
+    }
+    while (r->delivered_count > 0)
+        pkt_free(r->delivered[--r->delivered_count]);
+    return sent;
+}
+
+/* ---- steps ---- */
+
+unsigned rig_step(struct rig *r)
+{
+    struct dataplane_totals t;
+    unsigned work = dataplane_poll(r->dp, r->now_us);
+
+    dataplane_totals(r->dp, &t);
+    CHECK(dataplane_sum_holds(&t));
+    CHECK(fake_nic_sent_count(&r->nics[6]) == 0);
+    return work;
+}
+
+void rig_pass(struct rig *r, uint32_t ms, uint32_t ms_step)
+{
+    for (uint32_t at = 0; at < ms; at += ms_step) {
+        r->now_us += 1000ull * MIN(ms_step, ms - at);
+        rig_step(r);
+    }
+}
+
+uint64_t rig_dropped(const struct rig *r, enum drop_reason reason)
+{
+    struct dataplane_totals t;
+
+    dataplane_totals(r->dp, &t);
+    return t.dropped[reason];
+}
+
+uint64_t rig_dropped_in_all(const struct rig *r)
+{
+    struct dataplane_totals t;
+    uint64_t sum = 0;
+
+    dataplane_totals(r->dp, &t);
+    for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+        sum += t.dropped[i];
+    return sum;
+}
+
+be32 rig_out_src(const struct rig *r)
+{
+    return load_raw32(r->out.b + 14 + 12);
+}
+
+be32 rig_out_dst(const struct rig *r)
+{
+    return load_raw32(r->out.b + 14 + 16);
+}
+
+uint16_t rig_out_sport(const struct rig *r)
+{
+    return load_be16(r->out.b + r->out.l4);
+}
+
+uint16_t rig_out_dport(const struct rig *r)
+{
+    return load_be16(r->out.b + r->out.l4 + 2);
+}
