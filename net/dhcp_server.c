@@ -75,7 +75,9 @@ static uint32_t expiry(const struct exchange *x)
 {
     uint32_t lease_s = lease_time(x);
 
-    return lease_s >= CONFIG_FOREVER - x->now_s ? CONFIG_FOREVER : x->now_s + lease_s;
+    if (lease_s >= CONFIG_FOREVER - LEASE_GRACE_S - x->now_s)
+        return CONFIG_FOREVER;
+    return x->now_s + lease_s + LEASE_GRACE_S;
 }
 
 /* The address reserved for this client in this network counts; elsewhere it is a client like
