@@ -68,6 +68,7 @@ static void configure(struct rig *r, unsigned flags)
                             .ip = RIG_LAB_ROUTER};
     c->uplink.present = !(flags & RIG_NO_UPLINK);
     c->uplink.dhcp = flags & RIG_DHCP;
+    c->uplink.mtu = flags & RIG_SMALL_MTU ? 1400 : 0;
     if (!(flags & RIG_DHCP)) {
         c->uplink.ip = RIG_OUTSIDE;
         c->uplink.prefix = 24;

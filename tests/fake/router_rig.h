@@ -72,7 +72,8 @@ enum rig_flags {
     RIG_LAB_HOSTONLY = 1 << 1, /* else nat */
     RIG_FORWARDS = 1 << 2,     /* tcp 8080 -> 192.168.8.10:80, udp 5000 -> 192.168.9.20:5001 */
     RIG_NO_UPLINK = 1 << 3,
-    RIG_TINY = 1 << 4, /* 4 flows */
+    RIG_TINY = 1 << 4,      /* 4 flows */
+    RIG_SMALL_MTU = 1 << 5, /* the uplink's is 1400 */
 };
 
 void rig_start(struct rig *r, unsigned flags);
