@@ -16,14 +16,14 @@
 #include "net/nat_mapping.h"
 
 /* Bits of tcp_seen: these for what went out, shifted left by one for what came in. */
-enum seen { SEEN_SYN = 1 << 0, SEEN_ACK = 1 << 2, SEEN_FIN = 1 << 4, SEEN_RST = 1 << 6 };
+enum seen { SEEN_SYN = 1 << 0, SEEN_ACK = 1 << 2, SEEN_FIN = 1 << 4 };
 #define BOTH(bit) ((bit)*3)
 #define SEEN_OPEN (BOTH(SEEN_SYN) | BOTH(SEEN_ACK))
 
 static uint8_t seen_of(uint8_t tcp_flags, enum flow_dir dir)
 {
     unsigned seen = (tcp_flags & TCP_SYN ? SEEN_SYN : 0) | (tcp_flags & TCP_ACK ? SEEN_ACK : 0) |
-                    (tcp_flags & TCP_FIN ? SEEN_FIN : 0) | (tcp_flags & TCP_RST ? SEEN_RST : 0);
+                    (tcp_flags & TCP_FIN ? SEEN_FIN : 0);
     return (uint8_t)(seen << dir);
 }
 
@@ -64,19 +64,12 @@ static enum flow_state tcp_state(uint8_t seen)
 
 static void track_tcp(struct nat *nat, struct flow *f, const struct view *v, enum flow_dir dir)
 {
-    bool was_reset = f->tcp_seen & BOTH(SEEN_RST);
-
     if (v->tcp_flags & TCP_RST) {
-        f->tcp_seen |= seen_of(TCP_RST, dir);
         flow_set_state(&nat->flows, f, FLOW_TCP_CLOSING);
         return;
     }
-    if (f->state == FLOW_TCP_CLOSING) {
-        if ((v->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-            f->tcp_seen = 0; /* the next connection */
-        else if (was_reset)
-            f->tcp_seen &= (uint8_t)~BOTH(SEEN_RST);
-    }
+    if (f->state == FLOW_TCP_CLOSING && (v->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+        f->tcp_seen = 0; /* the next connection */
     f->tcp_seen |= seen_of(v->tcp_flags, dir);
     enum flow_state state = tcp_state(f->tcp_seen);
     if (state != f->state)

@@ -325,6 +325,8 @@ static void make_error(const struct kept *k, bool to_another)
     icmp[0] = type;
     icmp[1] = (uint8_t)rnd(16);
     memcpy(icmp + 8, k->ip, quoted);
+    if (k->ip[9] == 1 && rnd(8) == 0)
+        icmp[8 + hdr] ^= 8; /* a request for a reply, which nobody sent */
     if ((type == 3 || type == 11 || type == 12) && rnd(4) == 0) {
         memset(icmp + 8 + quoted, 0, 128);
         quoted = MAX(ALIGN_UP(quoted, 4u), 128u);
