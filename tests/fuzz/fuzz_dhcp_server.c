@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Fuzzes the DHCP server and its option reader. The input is a sequence of requests; each begins
+ * with a byte that chooses:
+ *
+ *   bit 7        the next two bytes are a length (big-endian, up to 1500) and a message follows as
+ * it is; else 20 bytes follow that go into a message with right header and cookie: type, client,
+ * requested (last byte), server is ours, flags, then 15 bytes of raw options bits 0..6    seconds
+ * that pass before it
+ *
+ * Judged: whatever is answered is a message the reader accepts, of the right type, for the client
+ * that asked, with an address inside the pool; and no address is held live by two slots.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/dhcp_server.h"
+#include "tests/fake/fake_alloc.h"
+
+#include <stdlib.h>
+
+#define REQUIRE(cond)                                                                              \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            abort();                                                                               \
+    } while (0)
+
+#define SHORT_BYTES 20
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct config config;
+static struct dhcp_server server;
+static struct dhcp_reply reply;
+
+static void start(void)
+{
+    static const uint8_t secret[24] = {1, 2, 3};
+
+    config.ok = true;
+    config.net_count = 1;
+    config.host_count = 1;
+    config.nets[0] = (struct config_net){.name = "lan",
+                                         .mode = NET_NAT,
+                                         .prefix = 24,
+                                         .dns_self = true,
+                                         .ip = BE_IP4(192, 168, 8, 1),
+                                         .pool_first = BE_IP4(192, 168, 8, 100),
+                                         .pool_last = BE_IP4(192, 168, 8, 107),
+                                         .lease_s = 60,
+                                         .domain = "lan"};
+    config.hosts[0] = (struct config_host){
+        .mac = {2, 0, 0, 0, 0, 1}, .net = 0, .ip = BE_IP4(192, 168, 8, 10), .name = "web"};
+    fake_alloc_free_all();
+    REQUIRE(dhcp_server_init(&server, &config, secret, fake_alloc) == 0);
+}
+
+static size_t short_message(uint8_t *b, const uint8_t *d)
+{
+    const uint8_t options[] = {DHCP_OPT_TYPE, 1, d[0],    DHCP_OPT_REQUESTED, 4, 192,
+                               168,           8, d[2],    DHCP_OPT_SERVER,    4, 192,
+                               168,           8, d[3] & 1};
+    size_t n = DHCP_OPTIONS_OFF;
+
+    memset(b, 0, DHCP_OPTIONS_OFF);
+    b[DHCP_OP_OFF] = DHCP_BOOTREQUEST;
+    b[DHCP_HTYPE_OFF] = DHCP_HTYPE_ETHERNET;
+    b[DHCP_HLEN_OFF] = MAC_BYTES;
+    b[DHCP_CHADDR_OFF] = 2;
+    b[DHCP_CHADDR_OFF + 5] = d[1];
+    b[DHCP_FLAGS_OFF] = d[4];
+    if (d[3] & 2)
+        memcpy(b + DHCP_CIADDR_OFF, options + 5, 4);
+    if (d[3] & 4)
+        memcpy(b + DHCP_GIADDR_OFF, (const uint8_t[]){192, 168, 8, 50}, 4);
+    store_be32(b + DHCP_COOKIE_OFF, DHCP_COOKIE);
+    /* Without the server or the requested address, if the flags say so. */
+    size_t used = d[3] & 8 ? 3 : d[3] & 16 ? 9 : sizeof(options);
+    memcpy(b + n, options, used);
+    memcpy(b + n + used, d + 5, SHORT_BYTES - 5);
+    return n + used + SHORT_BYTES - 5;
+}
+
+static void judge_reply(const uint8_t *request)
+{
+    struct dhcp_message m;
+
+    REQUIRE(reply.n >= DHCP_MIN_BYTES && reply.n <= sizeof(reply.bytes));
+    REQUIRE(dhcp_read(&m, reply.bytes, reply.n));
+    REQUIRE(m.op == DHCP_BOOTREPLY && m.server == config.nets[0].ip);
+    REQUIRE(m.type == DHCP_TYPE_OFFER || m.type == DHCP_TYPE_ACK || m.type == DHCP_TYPE_NAK);
+    REQUIRE(memcmp(reply.bytes + DHCP_XID_OFF, request + DHCP_XID_OFF, 4) == 0);
+    REQUIRE(memcmp(m.mac, request + DHCP_CHADDR_OFF, MAC_BYTES) == 0);
+    if (m.yiaddr) {
+        uint32_t last = ntoh32(m.yiaddr) & 255;
+        REQUIRE(config_net_has(&config.nets[0], m.yiaddr));
+        REQUIRE(last == 10 || (last >= 100 && last <= 107));
+    }
+    REQUIRE(m.type != DHCP_TYPE_NAK || !m.yiaddr);
+}
+
+/* Every client has at most one slot, every used slot is found by its client, every unused one is in
+ * no chain. */
+static void judge_table(const struct lease_table *t)
+{
+    uint32_t never_used = 0, chained = 0, in_use = 0;
+
+    for (uint32_t i = 0; i < t->slot_count; i++) {
+        const struct lease *l = &t->slots[i];
+        bool used = l->state == LEASE_OFFERED || l->state == LEASE_GRANTED;
+        REQUIRE(!used || lease_of_client(t, &l->who) == l);
+        REQUIRE(lease_of_ip(t, l->ip) == l);
+        in_use += used;
+        never_used += l->state == LEASE_FREE && l->host == CONFIG_MAX_HOSTS;
+    }
+    for (uint32_t b = 0; b <= t->bucket_mask; b++)
+        for (uint32_t i = t->buckets[b]; i != LEASE_NONE; i = t->slots[i].next)
+            chained++;
+    REQUIRE(chained == in_use);
+    REQUIRE(never_used == t->never_used);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint8_t from[MAC_BYTES] = {2, 0, 0, 0, 0, 0xEE};
+    uint64_t now_us = 0;
+    uint8_t made[512];
+
+    start();
+    for (unsigned step = 0; size > SHORT_BYTES && step < 64; step++) {
+        now_us += (data[0] & 127) * 1000000ull;
+        bool whole = data[0] & 128;
+        data++;
+        size--;
+        const uint8_t *from_data = data;
+        size_t n = SHORT_BYTES, taken = SHORT_BYTES;
+        if (whole) {
+            n = MIN(load_be16(data) % 1501u, size - 2);
+            taken = n + 2;
+            from_data = data + 2;
+        } else {
+            n = short_message(made, data);
+            from_data = made;
+        }
+        uint8_t *exact = malloc(n + 1);
+        memcpy(exact, from_data, n);
+        if (dhcp_server_handle(&server, 0, exact, n, from, now_us, &reply))
+            judge_reply(exact);
+        judge_table(&server.leases[0]);
+        free(exact);
+        data += taken;
+        size -= taken;
+    }
+    fake_alloc_free_all();
+    return 0;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Fuzzes the DNS forwarder. The input is a sequence of steps; each is a byte that chooses, a length
+ * byte, and that many bytes (times two, for messages over 255):
+ *
+ *   bits 0..1   0, 1: a query with these bytes; 2: an answer with these bytes to the last query
+ * asked, its id and question made right if bit 4 is set; 3: time passes bits 2..3   which host bit
+ * 5       the network may not ask outside
+ *
+ * Judged: an answer given on carries the question of the query that was asked; ports do not leak;
+ * all queries end.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/dns_proxy.h"
+#include "net/wire/dns.h"
+#include "tests/fake/fake_alloc.h"
+
+#include <stdlib.h>
+
+#define REQUIRE(cond)                                                                              \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            abort();                                                                               \
+    } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct dns_proxy proxy;
+static struct {
+    be16 port;
+    be32 server;
+    size_t n;
+    uint8_t bytes[DNS_QUERY_MAX_BYTES];
+} last;
+static bool reserved[65536];
+static unsigned reserved_count, next_port, answers;
+
+static be16 reserve_port(void *ctx)
+{
+    (void)ctx;
+    do
+        next_port = next_port % 65535 + 1;
+    while (reserved[next_port]);
+    reserved[next_port] = true;
+    reserved_count++;
+    return hton16((uint16_t)next_port);
+}
+
+static void release_port(void *ctx, be16 port)
+{
+    (void)ctx;
+    REQUIRE(reserved[ntoh16(port)]);
+    reserved[ntoh16(port)] = false;
+    reserved_count--;
+}
+
+static void ask(void *ctx, be16 port, be32 server, const uint8_t *bytes, size_t n)
+{
+    struct dns_question q;
+
+    (void)ctx;
+    REQUIRE(reserved[ntoh16(port)] && n <= sizeof(last.bytes));
+    REQUIRE(dns_read_question(&q, bytes, n));
+    last.port = port;
+    last.server = server;
+    last.n = n;
+    memcpy(last.bytes, bytes, n);
+}
+
+static void answer(void *ctx, const struct dns_client *to, const uint8_t *bytes, size_t n)
+{
+    (void)ctx;
+    REQUIRE(to->network == 0 && n >= DNS_HDR_BYTES);
+    REQUIRE(load_be16(bytes + DNS_FLAGS_OFF) & DNS_FLAG_RESPONSE);
+    answers++;
+}
+
+static void random_bytes(void *ctx, void *to, size_t n)
+{
+    static uint8_t state;
+
+    (void)ctx;
+    for (size_t i = 0; i < n; i++)
+        ((uint8_t *)to)[i] = state++;
+}
+
+static be32 lookup(void *ctx, uint8_t network, const char *name, uint64_t now_us)
+{
+    (void)ctx;
+    (void)network;
+    (void)now_us;
+    REQUIRE(strlen(name) <= DNS_MAX_NAME_BYTES);
+    return name[0] == 'w' ? BE_IP4(192, 168, 8, 10) : 0;
+}
+
+static void give_answer(const uint8_t *bytes, size_t n, bool right)
+{
+    uint8_t *exact = malloc(n + last.n + 1);
+
+    memcpy(exact, bytes, n);
+    if (right && last.n) {
+        memcpy(exact, last.bytes, last.n);
+        exact[DNS_FLAGS_OFF] |= 0x80;
+        memcpy(exact + last.n, bytes, n);
+        n += last.n;
+    }
+    unsigned pending = proxy.pending_count, before = answers;
+    dns_proxy_answer(&proxy, last.server, BE16(DNS_PORT), last.port, exact, n);
+    REQUIRE((proxy.pending_count < pending) == (answers > before));
+    free(exact);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct dns_ops ops = {reserve_port, release_port, ask,
+                                       answer,       random_bytes, lookup};
+    static const uint8_t secret[32] = {1};
+    static const be32 servers[] = {BE_IP4(9, 9, 9, 9), BE_IP4(8, 8, 8, 8)};
+    uint64_t now_us = 0;
+
+    fake_alloc_free_all();
+    REQUIRE(dns_proxy_init(&proxy, &ops, NULL, secret, fake_alloc) == 0);
+    dns_proxy_set_servers(&proxy, servers, 2);
+    last.n = 0;
+    while (size >= 2) {
+        unsigned what = data[0];
+        size_t n = MIN(data[1] * 2u, size - 2);
+        struct dns_client from = {.ip = BE_IP4(192, 168, 8, 10 + (what >> 2 & 3)), .port = 99};
+        if ((what & 3) < 2) {
+            uint8_t *exact = malloc(n + 1);
+            memcpy(exact, data + 2, n);
+            dns_proxy_query(&proxy, &from, exact, n, !(what & 32), now_us);
+            free(exact);
+        } else if ((what & 3) == 2) {
+            give_answer(data + 2, n, what & 16);
+        } else {
+            now_us += n * 50000;
+            dns_proxy_poll(&proxy, now_us);
+        }
+        REQUIRE(reserved_count == proxy.pending_count);
+        data += n + 2;
+        size -= n + 2;
+    }
+    now_us += 10ull * DNS_GIVE_UP_US;
+    while (dns_proxy_poll(&proxy, now_us) > 0)
+        continue;
+    REQUIRE(reserved_count == 0 && proxy.pending_count == 0);
+    fake_alloc_free_all();
+    return 0;
+}
