@@ -91,6 +91,11 @@ static void configure(struct rig *r, unsigned flags)
 
 void rig_start(struct rig *r, unsigned flags)
 {
+    rig_start_with(r, flags, 0);
+}
+
+void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads)
+{
     static const uint8_t random[65] =
         "sixty-four bytes that are not random at all, and known to us all";
     struct nic *nics[RIG_PORTS];
@@ -102,6 +107,7 @@ void rig_start(struct rig *r, unsigned flags)
                   RIG_BUFFERS);
     for (unsigned i = 0; i < RIG_PORTS; i++) {
         fake_nic_init(&r->nics[i], &r->pool, (uint8_t)(0xE0 + i));
+        r->nics[i].nic.offloads = offloads;
         nics[i] = &r->nics[i].nic;
     }
     struct dataplane_params params = {.config = &r->config,

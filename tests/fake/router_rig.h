@@ -77,6 +77,8 @@ enum rig_flags {
 };
 
 void rig_start(struct rig *r, unsigned flags);
+/* The same with these offloads (enum nic_offloads) on every port. */
+void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads);
 
 /* CHECKs that every buffer has come back. */
 void rig_stop(struct rig *r);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Packets that are too big, and packets with offload metadata, through the whole dataplane (U13;
+ * net/dataplane_way.c, dataplane_tx.c): refused, fragmented, cut, completed, or passed on as they
+ * are. See router_rig.h for the topology.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tests/fake/router_rig.h"
+#include "net/wire/eth.h"
+#include "net/wire/ip4.h"
+
+static struct rig r;
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_stop(&r);
+    return 0;
+}
+
+/* Makes the switch learn where a station is. */
+static void appear(unsigned port, be32 ip)
+{
+    memset(r.in.b, 0xFF, 60);
+    memcpy(r.in.b + 6, rig_mac(ip), 6);
+    store_be16(r.in.b + 12, 0x1234);
+    r.in.n = 60;
+    rig_input_raw(&r, port);
+    rig_step(&r);
+    rig_flush(&r);
+}
+
+/* r.in as a device with offloads delivers it: a partial checksum, and gso_size if it is not 0. */
+static void input_partial(unsigned port, uint16_t gso_size)
+{
+    struct pkt *p = pkt_alloc(&r.pool);
+    uint8_t proto = r.in.b[r.in.l3 + 9];
+
+    frame_partial_csum(&r.in);
+    assert_true(pkt_append(p, r.in.b, r.in.n));
+    p->flags = PKT_NEEDS_CSUM;
+    p->csum_start = (uint16_t)r.in.l4;
+    p->csum_offset = proto == IP_PROTO_TCP ? 16 : 6;
+    p->gso_size = gso_size;
+    p->gso_type = gso_size ? PKT_GSO_TCP4 : PKT_GSO_NONE;
+    fake_nic_receive_pkt(&r.nics[port], p);
+    rig_step(&r);
+}
+
+/* The connection that later super-packets belong to. */
+static void connect_first(void)
+{
+    struct rig_packet syn = {.src = RIG_HOST(5),
+                             .dst = RIG_SERVER,
+                             .sport = 1,
+                             .dport = 2,
+                             .proto = IP_PROTO_TCP,
+                             .tcp_flags = TCP_SYN};
+    rig_input(&r, 1, &syn);
+    rig_step(&r);
+    assert_int_equal(rig_flush(&r), 1);
+}
+
+static void test_too_big_and_not_to_be_fragmented(void **state)
+{
+    struct rig_packet k = {
+        .src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1, .dport = 2, .payload_bytes = 1372};
+
+    (void)state;
+    rig_start(&r, RIG_SMALL_MTU);
+    rig_input(&r, 1, &k); /* 1400 bytes: fits */
+    rig_step(&r);
+    assert_true(rig_output(&r, 0));
+    k.payload_bytes++;
+    rig_input(&r, 1, &k);
+    rig_step(&r);
+    assert_int_equal(rig_dropped(&r, DROP_TOO_BIG), 1);
+    assert_int_equal(fake_nic_sent_count(&r.nics[0]), 0);
+    assert_true(rig_output(&r, 1));
+    assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+    assert_int_equal(r.out.b[34], 3);
+    assert_int_equal(r.out.b[35], 4);
+    assert_int_equal(load_be16(r.out.b + 38), 0);
+    assert_int_equal(load_be16(r.out.b + 40), 1400);
+    assert_memory_equal(r.out.b + 42, r.in.b + 14, 548);
+}
+
+/* Every fragment comes out, in order, with the same identification, and together they are the
+ * datagram with a right checksum. */
+static void test_fragmented(void **state)
+{
+    struct rig_packet k = {.src = RIG_HOST(5),
+                           .dst = RIG_SERVER,
+                           .sport = 1,
+                           .dport = 2,
+                           .payload_bytes = 1450,
+                           .may_fragment = true};
+    static struct frame whole;
+    size_t at = 0;
+    bool more = true;
+
+    (void)state;
+    for (unsigned partial = 0; partial < 2; partial++) {
+        rig_start(&r, RIG_SMALL_MTU);
+        r.no_answers = partial; /* held, too */
+        rig_make(&r, 1, &k);
+        if (partial)
+            input_partial(1, 0);
+        else
+            rig_input_raw(&r, 1);
+        rig_step(&r);
+        if (partial)
+            dataplane_neighbor(r.dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY), r.now_us);
+        rig_step(&r);
+        at = 0;
+        while (rig_output(&r, 0)) {
+            uint16_t field = load_be16(r.out.b + 20);
+            assert_true(r.out.n <= 1414);
+            assert_int_equal((field & 0x1FFF) * 8, at);
+            assert_int_equal(frame_naive_sum(r.out.b + 14, 20), 0xFFFF);
+            if (at == 0)
+                memcpy(whole.b, r.out.b, 34);
+            assert_int_equal(load_raw16(whole.b + 18), load_raw16(r.out.b + 18));
+            memcpy(whole.b + 34 + at, r.out.b + 34, r.out.n - 34);
+            at += r.out.n - 34;
+            more = field & 0x2000;
+        }
+        assert_false(more);
+        assert_int_equal(at, 1458);
+        whole.n = 34 + at;
+        whole.l3 = 14;
+        whole.l4 = 34;
+        frame_fix_lengths(&whole);
+        store_be16(whole.b + 20, 0);
+        frame_fix_ip_csum(&whole);
+        assert_true(frame_sums_right(whole.b, whole.n, 14, false));
+        assert_memory_equal(whole.b + 42, r.in.b + 42, 1450);
+        if (partial == 0)
+            rig_stop(&r);
+    }
+}
+
+/* From lan to the uplink, with every set of offloads the uplink may have. */
+static void test_super_packet(void **state)
+{
+    static const uint32_t offloads[] = {0, NIC_TX_CSUM, NIC_TX_CSUM | NIC_TX_TSO4,
+                                        NIC_TX_CSUM | NIC_TX_TSO6};
+    struct rig_packet k = {.src = RIG_HOST(5),
+                           .dst = RIG_SERVER,
+                           .sport = 1,
+                           .dport = 2,
+                           .proto = IP_PROTO_TCP,
+                           .tcp_flags = TCP_ACK | TCP_PSH,
+                           .payload_bytes = 14600};
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(offloads); i++) {
+        rig_start_with(&r, 0, offloads[i]);
+        connect_first();
+        rig_make(&r, 1, &k);
+        static uint8_t payload[14600];
+        memcpy(payload, r.in.b + r.in.payload, sizeof(payload));
+        input_partial(1, 1460);
+        if (offloads[i] & NIC_TX_TSO4) {
+            struct pkt *p = fake_nic_sent(&r.nics[0]);
+            assert_non_null(p);
+            assert_int_equal(p->gso_size, 1460);
+            assert_int_equal(p->total_bytes, r.in.n);
+            assert_int_equal(p->flags & PKT_NEEDS_CSUM, PKT_NEEDS_CSUM);
+            /* The field holds the pseudo-header's sum of the new addresses. */
+            assert_true(pkt_copy_out(p, 0, r.out.b, r.in.n));
+            r.out.n = r.in.n;
+            r.out.l3 = 14;
+            r.out.l4 = 34;
+            uint16_t field = load_be16(r.out.b + 50);
+            frame_partial_csum(&r.out);
+            assert_int_equal(field, load_be16(r.out.b + 50));
+            assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
+            pkt_free(p);
+        } else {
+            for (unsigned seg = 0; seg < 10; seg++) {
+                assert_true(rig_output(&r, 0));
+                assert_int_equal(r.out.n, 54 + 1460);
+                assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+                assert_memory_equal(r.out.b + 54, payload + seg * 1460, 1460);
+            }
+        }
+        assert_int_equal(fake_nic_sent_count(&r.nics[0]), 0);
+        if (i + 1 < ARRAY_COUNT(offloads))
+            rig_stop(&r);
+    }
+}
+
+/* Segments larger than the way takes: refused, or cut and fragmented if that is allowed. */
+static void test_super_packet_too_big(void **state)
+{
+    struct rig_packet k = {.src = RIG_HOST(5),
+                           .dst = RIG_SERVER,
+                           .sport = 1,
+                           .dport = 2,
+                           .proto = IP_PROTO_TCP,
+                           .tcp_flags = TCP_ACK,
+                           .payload_bytes = 4380};
+
+    (void)state;
+    rig_start(&r, RIG_SMALL_MTU);
+    connect_first();
+    rig_make(&r, 1, &k);
+    input_partial(1, 1460);
+    assert_int_equal(rig_dropped(&r, DROP_TOO_BIG), 1);
+    assert_true(rig_output(&r, 1));
+    assert_int_equal(r.out.b[35], 4);
+    assert_int_equal(load_be16(r.out.b + 40), 1400);
+    k.may_fragment = true;
+    rig_make(&r, 1, &k);
+    input_partial(1, 1460);
+    assert_int_equal(rig_flush(&r), 6); /* three segments in two fragments each */
+    rig_make(&r, 1, &k);
+    input_partial(1, 1360);
+    assert_int_equal(rig_flush(&r), 4); /* 1360 three times, and the rest */
+}
+
+/* Switched, flooded, and for the router itself: nobody gets a partial checksum who cannot finish
+ * it. */
+static void test_partial_checksums(void **state)
+{
+    struct rig_packet k = {
+        .src = RIG_HOST(5), .dst = RIG_HOST(6), .sport = 1, .dport = 2, .payload_bytes = 33};
+
+    (void)state;
+    rig_start(&r, 0);
+    r.nics[3].nic.offloads = 0;
+    rig_make(&r, 1, &k);
+    memcpy(r.in.b, rig_mac(RIG_HOST(6)), 6);
+    input_partial(1, 0); /* flooded: shared between two ports */
+    for (unsigned port = 2; port <= 3; port++) {
+        assert_true(rig_output(&r, port));
+        assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+    }
+    appear(2, RIG_HOST(6));
+    rig_make(&r, 1, &k);
+    memcpy(r.in.b, rig_mac(RIG_HOST(6)), 6);
+    input_partial(1, 0);
+    assert_true(rig_output(&r, 2));
+    assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+
+    k.dst = RIG_ROUTER;
+    rig_make(&r, 1, &k);
+    input_partial(1, 0);
+    assert_int_equal(r.delivered_count, 1);
+    assert_true(pkt_copy_out(r.delivered[0], 0, r.out.b, r.in.n));
+    assert_true(frame_sums_right(r.out.b, r.in.n, 14, false));
+    rig_flush(&r);
+
+    k.proto = IP_PROTO_TCP;
+    k.payload_bytes = 3000;
+    rig_make(&r, 1, &k);
+    input_partial(1, 1000);
+    assert_int_equal(r.delivered_count, 3);
+    rig_flush(&r);
+
+    /* Metadata that lies is refused at the door. */
+    rig_make(&r, 1, &k);
+    struct pkt *p = pkt_alloc(&r.pool);
+    assert_true(pkt_append(p, r.in.b, r.in.n));
+    p->flags = PKT_NEEDS_CSUM;
+    p->csum_start = 14;
+    p->csum_offset = 10;
+    fake_nic_receive_pkt(&r.nics[1], p);
+    rig_step(&r);
+    assert_int_equal(rig_dropped(&r, DROP_L4_HEADER), 1);
+}
+
+/* Cutting takes buffers; what there are none for is counted. */
+static void test_cut_without_buffers(void **state)
+{
+    struct rig_packet k = {.src = RIG_HOST(5),
+                           .dst = RIG_SERVER,
+                           .sport = 1,
+                           .dport = 2,
+                           .proto = IP_PROTO_TCP,
+                           .tcp_flags = TCP_ACK,
+                           .payload_bytes = 14600};
+    struct pkt *hog[RIG_BUFFERS];
+    unsigned n = 0;
+
+    (void)state;
+    rig_start(&r, 0);
+    connect_first();
+    for (unsigned spare = 0; spare < 12; spare += 3) {
+        rig_make(&r, 1, &k);
+        while (r.pool.free_count > 4 + spare) /* the packet itself takes four */
+            hog[n++] = pkt_alloc(&r.pool);
+        input_partial(1, 1460);
+        while (n > 0)
+            pkt_free(hog[--n]);
+        rig_flush(&r);
+    }
+    assert_true(rig_dropped(&r, DROP_BUFFERS) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_too_big_and_not_to_be_fragmented, teardown),
+        cmocka_unit_test_teardown(test_fragmented, teardown),
+        cmocka_unit_test_teardown(test_super_packet, teardown),
+        cmocka_unit_test_teardown(test_super_packet_too_big, teardown),
+        cmocka_unit_test_teardown(test_partial_checksums, teardown),
+        cmocka_unit_test_teardown(test_cut_without_buffers, teardown),
+    };
+    return cmocka_run_group_tests_name("dataplane_size", tests, NULL, NULL);
+}
