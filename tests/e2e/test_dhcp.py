@@ -9,7 +9,7 @@ import ipaddress
 
 import pytest
 
-from lab.clients import lease_by, prepare, read_lease, release
+from lab.clients import end, lease_by, prepare, read_lease, release, signal, stay
 from lab.home import ROUTER, Capture, Home, host_mac
 from lab.outside import SERVER, wait_until
 
@@ -47,30 +47,23 @@ def test_asking_again_keeps_the_address(home, client):
     """The same client, started anew, is given what it had."""
     host = home.hosts[0]
     first = lease_by(client, host)
-    if client == "dhclient":
-        host.run("sh", "-c", "kill $(cat /run/dhclient.pid)", check=False)
+    end(client, host)
     again = lease_by(client, host)
+    end(client, host)
     assert again.address == first.address
-    if client == "dhcpcd":
-        host.run("dhcpcd", "-4", "-x", "eth0", check=False)
-    elif client == "dhclient":
-        host.run("sh", "-c", "kill $(cat /run/dhclient.pid)", check=False)
 
 
 def test_renewal_keeps_the_address(home):
     """udhcpc told to renew asks the server it knows, unicast, and is acknowledged."""
     host = home.hosts[1]
-    prepare("udhcpc", host)
-    host.spawn("udhcpc", "-i", "eth0", "-f", "-s", "/run/lease-script", "-p", "/run/udhcpc.pid")
-    wait_until(lambda: "== bound" in host.read("/run/lease.log"), 20, "udhcpc is bound")
-    first = read_lease("udhcpc", host)
+    first = stay(host)
     with Capture(host, outgoing=True) as capture:
-        host.run("sh", "-c", "kill -USR1 $(cat /run/udhcpc.pid)")
+        signal("udhcpc", host, "USR1")
         wait_until(lambda: "== renew" in host.read("/run/lease.log"), 20, "udhcpc has renewed")
         request = capture.wait_for(lambda f: f[12:14] == b"\x08\x00" and f[23] == 17 and f[36:38] == b"\0\x43")
     assert read_lease("udhcpc", host).address == first.address
     assert ipaddress.ip_address(request[30:34]) == ipaddress.ip_address(ROUTER), "the renewal was no unicast"
-    host.run("sh", "-c", "kill $(cat /run/udhcpc.pid)")
+    signal("udhcpc", host, "TERM")
 
 
 def test_renewal_by_the_clock():
@@ -85,13 +78,14 @@ def test_renewal_by_the_clock():
         assert read_lease("dhclient", host).address == lease.address
 
 
-@pytest.mark.parametrize("client", ["dhclient", "dhcpcd"])
+@pytest.mark.parametrize("client", ["dhclient", "udhcpc"])
 def test_release_frees_the_only_address(client):
     """A pool of one: the second host gets nothing until the first has given it back."""
     config = "net=lan,nat,pool=192.168.8.100-192.168.8.100"
     with Home(hosts=2, config=config, leases=False) as home:
         one, two = home.hosts
-        assert lease_by(client, one).address == "192.168.8.100"
+        first = stay(one) if client == "udhcpc" else lease_by(client, one)
+        assert first.address == "192.168.8.100"
         prepare("udhcpc", two)
         refused = two.run("udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", 3, "-T", 1,
                           "-s", "/run/lease-script", check=False)
@@ -119,7 +113,7 @@ def test_wrong_address_is_refused_and_mended(home):
     with Capture(host) as capture:
         lease = lease_by("dhclient", host)
         nak = capture.wait_for(lambda f: b"\x63\x82\x53\x63" in f and b"\x35\x01\x06" in f, 1)
-    host.run("sh", "-c", "kill $(cat /run/dhclient.pid)", check=False)
+    end("dhclient", host)
     assert nak, lease.log
     assert "DHCPNAK" in lease.log and lease.address.startswith("192.168.8."), lease.log
 

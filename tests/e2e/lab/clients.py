@@ -8,6 +8,8 @@ a wrapper around that script notes what the client was told.
 import dataclasses
 import shlex
 
+from .outside import wait_until
+
 # Runs as the client's script: notes the environment (that is how all three pass on a lease), then goes on
 # with the distribution's.
 WRAPPER = """#!/bin/sh
@@ -23,7 +25,7 @@ SCRIPTS = {
 COMMANDS = {
     "udhcpc": "udhcpc -i eth0 -f -q -n -t 10 -T 1 -A 1 -s /run/lease-script",
     "dhclient": "dhclient -4 -1 -v -sf /run/lease-script -pf /run/dhclient.pid -lf /run/dhclient.leases eth0",
-    "dhcpcd": "dhcpcd -4 -1 -t 30 --noarp --nobackground -c /run/lease-script eth0",
+    "dhcpcd": "dhcpcd -4 -w -t 30 --noarp -c /run/lease-script eth0",
 }
 # The words each uses for the same things: address, mask, router, dns, lease, domain, server.
 WORDS = {
@@ -37,7 +39,7 @@ WORDS = {
 
 @dataclasses.dataclass
 class Lease:
-    """What a client was given."""
+    """What a client was given; a text it was not told is empty."""
 
     address: str
     mask: str
@@ -52,7 +54,8 @@ class Lease:
 def lease_by(client, host, timeout=60, arguments=()):
     """Gets a lease for the host's eth0 with the client ("udhcpc", "dhclient" or "dhcpcd"): a Lease.
 
-    The client configures the interface, the route and resolv.conf, and ends or stays, as it is its habit.
+    The client configures the interface, the route and resolv.conf, and ends or stays, as is its habit: udhcpc
+    ends; the others stay until end().
     """
     prepare(client, host)
     result = host.run(*shlex.split(COMMANDS[client]), *arguments, timeout=timeout)
@@ -72,18 +75,39 @@ def read_lease(client, host, log=""):
         name, equals, value = line.partition("=")
         if equals and name in WORDS[client] and value:
             values[name] = value
-    missing = [word for word in WORDS[client] if word not in values]
-    assert not missing, f"{client} was not told {missing}; it was told {values}\n{log}"
-    address, mask, router, dns, lease, domain, server = (values[word] for word in WORDS[client])
+    address, mask, router, dns, lease, domain, server = (values.get(word, "") for word in WORDS[client])
+    assert address and lease and server, f"{client} was told {values}\n{log}"
     return Lease(address, mask, router, dns, int(lease), domain, server, log)
 
 
-def release(client, host, timeout=30):
-    """Gives the lease back, as each client does it."""
+def stay(host):
+    """Starts udhcpc so that it stays and keeps its lease: signals tell it to renew (USR1), to release (USR2)."""
+    prepare("udhcpc", host)
+    host.spawn("udhcpc", "-i", "eth0", "-f", "-s", "/run/lease-script", "-p", "/run/udhcpc.pid")
+    wait_until(lambda: "== bound" in host.read("/run/lease.log"), 20, "udhcpc is bound")
+    return read_lease("udhcpc", host)
+
+
+def signal(client, host, name):
+    """Sends a client that stays a signal, by its name without SIG."""
+    host.run("sh", "-c", f"kill -{name} $(cat /run/{client}.pid)")
+
+
+def end(client, host):
+    """Ends a client that stays, with nothing said to the server."""
+    if client == "dhclient":
+        signal(client, host, "TERM")
+    elif client == "dhcpcd":
+        host.run("dhcpcd", "-4", "-x", "eth0")
+
+
+def release(client, host):
+    """Gives the lease back. (dhcpcd -k sends nothing on this Debian, so it cannot.)"""
     if client == "dhclient":
         host.run("dhclient", "-4", "-r", "-v", "-sf", "/run/lease-script", "-pf", "/run/dhclient.pid",
-                 "-lf", "/run/dhclient.leases", "eth0", timeout=timeout)
-    elif client == "dhcpcd":
-        host.run("dhcpcd", "-4", "-k", "eth0", timeout=timeout)
+                 "-lf", "/run/dhclient.leases", "eth0")
+    elif client == "udhcpc":
+        signal(client, host, "USR2")
+        wait_until(lambda: host.address()[0] is None, 10, "udhcpc has let go of its address")
     else:
-        raise ValueError("udhcpc releases when it ends, if started with -R")
+        raise ValueError(client)

@@ -173,7 +173,8 @@ class Host:
 
     def spawn(self, *argv, **popen):
         """Starts a program on the host, in its own process group; it ends with the host at the latest."""
-        popen.setdefault("stdin", subprocess.DEVNULL)
+        for stream in ("stdin", "stdout", "stderr"):
+            popen.setdefault(stream, subprocess.DEVNULL)
         process = subprocess.Popen(self.command(*argv), start_new_session=True,
                                    env=self._environment(), **popen)
         with self._lock:

@@ -59,6 +59,7 @@ class Router:
         self._text = ""
         self._changed = threading.Condition()
         self._echo = echo
+        self._stopped = False
         ours, theirs = socket.socketpair()
         # microvm has no serial port of its own accord with -nodefaults; -serial makes one everywhere.
         argv = ["qemu-system-x86_64", "-accel", "tcg", "-M", MACHINES[machine], "-cpu", "max", "-smp", "1",
@@ -189,7 +190,10 @@ class Router:
         return self.process.wait(timeout)
 
     def stop(self, check=True):
-        """Ends QEMU; with check, fails if the router panicked or QEMU had ended before."""
+        """Ends QEMU; with check, fails if the router panicked or QEMU had ended before. May be called twice."""
+        if self._stopped:
+            return
+        self._stopped = True
         ended = self.process.poll()
         if ended is None:
             self.process.kill()
