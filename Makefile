@@ -80,14 +80,24 @@ $(BUILD)/kernel/lwip/%.o: $(LWIP_READY)
 # Two links: the first tells where the functions are, the second has that as the table of backtraces.
 # sluice.elf is what runs; sluice.elf.full is the same with symbols, for gdb.
 LINK = $(CC) $(KERNEL_LDFLAGS) -Wl,-T,linker.ld
-$(BUILD)/sluice.elf: $(OBJ) linker.ld tools/symbols tools/check-image $(MUSL_LIB)
+define link_image # objects, besides what the linker script and musl give
 	$(say) LINK $@
-	$(Q)$(LINK) $(OBJ) $(MUSL_LIB) -lgcc -o $@.bare
-	$(Q)tools/symbols $@.bare > $(BUILD)/symbols.S
-	$(Q)$(CC) -c $(BUILD)/symbols.S -o $(BUILD)/symbols.o
-	$(Q)$(LINK) -Wl,-Map,$(BUILD)/sluice.map $(OBJ) $(BUILD)/symbols.o $(MUSL_LIB) -lgcc -o $@.full
+	$(Q)$(LINK) $(1) $(MUSL_LIB) -lgcc -o $@.bare
+	$(Q)tools/symbols $@.bare > $@.symbols.S
+	$(Q)$(CC) -c $@.symbols.S -o $@.symbols.o
+	$(Q)$(LINK) -Wl,-Map,$(@:.elf=.map) $(1) $@.symbols.o $(MUSL_LIB) -lgcc -o $@.full
 	$(Q)objcopy --strip-all $@.full $@
-	$(Q)tools/check-image $@ $@.full $(BUILD)/symbols.S
+	$(Q)tools/check-image $@ $@.full $@.symbols.S
+endef
+LINK_NEEDS := linker.ld tools/symbols tools/check-image $(MUSL_LIB)
+$(BUILD)/sluice.elf: $(OBJ) $(LINK_NEEDS)
+	$(call link_image,$(OBJ))
+
+# The kernel with an application that only tries the machine (tests/machine/).
+MACHINE_OBJ := $(patsubst %,$(BUILD)/kernel/%.o,$(basename $(wildcard kernel/*.c kernel/*.S) boot/start.S \
+	boot/entry.c boot/pvh.c boot/multiboot.c boot/boot_ram.c boot/boot_text.c tests/machine/app.c))
+$(BUILD)/machine.elf: $(MACHINE_OBJ) $(LINK_NEEDS)
+	$(call link_image,$(MACHINE_OBJ))
 
 ifeq ($(LWIP_DIR),$(BUILD)/lwip)
 $(LWIP_READY): tools/fetch-lwip
@@ -149,6 +159,7 @@ PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc
 	traceroute iputils-ping python3
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
 	tcpdump python3-pytest python3-scapy grub-common grub-pc-bin xorriso mtools
+PACKAGES_BENCH := valgrind ethtool
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
 ## run          boot the router with a LAN host behind it and an outside, and give you a shell there
@@ -174,9 +185,27 @@ unit:
 fuzz:
 	@$(TESTS) fuzz
 
+## machine      the kernel alone under QEMU: boot, memory, traps, interrupts, clock, power
+machine: $(BUILD)/machine.elf
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/machine --image $(BUILD)/machine.elf
+
 ## e2e          the image under QEMU with real clients; E2E="tests/e2e/test_nat.py -k ping" for some
 e2e: image
 	@$(TESTS) e2e
+
+## bench        figures: instructions a packet, rates, sizes (docs/performance.md)
+bench: $(BENCH) $(BUILD)/bench/load $(BUILD)/bench/insn.so image
+	@tools/install-packages $(PACKAGES_RUN) $(PACKAGES_BENCH)
+	@$(PYTHON) tests/bench/host.py $(BENCH)
+	@BUILD=$(abspath $(BUILD)) SLUICE_IMAGE=$(abspath $(BUILD))/sluice.elf $(PYTHON) tests/bench/guest.py
+$(BUILD)/bench/load: tests/bench/load.c
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) $< -o $@
+$(BUILD)/bench/insn.so: tests/bench/insn_plugin.c
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -fPIC -shared $< -o $@
 
 ## deps         install the packages that building, running and testing need
 deps:
@@ -194,5 +223,5 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: image help clean docs run test check unit fuzz e2e deps format
+.PHONY: bench image help clean docs run test check unit fuzz machine e2e deps format
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
