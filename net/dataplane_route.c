@@ -9,16 +9,11 @@
  * asks for the flows' lines; the last one finds the flows and sends the packets on. A known flow
  * has been admitted when it was opened: policy, forwards and address classes are looked at only
  * when there is none.
- *
- * Everything that can refuse a packet comes before anything is rewritten, so that an ICMP error
- * quotes what its receiver has sent.
  */
 #include "net/dataplane_internal.h"
 
 #define DHCP_SERVER_PORT BE16(67)
 #define DHCP_CLIENT_PORT BE16(68)
-/* Below this, passes for prefetching cost more than they save. */
-#define SMALL_BURST      4
 
 /* The next hop towards an outside address; 0 = none. */
 static inline be32 uplink_hop(const struct dataplane *dp, be32 dst)
@@ -425,9 +420,8 @@ void dp_route_burst(struct dataplane *dp, uint8_t network)
             ready[n++] = job;
     }
     dp->job_count = 0;
-    if (n > SMALL_BURST)
-        for (unsigned i = 0; i < n; i++)
-            flow_prefetch(&dp->nat.flows, ready[i]->nat.hash);
+    for (unsigned i = 0; i < n; i++)
+        nat_prefetch(&dp->nat, &ready[i]->nat);
     for (unsigned i = 0; i < n; i++) {
         if (from_uplink)
             forward_in(dp, ready[i]);
