@@ -58,12 +58,36 @@ static void print_frame(unsigned number, uint64_t address, uint64_t named, backt
              in_text(address) ? "?" : "not code");
 }
 
-void backtrace_print(uint64_t rip, uint64_t rbp, backtrace_line line)
+/* Compilers leave the frame out of a function that calls none and needs no stack, and a jump into
+ * nowhere has none either. Then the return address is still on top of the stack, and following rbp
+ * alone would miss the caller. 0 if rip's function has made its frame (push rbp; mov rbp, rsp) or
+ * nothing is there. */
+static uint64_t frameless_caller(uint64_t rip, uint64_t rsp)
+{
+    static const uint8_t make_frame[] = {0x55, 0x48, 0x89, 0xE5};
+    if (stack_holding(rsp) < 0 || rsp % 8 != 0)
+        return 0;
+    uint64_t offset;
+    if (symbol_find(rip, &offset)) {
+        const uint8_t *start = (const uint8_t *)(rip - offset);
+        for (uint64_t i = 0; i + sizeof(make_frame) <= offset; i++)
+            if (memcmp(start + i, make_frame, sizeof(make_frame)) == 0)
+                return 0;
+    }
+    uint64_t back = *(const uint64_t *)rsp;
+    return in_text(back) ? back : 0;
+}
+
+void backtrace_print(uint64_t rip, uint64_t rsp, uint64_t rbp, backtrace_line line)
 {
     line("backtrace:");
     print_frame(0, rip, rip, line);
+    unsigned number = 1;
+    uint64_t caller = frameless_caller(rip, rsp);
+    if (caller != 0)
+        print_frame(number++, caller, caller - 1, line);
     int stack = -1;
-    for (unsigned number = 1; number < FRAMES_MAX; number++) {
+    for (; number < FRAMES_MAX; number++) {
         int on = stack_holding(rbp);
         if (on < 0 || rbp % 8 != 0 || rbp + 16 > stack_get((enum stack_ist)on).high)
             return;

@@ -67,9 +67,9 @@ static void print_log_line(const char *text)
     panic_line("  | %s", text);
 }
 
-void panic_end(uint64_t rip, uint64_t rbp)
+void panic_end(uint64_t rip, uint64_t rsp, uint64_t rbp)
 {
-    backtrace_print(rip, rbp, panic_line);
+    backtrace_print(rip, rsp, rbp, panic_line);
     panic_line("last log lines:");
     log_ring_walk(print_log_line);
     power_stop_devices();
@@ -88,7 +88,7 @@ void panic(const char *format, ...)
     va_end(args);
     panic_line("panic: %s", line);
     uint64_t *frame = __builtin_frame_address(0);
-    panic_end(frame[1] - 1, frame[0]);
+    panic_end(frame[1] - 1, 0, frame[0]);
 }
 
 void check_failed(const char *file, int line, const char *expression)
@@ -96,5 +96,5 @@ void check_failed(const char *file, int line, const char *expression)
     panic_begin();
     panic_line("panic: assertion failed at %s:%d: %s", file, line, expression);
     uint64_t *frame = __builtin_frame_address(0);
-    panic_end(frame[1] - 1, frame[0]);
+    panic_end(frame[1] - 1, 0, frame[0]);
 }

@@ -14,8 +14,8 @@ void panic_begin(void);
 /* A line on the console only: the log's memory is printed after it. */
 void panic_line(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Prints the backtrace from rip and rbp and the last log lines, stops devices, then resets or
+/* Prints the backtrace (see backtrace_print) and the last log lines, stops devices, then resets or
  * halts. */
-NORETURN void panic_end(uint64_t rip, uint64_t rbp);
+NORETURN void panic_end(uint64_t rip, uint64_t rsp, uint64_t rbp);
 
 #endif

@@ -153,5 +153,5 @@ void trap_handle(const struct trap_frame *frame)
     else
         panic_line("panic: %s", name ? name : "unknown exception");
     print_registers(frame);
-    panic_end(frame->rip, frame->rbp);
+    panic_end(frame->rip, frame->rsp, frame->rbp);
 }
