@@ -107,6 +107,20 @@ struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir)
                                NETWORK_UPLINK, 0};
 }
 
+struct flow *flow_find(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
+                       enum flow_dir dir)
+{
+    struct index_cursor c;
+
+    for (uint32_t ref = index_first(&t->index, hash, &c); ref != INDEX_END;
+         ref = index_next(&t->index, &c)) {
+        struct flow *f = &t->flows[ref];
+        if (LIKELY(flow_is(f, k, dir)))
+            return f;
+    }
+    return NULL;
+}
+
 /* An ICMP checksum has no pseudo-header, so the addresses do not count there. */
 static void set_deltas(struct flow *f)
 {
@@ -114,6 +128,9 @@ static void set_deltas(struct flow *f)
     uint32_t ports = csum_delta16(f->in_port, f->out_port);
     f->l3_delta = csum_fold(addresses);
     f->l4_delta = csum_fold(f->proto == IP_PROTO_ICMP ? ports : addresses + ports);
+    f->csum_off = f->proto == IP_PROTO_TCP   ? TCP_CSUM_OFF
+                  : f->proto == IP_PROTO_UDP ? UDP_CSUM_OFF
+                                             : ICMP_CSUM_OFF;
 }
 
 static struct flow *take_free(struct flow_table *t)
@@ -129,6 +146,7 @@ static struct flow *take_free(struct flow_table *t)
 static void give_free(struct flow_table *t, struct flow *f)
 {
     f->state = FLOW_FREE;
+    f->proto = 0; /* flow_is() must not take it for anybody's */
     f->wheel_next = t->free_head;
     t->free_head = flow_id(t, f);
 }
@@ -166,7 +184,7 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
     f->neighbor_out = f->neighbor_in = FLOW_NO_NEIGHBOR;
     f->mapping = FLOW_NONE;
     f->state = (uint8_t)state;
-    f->tcp_seen = f->flags = f->spare = 0;
+    f->tcp_seen = f->flags = 0;
     f->bytes[FLOW_OUT] = f->bytes[FLOW_IN] = 0;
     if (t->live++ == 0) /* an empty wheel may have stood still for long */
         t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);

@@ -13,7 +13,8 @@
  * Times are milliseconds that wrap every 49 days and are compared by signed difference. A slot is a
  * power of two of milliseconds so that the wheel does not notice the wrap.
  *
- * Invariants: a live flow has exactly two index entries and one wheel link; a free one has none.
+ * Invariants: a live flow has exactly two index entries and one wheel link; a free one has none,
+ * and protocol 0.
  */
 #ifndef NET_FLOW_TABLE_H
 #define NET_FLOW_TABLE_H
@@ -62,8 +63,8 @@ enum flow_flags {
     FLOW_HOLDS_MAPPING = 1 << 1, /* the owner's: it keeps its mapping open (nat.h) */
 };
 
-/* The order of the first members is what lets one comparison serve both directions: the outbound
- * tuple stands at in_ip and in_port, the inbound one (source first) at rem_ip and rem_port. */
+/* The order of the first members lets either direction's tuple be compared in words: the outbound
+ * one stands at in_ip and in_port, the inbound one (source first) at rem_ip and rem_port. */
 struct flow {
     be32 in_ip, rem_ip, out_ip;       /* inside host; remote host; our address that rem_ip sees */
     be16 in_port, rem_port, out_port; /* ICMP: rem_port 0, in_port and out_port identifiers */
@@ -75,11 +76,11 @@ struct flow {
     uint16_t neighbor_out; /* next hops, as neighbor.h numbers them, or FLOW_NO_NEIGHBOR */
     uint16_t neighbor_in;
     uint32_t wheel_next, wheel_prev;
-    uint32_t mapping; /* the mapping it uses, or FLOW_NONE for a forwarded port */
-    uint8_t state;    /* enum flow_state */
-    uint8_t tcp_seen; /* the owner's notes: which flags were seen each way */
-    uint8_t flags;    /* enum flow_flags */
-    uint8_t spare;
+    uint32_t mapping;  /* the mapping it uses, or FLOW_NONE for a forwarded port */
+    uint8_t state;     /* enum flow_state */
+    uint8_t tcp_seen;  /* the owner's notes: which flags were seen each way */
+    uint8_t flags;     /* enum flow_flags */
+    uint8_t csum_off;  /* where the checksum is in the transport header */
     uint64_t bytes[2]; /* L3 bytes by enum flow_dir */
 };
 static_assert(sizeof(struct flow) == CACHE_LINE_BYTES, "a flow is a cache line");
@@ -125,42 +126,39 @@ static inline void flow_prefetch_index(const struct flow_table *t, uint32_t hash
     index_prefetch(&t->index, hash);
 }
 
-/* True if k is the flow's tuple of this direction. Without branches but for the caller's. */
+/* True if k is the flow's tuple of this direction; never of a free flow, which has no protocol. */
 static inline bool flow_is(const struct flow *f, const struct flow_tuple *k, enum flow_dir dir)
 {
-    uint64_t ips, k_ips;
     const char *flow = (const char *)f, *key = (const char *)k;
-    memcpy(&ips, flow + offsetof(struct flow, in_ip) + 4 * dir, sizeof(ips));
+    uint64_t ips, k_ips;
+
     memcpy(&k_ips, key + offsetof(struct flow_tuple, src), sizeof(k_ips));
-    uint32_t ports = load_raw32(flow + offsetof(struct flow, in_port) + 2 * dir) ^
-                     load_raw32(key + offsetof(struct flow_tuple, sport));
-    uint32_t proto = load_raw16(flow + offsetof(struct flow, proto)) ^
-                     (uint32_t)load_raw16(key + offsetof(struct flow_tuple, proto));
-    proto &= dir == FLOW_OUT ? 0xFFFF : 0x00FF; /* inbound, the zone is always the uplink */
-    return ((ips ^ k_ips) | ports | proto) == 0;
+    uint32_t k_ports = load_raw32(key + offsetof(struct flow_tuple, sport));
+    if (dir == FLOW_OUT) {
+        memcpy(&ips, flow + offsetof(struct flow, in_ip), sizeof(ips));
+        return ips == k_ips && load_raw32(flow + offsetof(struct flow, in_port)) == k_ports &&
+               load_raw16(flow + offsetof(struct flow, proto)) ==
+                   load_raw16(key + offsetof(struct flow_tuple, proto));
+    }
+    memcpy(&ips, flow + offsetof(struct flow, rem_ip), sizeof(ips));
+    return ips == k_ips && load_raw32(flow + offsetof(struct flow, rem_port)) == k_ports &&
+           f->proto == k->proto; /* the zone is always the uplink */
 }
 
 /* The flow with this tuple in this direction, or NULL. Inbound tuples carry zone NETWORK_UPLINK. */
-static inline struct flow *flow_find(struct flow_table *t, const struct flow_tuple *k,
-                                     uint32_t hash, enum flow_dir dir)
-{
-    struct index_cursor c;
-    for (uint32_t ref = index_first(&t->index, hash, &c); ref != INDEX_END;
-         ref = index_next(&t->index, &c)) {
-        struct flow *f = &t->flows[ref];
-        if (LIKELY(flow_is(f, k, dir)))
-            return f;
-    }
-    return NULL;
-}
+struct flow *flow_find(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
+                       enum flow_dir dir);
 
 /* The half of flow_find that touches only the index, and prefetches the flow's line. For bursts,
- * after flow_prefetch_index. */
-static inline void flow_prefetch(const struct flow_table *t, uint32_t hash)
+ * after flow_prefetch_index. Returns the number of the flow that flow_is() should be asked about
+ * first, or FLOW_NONE; it may be used as long as the table lives, whatever happens to that flow. */
+static inline uint32_t flow_prefetch(const struct flow_table *t, uint32_t hash)
 {
-    uint32_t ref = index_guess(&t->index, hash);
-    if (ref != INDEX_END)
-        __builtin_prefetch(&t->flows[ref], 1);
+    uint32_t ref;
+    if (UNLIKELY(!index_guess(&t->index, hash, &ref)))
+        return FLOW_NONE;
+    __builtin_prefetch(&t->flows[ref], 1);
+    return ref;
 }
 
 /* The tuple that packets of this flow carry in this direction. */

@@ -90,20 +90,22 @@ static inline void index_prefetch(const struct index *ix, uint32_t hash)
     __builtin_prefetch(&ix->buckets[index_home(ix, hash)]);
 }
 
-/* A reference that a lookup of hash will probably yield, for prefetching what it names, or
- * INDEX_END. Looks at the home bucket only, so that it costs next to nothing when index_prefetch
- * went before. */
-static inline uint32_t index_guess(const struct index *ix, uint32_t hash)
+/* True and a reference that a lookup of hash will probably yield, for prefetching what it names.
+ * Looks at the home bucket only, so that it costs next to nothing when index_prefetch went before;
+ * if the reference must be elsewhere, prefetches that bucket. */
+static inline bool index_guess(const struct index *ix, uint32_t hash, uint32_t *ref)
 {
     const struct index_bucket *b = &ix->buckets[index_home(ix, hash)];
-    uint16_t tag = index_tag(hash);
-    uint32_t matches = index_match(b, tag);
+    uint32_t matches = index_match(b, index_tag(hash));
 
-    if (LIKELY(matches != 0))
-        return b->ref[__builtin_ctz(matches)];
-    if (b->away != 0)
-        __builtin_prefetch(&ix->buckets[index_other(ix, index_home(ix, hash), tag)]);
-    return INDEX_END;
+    if (UNLIKELY(matches == 0)) {
+        if (b->away != 0)
+            __builtin_prefetch(
+                &ix->buckets[index_other(ix, index_home(ix, hash), index_tag(hash))]);
+        return false;
+    }
+    *ref = b->ref[__builtin_ctz(matches)];
+    return true;
 }
 
 #endif

@@ -32,7 +32,8 @@ struct nat_job {
     struct view v;
     struct flow_tuple key;
     uint32_t hash;
-    uint8_t dir; /* enum flow_dir */
+    uint32_t guess; /* the flow it probably belongs to (nat_prefetch), or FLOW_NONE */
+    uint8_t dir;    /* enum flow_dir */
 };
 
 struct nat_forward {
@@ -102,9 +103,23 @@ void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms);
 enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zone,
                          enum flow_dir dir);
 
+/* For bursts: after nat_key() of all packets and before nat_find() of the first. Looks at the
+ * index, and prefetches the flow. */
+static inline void nat_prefetch(const struct nat *nat, struct nat_job *job)
+{
+    job->guess = flow_prefetch(&nat->flows, job->hash);
+}
+
+/* The packet's flow, or NULL. */
 static inline struct flow *nat_find(struct nat *nat, const struct nat_job *job)
 {
-    return flow_find(&nat->flows, &job->key, job->hash, (enum flow_dir)job->dir);
+    enum flow_dir dir = (enum flow_dir)job->dir;
+    if (LIKELY(job->guess != FLOW_NONE)) {
+        struct flow *f = &nat->flows.flows[job->guess];
+        if (LIKELY(flow_is(f, &job->key, dir)))
+            return f;
+    }
+    return flow_find(&nat->flows, &job->key, job->hash, dir);
 }
 
 /* Slow path, after nat_find() said NULL. On NULL, *why: outbound DROP_NO_UPLINK, DROP_FLOWS_FULL,

@@ -13,54 +13,43 @@
 #include "net/nat_track.h"
 #include "net/wire/csum.h"
 
-/* Where a protocol keeps its checksum, and, by direction, the port (or identifier) that is
- * translated. */
-static const struct l4_layout {
-    uint8_t csum_off;
-    uint8_t port_off[2];
-    uint8_t spare;
-} l4_layout[] = {
-    [IP_PROTO_ICMP] = {ICMP_CSUM_OFF, {ICMP_ID_OFF, ICMP_ID_OFF}, 0},
-    [IP_PROTO_TCP] = {TCP_CSUM_OFF, {TCP_SPORT_OFF, TCP_DPORT_OFF}, 0},
-    [IP_PROTO_UDP] = {UDP_CSUM_OFF, {UDP_SPORT_OFF, UDP_DPORT_OFF}, 0},
-};
-
-/* An identifier is part of the tuple on the inside host's side only. */
-static enum drop_reason icmp_key(struct nat_job *job, enum flow_dir dir)
+/* May this be a packet of an ICMP flow: an echo request outwards, a reply inwards? */
+static enum drop_reason icmp_check(const struct view *v, enum flow_dir dir)
 {
-    const struct view *v = &job->v;
-
     if (v->proto != IP_PROTO_ICMP)
         return DROP_PROTOCOL;
-    if (v->fragment != FRAGMENT_LATER) {
-        if (!view_is_icmp_echo(v))
-            return DROP_PROTOCOL;
-        if (v->icmp_type != (dir == FLOW_OUT ? ICMP_ECHO : ICMP_ECHO_REPLY))
-            return DROP_UNSOLICITED;
-    }
-    if (dir == FLOW_OUT)
-        job->key.dport = 0;
-    else
-        job->key.sport = 0;
-    return DROP_NONE;
+    if (v->fragment == FRAGMENT_LATER)
+        return DROP_NONE;
+    if (!view_is_icmp_echo(v))
+        return DROP_PROTOCOL;
+    return v->icmp_type == (dir == FLOW_OUT ? ICMP_ECHO : ICMP_ECHO_REPLY) ? DROP_NONE
+                                                                           : DROP_UNSOLICITED;
 }
 
 enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zone,
                          enum flow_dir dir)
 {
     const struct view *v = &job->v;
-    struct flow_tuple *k = &job->key;
+    uint32_t ports = load_raw32((const char *)v + offsetof(struct view, sport));
+    static_assert(offsetof(struct view, dport) == offsetof(struct view, sport) + 2, "one load");
 
-    if (UNLIKELY(v->fragment == FRAGMENT_LATER) && v->sport == 0 && v->dport == 0)
+    if (UNLIKELY(ports == 0) && v->fragment == FRAGMENT_LATER)
         return DROP_FRAGMENT;
-    *k = (struct flow_tuple){v->src, v->dst, v->sport, v->dport, v->proto, zone, 0};
     if (UNLIKELY(v->proto != IP_PROTO_TCP && v->proto != IP_PROTO_UDP)) {
-        enum drop_reason why = icmp_key(job, dir);
+        enum drop_reason why = icmp_check(v, dir);
         if (why != DROP_NONE)
             return why;
+        ports &= dir == FLOW_OUT ? 0x0000FFFF : 0xFFFF0000; /* sport is the lower half */
     }
+
+    /* The tuple's two words, put together in registers for the hash. */
+    uint64_t ips = v->src | (uint64_t)v->dst << 32;
+    uint64_t rest = ports | (uint64_t)(v->proto | (uint32_t)zone << 8) << 32;
+    memcpy(&job->key, &ips, sizeof(ips));
+    memcpy((char *)&job->key + sizeof(ips), &rest, sizeof(rest));
+    job->hash = hash_words(&nat->flows.key, ips, rest);
     job->dir = (uint8_t)dir;
-    job->hash = flow_hash(&nat->flows, k);
+    job->guess = FLOW_NONE;
     flow_prefetch_index(&nat->flows, job->hash);
     return DROP_NONE;
 }
@@ -75,43 +64,61 @@ static uint16_t zero_csum(const struct view *v, be16 port)
     return ones ? 0xFFFF : 0;
 }
 
-static inline void rewrite_l4(const struct flow *f, const struct nat_job *job, uint16_t flip,
-                              be16 port)
+/* a + b with the carry brought round. In this form compilers make an add and an add-with-carry of
+ * it. */
+static inline uint16_t add_round(uint16_t a, uint16_t b)
 {
-    const struct view *v = &job->v;
-    const struct l4_layout *at = &l4_layout[f->proto];
-    uint8_t *l4 = job->p->data + v->l4_off;
-    uint8_t *csum_at = l4 + at->csum_off;
-    bool partial = job->p->flags & PKT_NEEDS_CSUM;
-
-    uint16_t delta = (partial ? f->l3_delta : f->l4_delta) ^ flip;
-    uint16_t sign = partial ? 0 : 0xFFFF;
-    uint16_t old = load_raw16(csum_at);
-    uint16_t csum = csum_fold((uint32_t)(uint16_t)(old ^ sign) + delta) ^ sign;
-
-    store_raw16(l4 + at->port_off[job->dir], port);
-    if (UNLIKELY(old == 0) && v->proto == IP_PROTO_UDP)
-        return;
-    if (UNLIKELY(csum == 0))
-        csum = zero_csum(v, port);
-    store_raw16(csum_at, csum);
+    uint16_t sum = (uint16_t)(a + b);
+    return (uint16_t)(sum + (sum < a));
 }
 
-void nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms)
+static inline __attribute__((always_inline)) void apply(struct nat *nat, struct flow *f,
+                                                        const struct nat_job *job, uint32_t now_ms,
+                                                        enum flow_dir dir)
 {
     const struct view *v = &job->v;
-    uint8_t *ip = job->p->data + v->l3_off;
-    bool in = job->dir == FLOW_IN;
-    uint16_t flip = in ? 0xFFFF : 0;
+    const struct pkt *p = job->p;
+    uint16_t flip = dir == FLOW_IN ? 0xFFFF : 0;
+    uint8_t *ip = p->data + v->l3_off;
 
-    store_raw16(ip + IP4_CSUM_OFF, csum_apply(load_raw16(ip + IP4_CSUM_OFF), f->l3_delta ^ flip));
-    store_raw32(ip + (in ? IP4_DST_OFF : IP4_SRC_OFF), in ? f->in_ip : f->out_ip);
-    if (LIKELY(v->fragment != FRAGMENT_LATER))
-        rewrite_l4(f, job, flip, in ? f->in_port : f->out_port);
+    uint16_t csum = (uint16_t)~load_raw16(ip + IP4_CSUM_OFF);
+    store_raw16(ip + IP4_CSUM_OFF, (uint16_t)~add_round(csum, f->l3_delta ^ flip));
+    if (dir == FLOW_OUT)
+        store_raw32(ip + IP4_SRC_OFF, f->out_ip);
+    else
+        store_raw32(ip + IP4_DST_OFF, f->in_ip);
 
-    f->bytes[job->dir] += v->ip_bytes;
+    if (LIKELY(v->fragment != FRAGMENT_LATER)) {
+        be16 port = dir == FLOW_OUT ? f->out_port : f->in_port;
+        uint8_t *l4 = p->data + v->l4_off, *csum_at = l4 + f->csum_off;
+        if (LIKELY(f->proto != IP_PROTO_ICMP)) /* TCP and UDP have their ports in one place */
+            store_raw16(l4 + (dir == FLOW_OUT ? TCP_SPORT_OFF : TCP_DPORT_OFF), port);
+        else
+            store_raw16(l4 + ICMP_ID_OFF, port);
+        uint16_t old = load_raw16(csum_at);
+        if (UNLIKELY(p->flags & PKT_NEEDS_CSUM))
+            csum = add_round(old, f->l3_delta ^ flip);
+        else
+            csum = (uint16_t)~add_round((uint16_t)~old, f->l4_delta ^ flip);
+        if (UNLIKELY(old == 0) && v->proto == IP_PROTO_UDP)
+            csum = 0;
+        else if (UNLIKELY(csum == 0))
+            csum = zero_csum(v, port);
+        store_raw16(csum_at, csum);
+    }
+
+    f->bytes[dir] += v->ip_bytes;
     if (UNLIKELY(track_wants(f, v)))
-        track_packet(nat, f, v, (enum flow_dir)job->dir, now_ms);
-    else if (!in || f->proto == IP_PROTO_TCP)
+        track_packet(nat, f, job, now_ms);
+    else if (dir == FLOW_OUT || f->proto == IP_PROTO_TCP)
         f->last_ms = now_ms;
+}
+
+/* Twice the same code, so that in each the offsets and signs are constants. */
+void nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms)
+{
+    if (job->dir == FLOW_OUT)
+        apply(nat, f, job, now_ms, FLOW_OUT);
+    else
+        apply(nat, f, job, now_ms, FLOW_IN);
 }

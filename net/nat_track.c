@@ -76,9 +76,10 @@ static void track_tcp(struct nat *nat, struct flow *f, const struct view *v, enu
         flow_set_state(&nat->flows, f, state);
 }
 
-void track_packet(struct nat *nat, struct flow *f, const struct view *v, enum flow_dir dir,
-                  uint32_t now_ms)
+void track_packet(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms)
 {
+    const struct view *v = &job->v;
+    enum flow_dir dir = (enum flow_dir)job->dir;
     bool tcp = f->proto == IP_PROTO_TCP, reset = tcp && (v->tcp_flags & TCP_RST);
 
     if (dir == FLOW_OUT && !reset)

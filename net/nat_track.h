@@ -20,7 +20,6 @@ static inline bool track_wants(const struct flow *f, const struct view *v)
 }
 
 /* Moves the state on, and stamps the time if the packet refreshes the flow. */
-void track_packet(struct nat *nat, struct flow *f, const struct view *v, enum flow_dir dir,
-                  uint32_t now_ms);
+void track_packet(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms);
 
 #endif
