@@ -86,7 +86,6 @@ void backtrace_print(uint64_t rip, uint64_t rsp, uint64_t rbp, backtrace_line li
     uint64_t caller = frameless_caller(rip, rsp);
     if (caller != 0)
         print_frame(number++, caller, caller - 1, line);
-    int stack = -1;
     for (; number < FRAMES_MAX; number++) {
         int on = stack_holding(rbp);
         if (on < 0 || rbp % 8 != 0 || rbp + 16 > stack_get((enum stack_ist)on).high)
@@ -97,9 +96,9 @@ void backtrace_print(uint64_t rip, uint64_t rsp, uint64_t rbp, backtrace_line li
             return;
         /* A call may be a function's last instruction, so the address after it may be another's. */
         print_frame(number, back, back - 1, line);
-        if (on == stack && next <= rbp)
+        /* Callers are further up, except where an interrupt changed stacks. */
+        if (next <= rbp && stack_holding(next) == on)
             return;
-        stack = on;
         rbp = next;
     }
 }
