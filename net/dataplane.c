@@ -146,6 +146,7 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
         return NULL;
     memset(dp, 0, sizeof(*dp));
     dp->config = cfg;
+    dp->jobs_end = dp->jobs;
     dp->self_ops = params->self_ops;
     dp->self = params->self;
     dp->pool = params->pool;
@@ -179,7 +180,7 @@ static unsigned poll_port(struct dataplane *dp, unsigned i)
         return 0;
     dp->totals.received += n;
     dp_l2_input(dp, i, pkts, n);
-    if (dp->job_count > 0)
+    if (dp->jobs_end != dp->jobs)
         dp_route_burst(dp, dp->ports[i].network);
     return n;
 }

@@ -85,7 +85,7 @@ struct dataplane {
     bool flows_more; /* the last expiry used up its budget */
 
     struct dp_job jobs[BURST_MAX];
-    unsigned job_count;
+    struct dp_job *jobs_end;
     /* Scratch space, one for each place that cuts packets, because delivering and staging may send
      * others meanwhile. */
     struct pkt *cut_for_self[OFFLOAD_MAX_SEGMENTS];

@@ -9,13 +9,11 @@
  */
 #include "net/dataplane_internal.h"
 
-/* A frame that passed the checks, and the keys of its addresses. */
+/* A frame that passed the checks, and where to look for its addresses. */
 struct look {
     struct pkt *p;
-    uint64_t dst;
-    uint16_t type; /* be16 */
-    bool known_source;
-    struct switch_key from, to;
+    struct switch_key from; /* set NULL: just learned, nothing to do */
+    struct switch_key to;   /* set NULL: not to a station; a group, or the router */
 };
 
 static inline bool dp_same_network(const struct dataplane *dp, unsigned network, unsigned port)
@@ -23,32 +21,31 @@ static inline bool dp_same_network(const struct dataplane *dp, unsigned network,
     return port < dp->port_count && dp->ports[port].network == network;
 }
 
-static inline bool offloaded(const struct pkt *p)
+/* The first 14 bytes, in two loads that overlap in nothing but length: a frame of 14 bytes has both
+ * inside it. */
+struct eth_words {
+    uint64_t dst, src;
+    be16 type;
+};
+
+static inline struct eth_words eth_words(const struct pkt *p)
 {
-    return (p->flags & PKT_NEEDS_CSUM) || p->gso_size;
+    uint64_t head = load_raw64(p->data), tail = load_raw64(p->data + ETH_SRC_OFF);
+    return (struct eth_words){
+        .dst = head & MAC_WORD_MASK, .src = tail & MAC_WORD_MASK, .type = (be16)(tail >> 48)};
 }
 
-/* What every frame must satisfy, on whatever port. Fills dst, type; *source is its source address.
- */
+/* What every frame must satisfy, on whatever port; it has a whole header. */
 static inline enum drop_reason check_frame(const struct dp_network *net, struct pkt *p,
-                                           struct look *look, uint64_t *source)
+                                           const struct eth_words *eth)
 {
-    if (UNLIKELY(p->len < ETH_HDR_BYTES))
-        return DROP_ETH_SHORT;
-    /* Bytes 6..13 are the source and the type; a frame of 14 bytes has both loads inside it. */
-    uint64_t tail = load_raw64(p->data + ETH_SRC_OFF);
-    uint64_t src = tail & MAC_WORD_MASK;
-    look->p = p;
-    look->dst = load_raw64(p->data) & MAC_WORD_MASK;
-    look->type = (uint16_t)(tail >> 48);
-    *source = src;
-    if (UNLIKELY((src & MAC_WORD_GROUP) || src == 0 || src == net->mac_word))
+    if (UNLIKELY((eth->src & MAC_WORD_GROUP) || eth->src == 0 || eth->src == net->mac_word))
         return DROP_ETH_SOURCE;
-    if (UNLIKELY(look->type == ETH_TYPE_VLAN || look->type == ETH_TYPE_QINQ))
+    if (UNLIKELY(eth->type == ETH_TYPE_VLAN || eth->type == ETH_TYPE_QINQ))
         return DROP_VLAN;
-    if (UNLIKELY((look->dst & MAC_WORD_GROUP) && mac_is_reserved(p->data)))
+    if (UNLIKELY((eth->dst & MAC_WORD_GROUP) && mac_is_reserved(p->data)))
         return DROP_ETH_RESERVED;
-    if (UNLIKELY(offloaded(p)) && !offload_check(p))
+    if (UNLIKELY((p->flags & PKT_NEEDS_CSUM) | p->gso_size) && !offload_check(p))
         return DROP_L4_HEADER;
     return DROP_NONE;
 }
@@ -82,7 +79,7 @@ static inline void frame_to_self(struct dataplane *dp, uint8_t network, struct p
                                  bool group)
 {
     if (LIKELY(type == ETH_TYPE_IP4)) {
-        struct dp_job *job = &dp->jobs[dp->job_count++];
+        struct dp_job *job = dp->jobs_end++;
         job->nat.p = p;
         job->network = network;
         job->group = group;
@@ -119,49 +116,43 @@ void dp_flood(struct dataplane *dp, unsigned network, unsigned except, struct pk
 
 /* Broadcast and multicast: to the network's other ports, and to the router what it listens to. The
  * router's copy is one of its own, because a shared packet may not be written to. */
-static void switch_group(struct dataplane *dp, unsigned in, const struct look *look)
+static void switch_group(struct dataplane *dp, unsigned in, struct pkt *p)
 {
     uint8_t network = dp->ports[in].network;
     const struct dp_network *net = &dp->networks[network];
     uint32_t others = net->ports & dp->ports_up & ~(1u << in);
-    bool wanted = look->dst == MAC_WORD_BROADCAST && net->mac_word &&
-                  (look->type == ETH_TYPE_IP4 || look->type == ETH_TYPE_ARP);
+    be16 type = load_raw16(p->data + ETH_TYPE_OFF);
+    bool wanted = mac_is_broadcast(p->data) && net->mac_word &&
+                  (type == ETH_TYPE_IP4 || type == ETH_TYPE_ARP);
 
     if (wanted && !others) {
-        frame_to_self(dp, network, look->p, look->type, true);
+        frame_to_self(dp, network, p, type, true);
         return;
     }
     if (wanted) {
-        struct pkt *copy = pkt_clone(look->p);
+        struct pkt *copy = pkt_clone(p);
         dp->totals.created++;
         if (copy)
-            frame_to_self(dp, network, copy, look->type, true);
+            frame_to_self(dp, network, copy, type, true);
         else
             dp->totals.dropped[DROP_BUFFERS]++;
     }
-    dp_flood(dp, network, in, look->p);
+    dp_flood(dp, network, in, p);
 }
 
-static inline void switch_frame(struct dataplane *dp, unsigned in, const struct look *look)
+static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t network,
+                                const struct look *look)
 {
-    struct dp_port *port = &dp->ports[in];
-    uint8_t network = port->network;
-
-    if (!look->known_source) {
-        if (UNLIKELY(!switch_learn_key(&dp->table, &look->from, (uint8_t)in, dp->now_s))) {
-            dp_drop(dp, look->p, DROP_ETH_SOURCE);
-            return;
-        }
-        port->last_source = look->from.word;
-        port->last_source_s = dp->now_s;
-        port->last_source_moves = dp->table.moves;
-    }
-    if (look->dst == dp->networks[network].mac_word) {
-        frame_to_self(dp, network, look->p, look->type, false);
+    if (look->from.set &&
+        UNLIKELY(!switch_learn_key(&dp->table, &look->from, (uint8_t)in, dp->now_s))) {
+        dp_drop(dp, look->p, DROP_ETH_SOURCE);
         return;
     }
-    if (UNLIKELY(look->dst & MAC_WORD_GROUP)) {
-        switch_group(dp, in, look);
+    if (!look->to.set) {
+        if (mac_is_group(look->p->data))
+            switch_group(dp, in, look->p);
+        else
+            frame_to_self(dp, network, look->p, load_raw16(look->p->data + ETH_TYPE_OFF), false);
         return;
     }
     uint8_t out = switch_lookup_key(&dp->table, &look->to, dp->now_s);
@@ -173,37 +164,61 @@ static inline void switch_frame(struct dataplane *dp, unsigned in, const struct 
         dp_flood(dp, network, in, look->p);
 }
 
-/* First all frames are looked at and the lines of the table they need are asked for, then all are
- * switched. */
+/* Looks at a frame that came in by port, and asks for the lines of the table that it needs. */
+static inline enum drop_reason look_at(struct dataplane *dp, const struct dp_port *port,
+                                       const struct dp_network *net, bool fresh, struct pkt *p,
+                                       struct look *look)
+{
+    uint64_t network_bits = (uint64_t)port->network << 48;
+
+    if (UNLIKELY(p->len < ETH_HDR_BYTES))
+        return DROP_ETH_SHORT;
+    struct eth_words eth = eth_words(p);
+    enum drop_reason reason = check_frame(net, p, &eth);
+    if (UNLIKELY(reason))
+        return reason;
+    look->p = p;
+    look->from.word = eth.src | network_bits;
+    look->from.set = NULL;
+    if (!fresh || look->from.word != port->last_source) {
+        look->from = switch_key(&dp->table, look->from.word);
+        switch_prefetch(&look->from);
+    }
+    look->to.set = NULL;
+    if (eth.dst != net->mac_word && LIKELY(!(eth.dst & MAC_WORD_GROUP))) {
+        look->to = switch_key(&dp->table, eth.dst | network_bits);
+        switch_prefetch(&look->to);
+    }
+    return DROP_NONE;
+}
+
+/* First all frames are looked at, then all are switched. */
 static void lan_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
 {
     struct look looks[BURST_MAX];
     struct dp_port *port = &dp->ports[in];
-    const struct dp_network *net = &dp->networks[port->network];
-    uint64_t network_bits = (uint64_t)port->network << 48, source;
+    uint8_t network = port->network;
     bool fresh = port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves;
     unsigned count = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        struct look *look = &looks[count];
-        enum drop_reason reason = check_frame(net, pkts[i], look, &source);
-        if (UNLIKELY(reason)) {
+        enum drop_reason reason =
+            look_at(dp, port, &dp->networks[network], fresh, pkts[i], &looks[count]);
+        if (UNLIKELY(reason))
             dp_drop(dp, pkts[i], reason);
-            continue;
-        }
-        count++;
-        look->known_source = fresh && (source | network_bits) == port->last_source;
-        if (!look->known_source) {
-            look->from = switch_key(&dp->table, source | network_bits);
-            switch_prefetch(&dp->table, &look->from);
-        }
-        if (look->dst != net->mac_word && !(look->dst & MAC_WORD_GROUP)) {
-            look->to = switch_key(&dp->table, look->dst | network_bits);
-            switch_prefetch(&dp->table, &look->to);
-        }
+        else
+            count++;
     }
     for (unsigned i = 0; i < count; i++)
-        switch_frame(dp, in, &looks[i]);
+        switch_frame(dp, in, network, &looks[i]);
+
+    /* A frame that was learned a moment ago; a refused one is not remembered, because its address
+     * is one of ours and was refused by look_at(). */
+    if (count > 0) {
+        port->last_source = looks[count - 1].from.word;
+        port->last_source_s = dp->now_s;
+        port->last_source_moves = dp->table.moves;
+    }
 }
 
 /* The uplink is not switched: a station on it, and nothing else. */
@@ -212,17 +227,21 @@ static void uplink_input(struct dataplane *dp, struct pkt **pkts, unsigned n)
     const struct dp_network *net = &dp->networks[NETWORK_UPLINK];
 
     for (unsigned i = 0; i < n; i++) {
-        struct look look;
-        uint64_t source;
-        enum drop_reason reason = check_frame(net, pkts[i], &look, &source);
+        struct pkt *p = pkts[i];
+        if (UNLIKELY(p->len < ETH_HDR_BYTES)) {
+            dp_drop(dp, p, DROP_ETH_SHORT);
+            continue;
+        }
+        struct eth_words eth = eth_words(p);
+        enum drop_reason reason = check_frame(net, p, &eth);
         if (UNLIKELY(reason))
-            dp_drop(dp, pkts[i], reason);
-        else if (LIKELY(look.dst == net->mac_word))
-            frame_to_self(dp, NETWORK_UPLINK, pkts[i], look.type, false);
-        else if (look.dst == MAC_WORD_BROADCAST)
-            frame_to_self(dp, NETWORK_UPLINK, pkts[i], look.type, true);
+            dp_drop(dp, p, reason);
+        else if (LIKELY(eth.dst == net->mac_word))
+            frame_to_self(dp, NETWORK_UPLINK, p, eth.type, false);
+        else if (eth.dst == MAC_WORD_BROADCAST)
+            frame_to_self(dp, NETWORK_UPLINK, p, eth.type, true);
         else
-            dp_drop(dp, pkts[i], DROP_ETH_NOT_FOR_US);
+            dp_drop(dp, p, DROP_ETH_NOT_FOR_US);
     }
 }
 

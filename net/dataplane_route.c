@@ -400,32 +400,33 @@ static inline bool parse_job(struct dataplane *dp, struct dp_job *job)
         dp_drop(dp, p, reason);
         return false;
     }
-    uint32_t frame_bytes = job->nat.v.l3_off + (uint32_t)job->nat.v.ip_bytes;
-    if (p->total_bytes > frame_bytes)
+    uint32_t frame_bytes = ETH_HDR_BYTES + (uint32_t)job->nat.v.ip_bytes;
+    if (LIKELY(frame_bytes <= p->len && !p->next))
+        p->len = p->total_bytes = frame_bytes;
+    else if (frame_bytes < p->total_bytes)
         pkt_trim(p, frame_bytes);
     return true;
 }
 
-void dp_route_burst(struct dataplane *dp, uint8_t network)
+static inline void route_burst(struct dataplane *dp, const bool from_uplink)
 {
     struct dp_job *ready[BURST_MAX];
     unsigned n = 0;
-    bool from_uplink = network == NETWORK_UPLINK;
 
-    for (unsigned i = 0; i < dp->job_count; i++) {
-        struct dp_job *job = &dp->jobs[i];
-        if (!parse_job(dp, job))
-            continue;
-        if (from_uplink ? prepare_in(dp, job) : prepare_out(dp, job))
+    for (struct dp_job *job = dp->jobs; job < dp->jobs_end; job++)
+        if (parse_job(dp, job) && (from_uplink ? prepare_in(dp, job) : prepare_out(dp, job)))
             ready[n++] = job;
-    }
-    dp->job_count = 0;
+    dp->jobs_end = dp->jobs;
     for (unsigned i = 0; i < n; i++)
         nat_prefetch(&dp->nat, &ready[i]->nat);
-    for (unsigned i = 0; i < n; i++) {
-        if (from_uplink)
-            forward_in(dp, ready[i]);
-        else
-            forward_out(dp, ready[i]);
-    }
+    for (unsigned i = 0; i < n; i++)
+        from_uplink ? forward_in(dp, ready[i]) : forward_out(dp, ready[i]);
+}
+
+void dp_route_burst(struct dataplane *dp, uint8_t network)
+{
+    if (network == NETWORK_UPLINK)
+        route_burst(dp, true);
+    else
+        route_burst(dp, false);
 }

@@ -7,11 +7,7 @@
  * quotes what its receiver has sent.
  */
 #include "net/dataplane_internal.h"
-#include "net/wire/csum.h"
 #include "net/wire/tcp_mss.h"
-
-/* What decrementing the TTL adds to the header's sum: 0x0100 less in a big-endian word. */
-#define TTL_DELTA ((uint16_t)~BE16(0x0100))
 
 /* The way a packet will take, known to be open. */
 struct way {
@@ -32,19 +28,27 @@ static uint8_t hop_port(struct dataplane *dp, struct neighbor *n)
     return n->port;
 }
 
-static inline void send_to_hop(struct dataplane *dp, struct neighbor *n, struct pkt *p)
+/* The switch does not know the hop's port, or its table has changed since it did. */
+static __attribute__((noinline)) void send_to_hop_slow(struct dataplane *dp, struct neighbor *n,
+                                                       struct pkt *p)
 {
-    uint8_t out = n->port;
+    uint8_t out = hop_port(dp, n);
 
-    memcpy(p->data, n->hdr, ETH_HDR_BYTES);
-    if (UNLIKELY(out == SWITCH_PORT_NONE || n->port_moves != dp->table.moves))
-        out = hop_port(dp, n);
-    if (LIKELY(out < dp->port_count))
+    if (out < dp->port_count)
         dp_stage(dp, out, p);
     else if (out == SWITCH_PORT_NONE)
         dp_flood(dp, n->network, SWITCH_PORT_NONE, p);
     else
         dp_drop(dp, p, DROP_NO_NEIGHBOR); /* somebody claims to have our own MAC */
+}
+
+static inline void send_to_hop(struct dataplane *dp, struct neighbor *n, struct pkt *p)
+{
+    memcpy(p->data, n->hdr, ETH_HDR_BYTES);
+    if (LIKELY(n->port < SWITCH_PORT_SELF && n->port_moves == dp->table.moves))
+        dp_stage(dp, n->port, p);
+    else
+        send_to_hop_slow(dp, n, p);
 }
 
 static void on_resolve(void *arg, uint8_t network, be32 ip)
@@ -144,8 +148,11 @@ static inline void way_send(struct dataplane *dp, struct dp_job *job, const stru
     struct pkt *p = job->nat.p;
     uint8_t *ip = p->data + job->nat.v.l3_off;
 
+    /* RFC 1624 for a word that becomes 0x0100 less: the checksum becomes that much more, with the
+     * carry brought round, and is never FFFF. In memory order 0x0100 is 1. */
+    uint32_t csum = load_raw16(ip + IP4_CSUM_OFF) + (uint32_t)BE16(0x0100);
     ip[IP4_TTL_OFF]--;
-    store_raw16(ip + IP4_CSUM_OFF, csum_apply(load_raw16(ip + IP4_CSUM_OFF), TTL_DELTA));
+    store_raw16(ip + IP4_CSUM_OFF, (uint16_t)(csum + (csum >= 0xFFFF)));
     if (LIKELY(way->ready && !way->fragment))
         send_to_hop(dp, way->hop, p);
     else if (way->fragment)

@@ -31,7 +31,7 @@ int switch_init(struct switch_table *t, uint32_t capacity, const struct hash_key
 
 static bool entry_is_old(const struct switch_entry *e, uint32_t now_s)
 {
-    return now_s - e->seen_s > SWITCH_AGEING_S && !(e->flags & SWITCH_STATIC);
+    return now_s - e->seen_s > SWITCH_AGEING_S && !e->is_static;
 }
 
 static struct switch_entry *room_in_set(struct switch_entry *set, uint32_t now_s)
@@ -48,10 +48,10 @@ static struct switch_entry *make_room(struct switch_table *t, struct switch_entr
                                       uint32_t now_s)
 {
     for (unsigned i = 0; i < SWITCH_WAYS; i++) {
-        struct switch_key k = switch_key(t, switch_word(set[i].mac, set[i].network));
-        struct switch_entry *other = switch_set(t, k.hash);
+        uint64_t hash = switch_hash(t, load_raw64(&set[i]));
+        struct switch_entry *other = switch_set(t, hash);
         if (other == set)
-            other = switch_set(t, k.hash >> 32);
+            other = switch_set(t, hash >> 32);
         struct switch_entry *room = other == set ? NULL : room_in_set(other, now_s);
         if (!room)
             continue;
@@ -69,7 +69,7 @@ static struct switch_entry *make_room(struct switch_table *t, struct switch_entr
 static struct switch_entry *find_room(struct switch_table *t, const struct switch_key *k,
                                       uint32_t now_s)
 {
-    struct switch_entry *sets[2] = {switch_set(t, k->hash), switch_set(t, k->hash >> 32)};
+    struct switch_entry *sets[2] = {k->set, switch_set(t, switch_hash(t, k->word) >> 32)};
     struct switch_entry *oldest = NULL;
 
     for (unsigned i = 0; i < 2; i++) {
@@ -84,7 +84,7 @@ static struct switch_entry *find_room(struct switch_table *t, const struct switc
     }
     for (unsigned i = 0; i < 2 * SWITCH_WAYS; i++) {
         struct switch_entry *e = &sets[i / SWITCH_WAYS][i % SWITCH_WAYS];
-        if (e->flags & SWITCH_STATIC)
+        if (e->is_static)
             continue;
         if (!oldest || now_s - e->seen_s > now_s - oldest->seen_s)
             oldest = e;
@@ -93,12 +93,12 @@ static struct switch_entry *find_room(struct switch_table *t, const struct switc
 }
 
 static void entry_set(struct switch_entry *e, uint64_t word, uint8_t port, uint32_t now_s,
-                      uint32_t flags)
+                      bool is_static)
 {
-    word |= (uint64_t)port << 56;
     memcpy(e, &word, sizeof(word));
     e->seen_s = now_s;
-    e->flags = flags;
+    e->port = port;
+    e->is_static = is_static;
 }
 
 int switch_add_self(struct switch_table *t, const uint8_t *mac, uint8_t network)
@@ -110,7 +110,7 @@ int switch_add_self(struct switch_table *t, const uint8_t *mac, uint8_t network)
         e = find_room(t, &k, 0);
     if (!e)
         return -ENOSPC;
-    entry_set(e, k.word, SWITCH_PORT_SELF, 0, SWITCH_STATIC);
+    entry_set(e, k.word, SWITCH_PORT_SELF, 0, true);
     t->moves++;
     return 0;
 }
@@ -119,7 +119,7 @@ bool switch_learn_slow(struct switch_table *t, const struct switch_key *k, struc
                        uint8_t port, uint32_t now_s)
 {
     if (e) {
-        if (e->flags & SWITCH_STATIC)
+        if (e->is_static)
             return false;
         e->port = port;
         e->seen_s = now_s;
@@ -135,7 +135,7 @@ bool switch_learn_slow(struct switch_table *t, const struct switch_key *k, struc
         /* The address that gives way may come back on another port without being seen to move. */
         t->moves++;
     }
-    entry_set(e, k->word, port, now_s, 0);
+    entry_set(e, k->word, port, now_s, false);
     t->learned++;
     return true;
 }
@@ -158,7 +158,7 @@ void switch_forget_port(struct switch_table *t, uint8_t port)
 {
     for (size_t i = 0; i < ((size_t)t->set_mask + 1) * SWITCH_WAYS; i++) {
         struct switch_entry *e = &t->entries[i];
-        if (e->network != SWITCH_NET_NONE && e->port == port && !(e->flags & SWITCH_STATIC))
+        if (e->network != SWITCH_NET_NONE && e->port == port && !e->is_static)
             e->network = SWITCH_NET_NONE;
     }
     t->moves++;

@@ -11,7 +11,7 @@
  * never give way. The stamp is refreshed at most once a second; an entry older than the ageing time
  * does not count.
  *
- * The first eight bytes of an entry (MAC, network, port) are compared as one word without the port.
+ * The first eight bytes of an entry are the key, compared as one word.
  */
 #ifndef NET_SWITCH_H
 #define NET_SWITCH_H
@@ -28,16 +28,16 @@
 struct switch_entry {
     uint8_t mac[MAC_BYTES];
     uint8_t network; /* SWITCH_NET_NONE = empty entry */
-    uint8_t port;
+    uint8_t zero;
     uint32_t seen_s;
-    uint32_t flags; /* enum switch_flags */
+    uint8_t port;
+    uint8_t is_static;
+    uint16_t spare;
 };
 static_assert(sizeof(struct switch_entry) == 16, "four entries a cache line");
 static_assert(offsetof(struct switch_entry, network) == 6 &&
-                  offsetof(struct switch_entry, port) == 7,
-              "MAC, network and port are compared as one word");
-
-enum switch_flags { SWITCH_STATIC = 1 << 0 };
+                  offsetof(struct switch_entry, seen_s) == 8,
+              "MAC and network are compared as one word");
 
 struct switch_table {
     struct switch_entry *entries;
@@ -48,11 +48,11 @@ struct switch_table {
     struct hash_key key;
 };
 
-/* A MAC on a network as the table compares it, and its hash: made once, used for prefetch, lookup
- * and learning. */
+/* A MAC on a network as the table compares it, and the first of its sets: made once, used for
+ * prefetch, lookup and learning. */
 struct switch_key {
-    uint64_t word; /* the port's byte is 0 */
-    uint64_t hash; /* low half: first set, high half: second set */
+    uint64_t word;
+    struct switch_entry *set;
 };
 
 /* Room for about capacity addresses. -ENOMEM. */
@@ -82,11 +82,11 @@ static inline uint64_t switch_word(const uint8_t *mac, uint8_t network)
     return load_raw32(mac) | (uint64_t)load_raw16(mac + 4) << 32 | (uint64_t)network << 48;
 }
 
-/* One folded multiplication: the key is one word. */
-static inline struct switch_key switch_key(const struct switch_table *t, uint64_t word)
+/* One folded multiplication: the key is one word. The low half names the first set, the high half
+ * the second. */
+static inline uint64_t switch_hash(const struct switch_table *t, uint64_t word)
 {
-    return (struct switch_key){.word = word,
-                               .hash = hash_mix(word ^ t->key.k[0], t->key.k[1] ^ word >> 7)};
+    return hash_mix(word ^ t->key.k[0], t->key.k[1]);
 }
 
 static inline struct switch_entry *switch_set(const struct switch_table *t, uint64_t hash)
@@ -94,31 +94,32 @@ static inline struct switch_entry *switch_set(const struct switch_table *t, uint
     return t->entries + (size_t)((uint32_t)hash & t->set_mask) * SWITCH_WAYS;
 }
 
-static inline void switch_prefetch(const struct switch_table *t, const struct switch_key *k)
+static inline struct switch_key switch_key(const struct switch_table *t, uint64_t word)
 {
-    __builtin_prefetch(switch_set(t, k->hash));
+    return (struct switch_key){.word = word, .set = switch_set(t, switch_hash(t, word))};
 }
 
-static inline bool switch_entry_is(const struct switch_entry *e, uint64_t word)
+static inline void switch_prefetch(const struct switch_key *k)
 {
-    uint64_t own;
-    memcpy(&own, e, sizeof(own));
-    return (own ^ word) << 8 == 0;
+    __builtin_prefetch(k->set);
+}
+
+static inline struct switch_entry *switch_find_in(struct switch_entry *set, uint64_t word)
+{
+    for (unsigned i = 0; i < SWITCH_WAYS; i++)
+        if (load_raw64(&set[i]) == word)
+            return &set[i];
+    return NULL;
 }
 
 /* The entry with this key whatever its age, or NULL. */
 static inline struct switch_entry *switch_find(const struct switch_table *t,
                                                const struct switch_key *k)
 {
-    struct switch_entry *e = switch_set(t, k->hash);
-    for (unsigned i = 0; i < SWITCH_WAYS; i++)
-        if (switch_entry_is(&e[i], k->word))
-            return &e[i];
-    e = switch_set(t, k->hash >> 32);
-    for (unsigned i = 0; i < SWITCH_WAYS; i++)
-        if (switch_entry_is(&e[i], k->word))
-            return &e[i];
-    return NULL;
+    struct switch_entry *e = switch_find_in(k->set, k->word);
+    if (UNLIKELY(!e))
+        e = switch_find_in(switch_set(t, switch_hash(t, k->word) >> 32), k->word);
+    return e;
 }
 
 /* The part of learning that is not worth inlining: a new address, a moved one, the router's own. e
@@ -141,7 +142,7 @@ static inline uint8_t switch_lookup_key(const struct switch_table *t, const stru
                                         uint32_t now_s)
 {
     const struct switch_entry *e = switch_find(t, k);
-    if (!e || (now_s - e->seen_s > SWITCH_AGEING_S && !(e->flags & SWITCH_STATIC)))
+    if (UNLIKELY(!e || (now_s - e->seen_s > SWITCH_AGEING_S && !e->is_static)))
         return SWITCH_PORT_NONE;
     return e->port;
 }
