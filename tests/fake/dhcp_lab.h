@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A DHCP server with two networks (lan: NAT, a pool of eight; cell: host-only, leases forever, MTU
+ * 9000), and clients that are numbers, for tests.
+ */
+#ifndef DHCP_LAB_H
+#define DHCP_LAB_H
+
+#include "net/dhcp_server.h"
+
+#define ROUTER    BE_IP4(192, 168, 8, 1)
+#define POOL(i)   BE_IP4(192, 168, 8, 100 + (i))
+#define ALL       0xFFFFFFFFu
+#define POOL_SIZE 8
+#define LEASE_S   3600
+
+struct dhcp_lab {
+    struct config config;
+    struct dhcp_server server;
+    struct dhcp_reply reply; /* the last */
+    uint64_t now_us;
+};
+extern struct dhcp_lab dhcp_lab;
+extern const uint8_t dhcp_lab_relay_mac[MAC_BYTES];
+
+/* What a client says; 0 and NULL: nothing. */
+struct dhcp_lab_request {
+    uint8_t type;
+    unsigned client;
+    be32 ciaddr, giaddr, requested, server;
+    be16 flags;
+    uint16_t max_size;
+    const char *id, *name, *relay;
+};
+
+/* Setup and teardown of a test. */
+int dhcp_lab_setup(void **state);
+int dhcp_lab_teardown(void **state);
+
+/* The server starts (again), with dhcp_lab.config. */
+void dhcp_lab_start(void);
+
+void dhcp_lab_mac_of(uint8_t *mac, unsigned client);
+size_t dhcp_lab_build(uint8_t *b, size_t room, const struct dhcp_lab_request *r);
+
+/* The type of the answer, 0 for none. What must hold for every answer is CHECKed. */
+unsigned dhcp_lab_ask_on(unsigned network, struct dhcp_lab_request r);
+unsigned dhcp_lab_ask(struct dhcp_lab_request r);
+
+/* Of the last answer: the address; an option's value, or NULL, found by a walk that shares nothing
+ * with the code under test, and its length. */
+be32 dhcp_lab_yiaddr(void);
+const uint8_t *dhcp_lab_option(uint8_t code, unsigned *n);
+
+uint32_t dhcp_lab_rnd(uint32_t below);
+
+#endif
