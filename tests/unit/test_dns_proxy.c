@@ -520,53 +520,20 @@ static void test_own_names(void **state)
 
 static void test_malformed_queries(void **state)
 {
-    static const struct {
-        int id;
-        int verdict; /* -1: silence, else the code answered */
-        size_t n;
-        uint8_t tail[24]; /* after id, flags 0100, one question, no records */
-    } rows[] = {
-        {1, DNS_FORMERR, 0, {0}},
-        {2, DNS_FORMERR, 1, {0}}, /* no type */
-        {3, DNS_FORMERR, 4, {0, 0, 1, 0}},
-        {4, DNS_FORMERR, 6, {0xC0, 12, 0, 1, 0, 1}}, /* a pointer to itself */
-        {5, DNS_FORMERR, 8, {1, 'a', 0xC0, 12, 0, 1, 0, 1}},
-        {6, DNS_FORMERR, 6, {64, 'a', 0, 1, 0, 1}}, /* a label over 63 */
-        {7, DNS_FORMERR, 6, {0x80, 0, 0, 1, 0, 1}},
-        {8, DNS_FORMERR, 7, {5, 'a', 0, 0, 1, 0, 1}}, /* a label beyond the end */
-    };
     struct dns_client from = host(1);
     uint8_t b[600];
+    size_t n = build(b, 1, "a", DNS_TYPE_A);
 
     (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        uint8_t *exact = malloc(DNS_HDR_BYTES + rows[i].n);
-        build(b, 1, "", DNS_TYPE_A);
-        memcpy(exact, b, DNS_HDR_BYTES);
-        memcpy(exact + DNS_HDR_BYTES, rows[i].tail, rows[i].n);
-        dns_proxy_query(&proxy, &from, exact, DNS_HDR_BYTES + rows[i].n, true, now_us);
-        free(exact);
-        if (answered_count != i + 1 || (int)rcode(last_answered()) != rows[i].verdict ||
-            last_answered()->n != DNS_HDR_BYTES)
-            fail_msg("row %d", rows[i].id);
+    for (size_t cut = DNS_HDR_BYTES; cut < n; cut++) {
+        unsigned before = answered_count;
+        dns_proxy_query(&proxy, &from, b, cut, true, now_us);
+        assert_int_equal(answered_count, before + 1);
+        assert_int_equal(rcode(last_answered()), DNS_FORMERR);
+        assert_int_equal(last_answered()->n, DNS_HDR_BYTES);
     }
-    /* Names of 255 bytes are the longest. */
-    for (unsigned last = 61; last <= 62; last++) {
-        size_t n = DNS_HDR_BYTES;
-        unsigned before = asked_count;
-        for (unsigned k = 0; k < 4; k++) {
-            unsigned label = k == 3 ? last : 63;
-            b[n++] = (uint8_t)label;
-            memset(b + n, 'x', label);
-            n += label;
-        }
-        memcpy(b + n, "\0\0\1\0\1", 5);
-        dns_proxy_query(&proxy, &from, b, n + 5, true, now_us);
-        assert_int_equal(asked_count - before, last == 61);
-    }
-    /* Silence for what is no query: responses, fragments of headers, too much. */
+    /* Silence for what is no query: responses, pieces of headers, too much. */
     unsigned silent = answered_count;
-    size_t n = build(b, 1, "a", DNS_TYPE_A);
     b[DNS_FLAGS_OFF] |= 0x80;
     dns_proxy_query(&proxy, &from, b, n, true, now_us);
     for (n = 0; n < DNS_HDR_BYTES; n++)
@@ -574,6 +541,7 @@ static void test_malformed_queries(void **state)
     build(b, 1, "a", DNS_TYPE_A);
     dns_proxy_query(&proxy, &from, b, DNS_QUERY_MAX_BYTES + 1, true, now_us);
     assert_int_equal(answered_count, silent);
+    assert_int_equal(asked_count, 0);
 }
 
 /* Anything at any time: every query is answered exactly once or shares one that is, ports do not
