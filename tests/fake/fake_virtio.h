@@ -36,6 +36,8 @@ struct fake_virtio {
     bool no_irq, stuck_in_reset, refuses_features;
     bool dma_allowed;
     uint8_t promiscuous;
+    bool answers_entropy; /* it is an entropy device: queue 0 is filled with entropy_len, it says */
+    uint32_t entropy_len;
     const struct pkt_pool *pool; /* what receive buffers must lie in */
     const char *fault;           /* what the driver did wrong, or NULL */
     struct fake_queue q[FAKE_QUEUES];
