@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Fuzzes the whole dataplane: the input is a script of frames, bursts, answers to ARP, link changes
+ * and time. After every step the sum of dataplane.h must hold, nothing may leave by a port without
+ * network, no NIC may be given what it cannot send (the fake one CHECKs), and at the end every
+ * buffer must be back.
+ *
+ * A step is one byte that says what, one that says where, and what it needs:
+ *   0..159   a frame: two bytes of length, then its bytes. Even: they are overlaid on a whole,
+ *            right packet, and the IPv4 header checksum is made right (or else nothing would get
+ * far) 160..191 the same as a device with offloads delivers it: four more bytes of metadata
+ *   192..223 time passes, up to a minute
+ *   224..239 the stack: answers or silence, room or none, frames of its own
+ *   240..255 links, full transmit queues, an empty pool, the uplink's address
+ */
+#include "tests/fake/fake_alloc.h"
+#include "tests/fake/router_rig.h"
+#include "net/wire/eth.h"
+#include "net/wire/ip4.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct script {
+    const uint8_t *at;
+    size_t left;
+};
+
+static uint32_t take(struct script *s, unsigned bytes)
+{
+    uint32_t v = 0;
+
+    for (; bytes > 0; bytes--) {
+        v = v << 8 | (s->left ? *s->at : 0);
+        if (s->left) {
+            s->at++;
+            s->left--;
+        }
+    }
+    return v;
+}
+
+static void take_bytes(struct script *s, uint8_t *to, size_t n)
+{
+    n = MIN(n, s->left);
+    memcpy(to, s->at, n);
+    s->at += n;
+    s->left -= n;
+}
+
+static void make_base(struct rig *r, unsigned port, uint32_t choice)
+{
+    static const uint8_t protos[4] = {IP_PROTO_UDP, IP_PROTO_TCP, IP_PROTO_ICMP, 47};
+    struct rig_packet k = {.src = port == 0  ? RIG_SERVER
+                                  : port < 4 ? RIG_HOST(2 + (choice >> 2 & 3))
+                                             : RIG_LAB_HOST(2 + (choice >> 2 & 3)),
+                           .dst = port == 0 || (choice & 64) ? RIG_OUTSIDE : RIG_SERVER,
+                           .proto = protos[choice & 3],
+                           .sport = (uint16_t)(2000 + (choice >> 4 & 3)),
+                           .dport = choice & 128 ? 8080 : (uint16_t)(2000 + (choice >> 4 & 3)),
+                           .tcp_flags = choice & 256 ? TCP_SYN : TCP_ACK,
+                           .may_fragment = choice & 512,
+                           .payload_bytes = choice & 1024 ? 1400 : 40};
+    rig_make(r, port, &k);
+}
+
+static void frame_step(struct rig *r, struct script *s, uint8_t what, unsigned port)
+{
+    uint32_t choice = take(s, 2);
+
+    if (what % 2 == 0) {
+        make_base(r, port, choice);
+        size_t at = take(s, 1) % r->in.n, n = take(s, 1) % 32;
+        take_bytes(s, r->in.b + at, n);
+        if (what % 4 == 0)
+            frame_fix_ip_csum(&r->in);
+    } else {
+        r->in.n = choice % 1600;
+        memset(r->in.b, 0, r->in.n);
+        take_bytes(s, r->in.b, MIN(r->in.n, (size_t)64));
+    }
+    struct pkt *p = r->in.n ? pkt_alloc(&r->pool) : NULL;
+    if (!p)
+        return;
+    if (!pkt_append(p, r->in.b, r->in.n)) {
+        pkt_free(p);
+        return;
+    }
+    if (what >= 160) {
+        uint32_t meta = take(s, 4);
+        p->flags = meta & 1 ? PKT_NEEDS_CSUM : 0;
+        p->csum_start = meta & 2 ? 34 : (uint16_t)(meta >> 24);
+        p->csum_offset = meta & 4 ? 16 : meta & 8 ? 6 : (uint16_t)(meta >> 16 & 31);
+        p->gso_type = meta & 16 ? PKT_GSO_TCP4 : (uint8_t)(meta >> 5 & 3) % 3;
+        p->gso_size = meta & 128 ? (uint16_t)(meta >> 8) % 1600 : 0;
+        p->gso_ecn = meta >> 23 & 1;
+    }
+    fake_nic_receive_pkt(&r->nics[port], p);
+}
+
+static void stack_step(struct rig *r, struct script *s, unsigned port)
+{
+    uint32_t choice = take(s, 1);
+
+    r->no_answers = choice & 1;
+    r->stack_busy = choice & 2;
+    r->silent_ip = choice & 4 ? RIG_GATEWAY : 0;
+    if (choice & 8)
+        dataplane_neighbor(r->dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY), r->now_us);
+    if (choice & 16) {
+        uint8_t network = port == 0 ? NETWORK_UPLINK : port < 4 ? RIG_LAN : RIG_LAB;
+        struct pkt *p = pkt_alloc(&r->pool);
+        uint8_t bytes[64] = {0};
+        take_bytes(s, bytes, choice & 32 ? 6 : 64);
+        if (p && pkt_append(p, bytes, choice >> 6 ? 60 : 64))
+            dataplane_send(r->dp, network, p);
+    }
+}
+
+static void machine_step(struct rig *r, struct script *s, unsigned port)
+{
+    uint32_t choice = take(s, 1);
+
+    r->nics[port].up = choice & 1;
+    r->nics[port].tx_room = choice & 2 ? UINT32_MAX : choice >> 4;
+    if (choice & 4)
+        dataplane_disarm(r->dp);
+    if (choice & 8)
+        dataplane_set_uplink(r->dp,
+                             choice & 16   ? 0
+                             : choice & 32 ? RIG_HOST(77)
+                                           : RIG_OUTSIDE,
+                             prefix_mask(24), choice & 64 ? 0 : RIG_GATEWAY, r->now_us);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct rig r;
+    struct script s = {data, size};
+    uint32_t setup = take(&s, 1);
+
+    rig_start_with(&r, setup & 15, (setup >> 4) & (NIC_TX_CSUM | NIC_TX_TSO4 | NIC_TX_ECN));
+    while (s.left > 0) {
+        uint8_t what = (uint8_t)take(&s, 1);
+        unsigned port = take(&s, 1) % RIG_PORTS;
+        if (what < 192)
+            frame_step(&r, &s, what, port);
+        else if (what < 224)
+            r.now_us += take(&s, 2) * 1000ull;
+        else if (what < 240)
+            stack_step(&r, &s, port);
+        else
+            machine_step(&r, &s, port);
+        if (what % 3 != 0 || r.nics[port].rx_tail - r.nics[port].rx_head > 60)
+            rig_step(&r);
+        if (what % 8 == 0 || r.pool.free_count < RIG_BUFFERS / 4)
+            rig_flush(&r);
+    }
+    while (rig_step(&r) > 0)
+        ;
+    for (unsigned i = 0; i < RIG_PORTS; i++) {
+        r.nics[i].up = true;
+        r.nics[i].tx_room = UINT32_MAX;
+    }
+    rig_stop(&r);
+    return 0;
+}
