@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See nat_rig.h.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tests/fake/nat_rig.h"
+#include "tests/fake/fake_alloc.h"
+
+#define POOL_COUNT 8
+
+struct nat rig_nat;
+uint32_t rig_now_ms;
+struct frame rig_frame;
+struct view rig_last;
+struct flow *rig_last_flow;
+
+static struct pkt_pool pool;
+
+static uint32_t no_rnd(uint32_t below)
+{
+    return below - 1;
+}
+
+void rig_restart(uint32_t capacity)
+{
+    struct nat_params params = {.flow_capacity = capacity, .now_ms = rig_now_ms, .random = 99};
+    for (unsigned i = 0; i < 4; i++)
+        params.key.k[i] = 0x9E3779B97F4A7C15ull * (i + 1) | 1;
+    assert_int_equal(nat_init(&rig_nat, &params, fake_alloc), 0);
+    nat_set_outside(&rig_nat, OUTSIDE, rig_now_ms);
+    pkt_pool_init(&pool, fake_alloc(POOL_COUNT * PKT_BUF_BYTES, CACHE_LINE_BYTES), POOL_COUNT);
+}
+
+int rig_setup(void **state)
+{
+    (void)state;
+    rig_now_ms = 0xFFFFFFFFu - 100000; /* the clock wraps in the first minutes */
+    rig_restart(1000);
+    return 0;
+}
+
+int rig_teardown(void **state)
+{
+    (void)state;
+    bool whole = pool.free_count == POOL_COUNT;
+    frame_unpoison(&pool);
+    fake_alloc_free_all();
+    return whole ? 0 : -1;
+}
+
+void rig_wait_ms(uint32_t ms)
+{
+    rig_now_ms += ms;
+    nat_tick(&rig_nat, rig_now_ms, UINT32_MAX);
+}
+
+/* ---- sending ---- */
+
+void rig_make(const struct rig_send *s)
+{
+    struct frame_plan plan = {.proto = s->proto, .payload_bytes = 8, .tcp_flags = s->flags};
+    frame_make(&rig_frame, &plan);
+    uint8_t *ip = rig_frame.b + rig_frame.l3, *l4 = rig_frame.b + rig_frame.l4;
+    store_raw32(ip + 12, s->src);
+    store_raw32(ip + 16, s->dst);
+    if (s->proto == ICMP) {
+        l4[0] = s->flags;
+        store_be16(l4 + 4, s->sport);
+    } else {
+        store_be16(l4, s->sport);
+        store_be16(l4 + 2, s->dport);
+    }
+    frame_fix_ip_csum(&rig_frame);
+    frame_fix_l4_csum(&rig_frame);
+}
+
+struct pkt *rig_pkt(void)
+{
+    struct pkt *p = frame_pkt(&pool, rig_frame.b, rig_frame.n, 1000, 1, no_rnd);
+    assert_non_null(p);
+    return p;
+}
+
+void rig_release(struct pkt *p)
+{
+    pkt_free(p);
+    frame_unpoison(&pool);
+}
+
+enum drop_reason rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
+{
+    struct nat_job job = {.p = p};
+    enum drop_reason why;
+
+    rig_last_flow = NULL;
+    why = view_parse_ip4(&job.v, p);
+    if (why == DROP_NONE)
+        why = nat_key(&rig_nat, &job, zone, dir);
+    if (why != DROP_NONE)
+        return why;
+    nat_prefetch(&rig_nat, &job);
+    struct flow *f = nat_find(&rig_nat, &job);
+    if (!f)
+        f = dir == FLOW_OUT ? nat_open_out(&rig_nat, &job, rig_now_ms, &why)
+                            : nat_open_in(&rig_nat, &job, rig_now_ms, &why);
+    if (!f)
+        return why;
+    nat_apply(&rig_nat, f, &job, rig_now_ms);
+    assert_int_equal(view_parse_ip4(&rig_last, p), DROP_NONE);
+    rig_last_flow = f;
+    return DROP_NONE;
+}
+
+enum drop_reason rig_send_frame(uint8_t zone, enum flow_dir dir)
+{
+    struct pkt *p = rig_pkt();
+    enum drop_reason why = rig_pass(p, zone, dir);
+    if (why == DROP_NONE) {
+        assert_true(pkt_copy_out(p, 0, rig_frame.b, rig_frame.n));
+        assert_true(frame_sums_right(rig_frame.b, rig_frame.n, rig_frame.l3, false));
+    }
+    rig_release(p);
+    return why;
+}
+
+enum drop_reason rig_out(uint8_t proto, be32 src, uint16_t sport, be32 dst, uint16_t dport,
+                         uint8_t flags)
+{
+    rig_make(&(struct rig_send){proto, src, sport, dst, dport, flags});
+    return rig_send_frame(0, FLOW_OUT);
+}
+
+enum drop_reason rig_in(uint8_t proto, be32 src, uint16_t sport, uint16_t dport, uint8_t flags)
+{
+    rig_make(&(struct rig_send){proto, src, sport, OUTSIDE, dport, flags});
+    return rig_send_frame(NETWORK_UPLINK, FLOW_IN);
+}
+
+uint16_t rig_outside_port(void)
+{
+    return ntoh16(rig_last.sport);
+}
+
+void rig_handshake(uint16_t port)
+{
+    PASSES(rig_out(TCP, A, port, R1, 80, TCP_SYN));
+    PASSES(rig_in(TCP, R1, 80, port, TCP_SYN | TCP_ACK));
+    assert_int_equal(rig_last_flow->state, FLOW_TCP_OPENING);
+    PASSES(rig_out(TCP, A, port, R1, 80, TCP_ACK));
+    assert_int_equal(rig_last_flow->state, FLOW_TCP_ESTABLISHED);
+}
