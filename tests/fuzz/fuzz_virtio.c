@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The virtio network driver against a device that does what the input says: the first bytes choose
+ * the features, then each byte is a step of the driver or a write of the device to the rings, the
+ * headers or the status. Whatever happens, no memory outside is touched and no buffer is lost.
+ */
+#include "drivers/virtio_net.h"
+#include "tests/fake/fake_base.h"
+#include "tests/fake/fake_machine.h"
+#include "tests/fake/fake_virtio.h"
+
+#include <stdlib.h>
+
+#define POOL_COUNT 96
+#define QUEUE      32
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n);
+
+static struct fake_virtio device;
+static struct pkt_pool pool;
+static _Alignas(CACHE_LINE_BYTES) uint8_t memory[POOL_COUNT * PKT_BUF_BYTES];
+static struct nic *nic;
+
+static const uint8_t *at, *end;
+
+static uint32_t byte(void)
+{
+    return at < end ? *at++ : 0;
+}
+
+static uint32_t word(void)
+{
+    uint32_t low = byte();
+    return low | byte() << 8;
+}
+
+static void receive(void)
+{
+    struct pkt *out[8];
+    unsigned n = nic->ops->rx_batch(nic, out, 1 + byte() % 8);
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct pkt *p = out[i];
+        size_t bytes = 0;
+        if (p->segs == 0 || p->segs > PKT_MAX_SEGS || p->total_bytes > PKT_MAX_BYTES)
+            abort();
+        for (const struct pkt *s = p; s; s = s->next) {
+            if (!pkt_pool_owns(&pool, s) || s->data < (const uint8_t *)s + PKT_META_BYTES ||
+                s->data + s->len > (const uint8_t *)s + PKT_BUF_BYTES)
+                abort();
+            bytes += s->len;
+        }
+        if (bytes != p->total_bytes ||
+            ((p->flags & PKT_NEEDS_CSUM) && p->csum_start + p->csum_offset + 2u > p->len) ||
+            (p->gso_type != PKT_GSO_NONE) != (p->gso_size != 0))
+            abort();
+        /* Half of them are forwarded. */
+        if (byte() & 1)
+            pkt_free(out[i]);
+        else if (nic->ops->tx_batch(nic, &out[i], 1) == 0)
+            pkt_free(out[i]);
+    }
+}
+
+static void step(void)
+{
+    unsigned q = byte() & 1;
+    struct fake_queue *queue = &device.q[q];
+    uint16_t head;
+
+    switch (byte() % 10) {
+    case 0:
+        receive();
+        break;
+    case 1:
+        nic->ops->tx_reclaim(nic);
+        break;
+    case 2:
+        if (!nic->ops->irq_arm(nic) && nic->dead == NULL && (byte() & 1))
+            device.dev.config_changed = true;
+        nic->ops->irq_disarm(nic);
+        break;
+    case 3:
+        nic->ops->link_up(nic);
+        break;
+    case 4: /* a buffer handed back with any header, over any number of bytes */
+        if (queue->desc && !nic->dead && fake_virtio_take(&device, q, &head)) {
+            uint8_t *to = (void *)(uintptr_t)queue->desc[head].address;
+            for (unsigned i = 0; q == 0 && i < VIRTIO_NET_HDR_BYTES; i++)
+                to[i] = (uint8_t)byte();
+            fake_virtio_used(&device, q, 0, head, word() % 4200);
+            fake_virtio_publish(&device, q, 1);
+        }
+        break;
+    case 5: /* a well-formed frame of one or several buffers */
+        if (queue->desc && !nic->dead) {
+            unsigned parts = 1 + byte() % 4;
+            for (unsigned i = 0; i < parts; i++) {
+                if (!fake_virtio_take(&device, 0, &head))
+                    break;
+                uint8_t *to = (void *)(uintptr_t)device.q[0].desc[head].address;
+                memset(to, 0, VIRTIO_NET_HDR_BYTES);
+                to[VIRTIO_NET_HDR_NUM_BUFFERS] = (uint8_t)parts;
+                fake_virtio_used(&device, 0, 0, head, 200 + word() % 3700);
+                fake_virtio_publish(&device, 0, 1);
+            }
+        }
+        break;
+    case 6: /* anything in a used entry */
+        if (queue->desc && !nic->dead)
+            fake_virtio_used(&device, q, byte() % QUEUE, word() | byte() << 24, word());
+        break;
+    case 7: /* and in the index */
+        if (queue->desc && !nic->dead)
+            fake_virtio_publish(&device, q, byte() % 40);
+        break;
+    case 8:
+        device.status |= (uint8_t)byte();
+        break;
+    default:
+        device.fault = NULL;
+        device.config[byte() % sizeof(device.config)] = (uint8_t)byte();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
+{
+    static const uint64_t features[] = {
+        VIRTIO_NET_F_MRG_RXBUF,  VIRTIO_F_EVENT_IDX,      VIRTIO_NET_F_CSUM,
+        VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_HOST_TSO4,
+        VIRTIO_NET_F_STATUS,     VIRTIO_F_VERSION_1,
+    };
+    uint64_t offered = 0;
+
+    at = input;
+    end = input + n;
+    uint32_t bits = byte();
+    for (unsigned i = 0; i < ARRAY_COUNT(features); i++)
+        offered |= bits & 1u << i ? features[i] : 0;
+    bool legacy = !(offered & VIRTIO_F_VERSION_1);
+
+    fake_log_clear();
+    pkt_pool_init(&pool, memory, POOL_COUNT);
+    fake_virtio_init(&device, offered, QUEUE, legacy);
+    device.pool = &pool;
+    struct nic_limits limits = {.pool = &pool, .rx_buffers_max = byte() % 40};
+    nic = virtio_net_start(&device.dev, &limits);
+    if (!nic)
+        abort();
+    while (at < end)
+        step();
+    if (nic->dead == NULL) {
+        struct virtio_net *vn = container_of(nic, struct virtio_net, nic);
+        nic->ops->stop(nic);
+        virtio_net_rx_release(vn);
+        virtio_net_tx_release(vn);
+    }
+    if (pool.free_count != POOL_COUNT || fake_log_count > 1)
+        abort();
+    fake_machine_reset();
+    return 0;
+}
