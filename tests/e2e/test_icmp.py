@@ -27,6 +27,8 @@ def fixture_home():
         isp = made.outside.host
         isp.ip("route", "add", "unreachable", "192.0.2.0/25")
         isp.ip("route", "add", "prohibit", "192.0.2.128/25")
+        # traceroute sends all its probes at once; that is no test of how many wait for an ARP answer.
+        made.hosts[0].run("ping", "-c", 1, "-W", 5, SERVER)
         yield made
 
 
