@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A keyed hash of short fixed-size keys for the lookup tables: two rounds of folded 64x64->128-bit multiplication
- * with secret keys drawn at start. It is not a cryptographic hash; the secret keys are what keeps an attacker who
- * never sees a hash value from choosing keys that collide.
+ * A keyed hash of short fixed-size keys for the lookup tables: two rounds of folded 64x64->128-bit
+ * multiplication with secret keys drawn at start. It is not a cryptographic hash; the secret keys
+ * are what keeps an attacker who never sees a hash value from choosing keys that collide.
  */
 #ifndef NET_HASH_H
 #define NET_HASH_H
