@@ -56,7 +56,9 @@ static int networks_init(struct dataplane *dp)
         const struct config_net *from = &cfg->nets[i];
         struct dp_network *net = &dp->networks[i];
         net->ip = from->ip;
-        net->mask = from->ip ? prefix_mask(from->prefix) : IP4_BROADCAST;
+        net->mask = prefix_mask(from->prefix);
+        net->first_host = ntoh32(net->ip & net->mask) + 1;
+        net->host_count = ~ntoh32(net->mask) - 1; /* prefixes are 1..30 */
         net->to_uplink = reach_allowed(cfg, i, REACH_UPLINK);
         error = network_init(dp, i, from->ports, from->mtu, from->ip != 0);
     }
@@ -256,8 +258,11 @@ uint64_t dataplane_next_us(const struct dataplane *dp, uint64_t now_us)
     uint32_t next_ms = neighbor_next_ms(&dp->neighbors, now_ms);
     uint32_t flows_ms = flow_next_deadline_ms(&dp->nat.flows, now_ms);
 
-    if (dp->staged_ports || dp->flows_more)
+    if (dp->flows_more)
         return now_us;
+    for (unsigned i = 0; i < dp->port_count; i++)
+        if (dp->ports[i].staged > 0)
+            return now_us;
     if (flows_ms != UINT32_MAX) {
         /* No sooner than run_timers() would look. */
         uint32_t since_ms = now_ms - dp->flows_look_ms;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
- * (frames), dataplane_route.c (IPv4), dataplane_icmp.c (errors we send), dataplane_tx.c (staging
- * and sending), dataplane_status.c.
+ * (frames), dataplane_route.c (IPv4), dataplane_way.c (next hops), dataplane_icmp.c (errors we
+ * send), dataplane_tx.c (staging and sending), dataplane_status.c.
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
  * one way: dp_drop, dp_stage, dp_deliver, or neighbor_hold. That is what makes the sum in
@@ -39,6 +39,9 @@ struct dp_port {
 struct dp_network {
     be32 ip, mask; /* the router's; 0 = none */
     be32 gateway;  /* uplink only */
+    /* Networks only: the addresses a host may have, as numbers. All in the subnet but its first and
+     * last. */
+    uint32_t first_host, host_count;
     uint32_t ports;
     uint64_t mac_word; /* mac as load_mac() gives it; 0 if the router does not listen here */
     uint8_t mac[MAC_BYTES];
@@ -76,7 +79,6 @@ struct dataplane {
     uint32_t now_ms, now_s;
     unsigned port_count;
     uint32_t ports_up;     /* bit p: port p has link and is not dead */
-    uint32_t staged_ports; /* bit p: something is staged on port p */
     uint8_t uplink_port;   /* SWITCH_PORT_NONE without an uplink */
     bool uplink_collides;  /* its subnet overlaps one of ours: nothing is forwarded to it */
     bool link_look;        /* an interrupt ended a sleep: it may have been a link change */
@@ -118,6 +120,12 @@ static inline void dp_drop(struct dataplane *dp, struct pkt *p, enum drop_reason
     pkt_free(p);
 }
 
+/* True if p has offload metadata that somebody has to deal with. */
+static inline bool dp_offloaded(const struct pkt *p)
+{
+    return (p->flags & PKT_NEEDS_CSUM) | p->gso_size;
+}
+
 /* ---- dataplane_tx.c ---- */
 
 /* Sends the staged packets of one port. */
@@ -130,18 +138,24 @@ bool dp_stage_special(struct dataplane *dp, struct dp_port *port, struct pkt *p)
 /* One packet became got others, and missing more that there was no buffer for. */
 void dp_count_split(struct dataplane *dp, unsigned got, unsigned missing);
 
+/* For packets that the port's NIC can send as they are, within its MTU. */
+static inline void dp_stage_plain(struct dataplane *dp, unsigned out, struct pkt *p)
+{
+    struct dp_port *port = &dp->ports[out];
+
+    port->stage[port->staged++] = p;
+    if (UNLIKELY(port->staged == STAGE_MAX))
+        dp_flush_port(dp, out);
+}
+
 static inline void dp_stage(struct dataplane *dp, unsigned out, struct pkt *p)
 {
     struct dp_port *port = &dp->ports[out];
 
-    if (UNLIKELY((p->flags & PKT_NEEDS_CSUM) || p->gso_size ||
-                 p->total_bytes > port->max_frame_bytes))
-        if (!dp_stage_special(dp, port, p))
-            return;
-    dp->staged_ports |= 1u << out;
-    port->stage[port->staged++] = p;
-    if (UNLIKELY(port->staged == STAGE_MAX))
-        dp_flush_port(dp, out);
+    if (UNLIKELY(dp_offloaded(p) || p->total_bytes > port->max_frame_bytes) &&
+        !dp_stage_special(dp, port, p))
+        return;
+    dp_stage_plain(dp, out, p);
 }
 
 /* ---- dataplane_l2.c ---- */

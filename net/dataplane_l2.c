@@ -16,9 +16,10 @@ struct look {
     struct switch_key to;   /* set NULL: not to a station; a group, or the router */
 };
 
-static inline bool dp_same_network(const struct dataplane *dp, unsigned network, unsigned port)
+/* The ports that a frame which came in by one may leave by. */
+static inline uint32_t dp_other_ports(const struct dataplane *dp, unsigned in)
 {
-    return port < dp->port_count && dp->ports[port].network == network;
+    return dp->networks[dp->ports[in].network].ports & ~(1u << in);
 }
 
 /* The first 14 bytes, in two loads that overlap in nothing but length: a frame of 14 bytes has both
@@ -35,17 +36,17 @@ static inline struct eth_words eth_words(const struct pkt *p)
         .dst = head & MAC_WORD_MASK, .src = tail & MAC_WORD_MASK, .type = (be16)(tail >> 48)};
 }
 
-/* What every frame must satisfy, on whatever port; it has a whole header. */
-static inline enum drop_reason check_frame(const struct dp_network *net, struct pkt *p,
-                                           const struct eth_words *eth)
+/* What every frame must satisfy, on whatever port; it has a whole header. That the source is not
+ * our own is seen when it is learned, or on the uplink. */
+static inline enum drop_reason check_frame(struct pkt *p, const struct eth_words *eth)
 {
-    if (UNLIKELY((eth->src & MAC_WORD_GROUP) || eth->src == 0 || eth->src == net->mac_word))
+    if (UNLIKELY((eth->src & MAC_WORD_GROUP) || eth->src == 0))
         return DROP_ETH_SOURCE;
     if (UNLIKELY(eth->type == ETH_TYPE_VLAN || eth->type == ETH_TYPE_QINQ))
         return DROP_VLAN;
     if (UNLIKELY((eth->dst & MAC_WORD_GROUP) && mac_is_reserved(p->data)))
         return DROP_ETH_RESERVED;
-    if (UNLIKELY((p->flags & PKT_NEEDS_CSUM) | p->gso_size) && !offload_check(p))
+    if (UNLIKELY(dp_offloaded(p)) && !offload_check(p))
         return DROP_L4_HEADER;
     return DROP_NONE;
 }
@@ -120,7 +121,7 @@ static void switch_group(struct dataplane *dp, unsigned in, struct pkt *p)
 {
     uint8_t network = dp->ports[in].network;
     const struct dp_network *net = &dp->networks[network];
-    uint32_t others = net->ports & dp->ports_up & ~(1u << in);
+    uint32_t others = dp_other_ports(dp, in) & dp->ports_up;
     be16 type = load_raw16(p->data + ETH_TYPE_OFF);
     bool wanted = mac_is_broadcast(p->data) && net->mac_word &&
                   (type == ETH_TYPE_IP4 || type == ETH_TYPE_ARP);
@@ -140,82 +141,87 @@ static void switch_group(struct dataplane *dp, unsigned in, struct pkt *p)
     dp_flood(dp, network, in, p);
 }
 
-static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t network,
+static inline void switch_frame(struct dataplane *dp, unsigned in, uint32_t others,
                                 const struct look *look)
 {
+    uint8_t network = dp->ports[in].network;
+
     if (look->from.set &&
         UNLIKELY(!switch_learn_key(&dp->table, &look->from, (uint8_t)in, dp->now_s))) {
         dp_drop(dp, look->p, DROP_ETH_SOURCE);
         return;
     }
-    if (!look->to.set) {
+    if (UNLIKELY(!look->to.set)) {
         if (mac_is_group(look->p->data))
             switch_group(dp, in, look->p);
         else
             frame_to_self(dp, network, look->p, load_raw16(look->p->data + ETH_TYPE_OFF), false);
         return;
     }
-    uint8_t out = switch_lookup_key(&dp->table, &look->to, dp->now_s);
-    if (UNLIKELY(out == in))
-        dp_drop(dp, look->p, DROP_SAME_PORT);
-    else if (LIKELY(dp_same_network(dp, network, out)))
+    unsigned out = switch_lookup_key(&dp->table, &look->to, dp->now_s);
+    if (LIKELY(out < CONFIG_MAX_PORTS && (others >> out & 1)))
         dp_stage(dp, out, look->p);
+    else if (out == in)
+        dp_drop(dp, look->p, DROP_SAME_PORT);
     else
         dp_flood(dp, network, in, look->p);
 }
 
-/* Looks at a frame that came in by port, and asks for the lines of the table that it needs. */
-static inline enum drop_reason look_at(struct dataplane *dp, const struct dp_port *port,
-                                       const struct dp_network *net, bool fresh, struct pkt *p,
+/* What looking at the frames of a burst needs to know, in one place that nothing else writes to. */
+struct look_context {
+    struct switch_table table; /* a copy, of which only where it is and how it hashes is used */
+    uint64_t network_bits, own_mac, last_source;
+};
+
+/* Looks at a frame, and asks for the lines of the table that it needs. */
+static inline enum drop_reason look_at(const struct look_context *c, struct pkt *p,
                                        struct look *look)
 {
-    uint64_t network_bits = (uint64_t)port->network << 48;
-
     if (UNLIKELY(p->len < ETH_HDR_BYTES))
         return DROP_ETH_SHORT;
     struct eth_words eth = eth_words(p);
-    enum drop_reason reason = check_frame(net, p, &eth);
+    enum drop_reason reason = check_frame(p, &eth);
     if (UNLIKELY(reason))
         return reason;
-    look->p = p;
-    look->from.word = eth.src | network_bits;
-    look->from.set = NULL;
-    if (!fresh || look->from.word != port->last_source) {
-        look->from = switch_key(&dp->table, look->from.word);
-        switch_prefetch(&look->from);
+    struct switch_key from = {.word = eth.src | c->network_bits}, to = {0};
+    if (from.word != c->last_source) {
+        from = switch_key(&c->table, from.word);
+        switch_prefetch(&from);
     }
-    look->to.set = NULL;
-    if (eth.dst != net->mac_word && LIKELY(!(eth.dst & MAC_WORD_GROUP))) {
-        look->to = switch_key(&dp->table, eth.dst | network_bits);
-        switch_prefetch(&look->to);
+    if (eth.dst != c->own_mac && LIKELY(!(eth.dst & MAC_WORD_GROUP))) {
+        to = switch_key(&c->table, eth.dst | c->network_bits);
+        switch_prefetch(&to);
     }
+    *look = (struct look){.p = p, .from = from, .to = to};
     return DROP_NONE;
 }
 
 /* First all frames are looked at, then all are switched. */
 static void lan_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
 {
-    struct look looks[BURST_MAX];
+    struct look looks[BURST_MAX], *end = looks;
     struct dp_port *port = &dp->ports[in];
-    uint8_t network = port->network;
-    bool fresh = port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves;
-    unsigned count = 0;
+    uint32_t others = dp_other_ports(dp, in);
+    struct look_context c = {.table = dp->table,
+                             .network_bits = (uint64_t)port->network << 48,
+                             .own_mac = dp->networks[port->network].mac_word};
 
+    if (port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves)
+        c.last_source = port->last_source;
     for (unsigned i = 0; i < n; i++) {
-        enum drop_reason reason =
-            look_at(dp, port, &dp->networks[network], fresh, pkts[i], &looks[count]);
+        enum drop_reason reason = look_at(&c, pkts[i], end);
         if (UNLIKELY(reason))
             dp_drop(dp, pkts[i], reason);
         else
-            count++;
+            end++;
     }
-    for (unsigned i = 0; i < count; i++)
-        switch_frame(dp, in, network, &looks[i]);
-
-    /* A frame that was learned a moment ago; a refused one is not remembered, because its address
-     * is one of ours and was refused by look_at(). */
-    if (count > 0) {
-        port->last_source = looks[count - 1].from.word;
+    if (end == looks)
+        return;
+    for (const struct look *look = looks; look < end; look++)
+        switch_frame(dp, in, others, look);
+    /* Remembered, unless it was refused for being our own. */
+    if ((end[-1].from.word & MAC_WORD_MASK) != c.own_mac) {
+        port->last_source = end[-1].from.word;
         port->last_source_s = dp->now_s;
         port->last_source_moves = dp->table.moves;
     }
@@ -233,7 +239,9 @@ static void uplink_input(struct dataplane *dp, struct pkt **pkts, unsigned n)
             continue;
         }
         struct eth_words eth = eth_words(p);
-        enum drop_reason reason = check_frame(net, p, &eth);
+        enum drop_reason reason = check_frame(p, &eth);
+        if (UNLIKELY(eth.src == net->mac_word))
+            reason = DROP_ETH_SOURCE;
         if (UNLIKELY(reason))
             dp_drop(dp, p, reason);
         else if (LIKELY(eth.dst == net->mac_word))

@@ -251,10 +251,8 @@ static inline bool prepare_out(struct dataplane *dp, struct dp_job *job)
 {
     const struct dp_network *net = &dp->networks[job->network];
     const struct view *v = &job->nat.v;
-    be32 host = v->src & ~net->mask;
 
-    if (UNLIKELY(((v->src ^ net->ip) & net->mask) || v->src == net->ip || host == 0 ||
-                 host == ~net->mask)) {
+    if (UNLIKELY(ntoh32(v->src) - net->first_host >= net->host_count || v->src == net->ip)) {
         odd_source(dp, job);
         return false;
     }

@@ -89,7 +89,6 @@ void dp_flush_port(struct dataplane *dp, unsigned out)
     unsigned n = port->staged;
 
     port->staged = 0;
-    dp->staged_ports &= ~(1u << out);
     if (UNLIKELY(port->nic->dead || !port->up)) {
         port->soft = false;
         for (unsigned i = 0; i < n; i++)
@@ -106,8 +105,9 @@ void dp_flush_port(struct dataplane *dp, unsigned out)
 
 void dataplane_flush(struct dataplane *dp)
 {
-    while (dp->staged_ports)
-        dp_flush_port(dp, (unsigned)__builtin_ctz(dp->staged_ports));
+    for (unsigned i = 0; i < dp->port_count; i++)
+        if (dp->ports[i].staged > 0)
+            dp_flush_port(dp, i);
 }
 
 void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p)

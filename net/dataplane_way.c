@@ -29,8 +29,7 @@ static uint8_t hop_port(struct dataplane *dp, struct neighbor *n)
 }
 
 /* The switch does not know the hop's port, or its table has changed since it did. */
-static __attribute__((noinline)) void send_to_hop_slow(struct dataplane *dp, struct neighbor *n,
-                                                       struct pkt *p)
+static void send_to_hop_slow(struct dataplane *dp, struct neighbor *n, struct pkt *p)
 {
     uint8_t out = hop_port(dp, n);
 
@@ -76,8 +75,8 @@ const struct neighbor_ops dp_neighbor_ops = {
 
 /* Finds out whether the job's packet can go to hop on network, remembering the neighbor's number in
  * *memory. False: the packet was refused. */
-static inline bool way_find(struct dataplane *dp, struct dp_job *job, unsigned network, be32 hop,
-                            uint16_t *memory, struct way *way)
+static bool way_find(struct dataplane *dp, struct dp_job *job, unsigned network, be32 hop,
+                     uint16_t *memory, struct way *way)
 {
     const struct view *v = &job->nat.v;
     const struct pkt *p = job->nat.p;
@@ -143,16 +142,21 @@ static void send_fragments(struct dataplane *dp, const struct way *way, struct p
     }
 }
 
-static inline void way_send(struct dataplane *dp, struct dp_job *job, const struct way *way)
+/* RFC 1624 for a word that becomes 0x0100 less: the checksum becomes that much more, with the carry
+ * brought round, and is never FFFF. */
+static inline void decrement_ttl(uint8_t *ip)
 {
-    struct pkt *p = job->nat.p;
-    uint8_t *ip = p->data + job->nat.v.l3_off;
-
-    /* RFC 1624 for a word that becomes 0x0100 less: the checksum becomes that much more, with the
-     * carry brought round, and is never FFFF. In memory order 0x0100 is 1. */
     uint32_t csum = load_raw16(ip + IP4_CSUM_OFF) + (uint32_t)BE16(0x0100);
+
     ip[IP4_TTL_OFF]--;
     store_raw16(ip + IP4_CSUM_OFF, (uint16_t)(csum + (csum >= 0xFFFF)));
+}
+
+static void way_send(struct dataplane *dp, struct dp_job *job, const struct way *way)
+{
+    struct pkt *p = job->nat.p;
+
+    decrement_ttl(p->data + job->nat.v.l3_off);
     if (LIKELY(way->ready && !way->fragment))
         send_to_hop(dp, way->hop, p);
     else if (way->fragment)
@@ -161,7 +165,6 @@ static inline void way_send(struct dataplane *dp, struct dp_job *job, const stru
         neighbor_hold(&dp->neighbors, way->hop, p);
 }
 
-/* Translates and sends a packet of a flow from one network to the next hop on another. */
 void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f, unsigned to,
                         be32 hop)
 {
@@ -171,14 +174,13 @@ void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f
     if (!way_find(dp, job, to, hop, memory, &way))
         return;
     nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
-    if (UNLIKELY(job->nat.v.tcp_flags & TCP_SYN)) {
+    if (job->nat.v.tcp_flags & TCP_SYN) {
         unsigned mtu = MIN(dp->networks[to].mtu, dp->networks[job->network].mtu);
         tcp_mss_clamp(job->nat.p, &job->nat.v, (uint16_t)(mtu - IP4_HDR_BYTES - TCP_HDR_BYTES));
     }
     way_send(dp, job, &way);
 }
 
-/* Sends the packet on as it is, but for its TTL. */
 void dp_send_routed(struct dataplane *dp, struct dp_job *job, unsigned to, be32 hop)
 {
     uint16_t memory = NEIGHBOR_NONE;

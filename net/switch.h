@@ -106,6 +106,7 @@ static inline void switch_prefetch(const struct switch_key *k)
 
 static inline struct switch_entry *switch_find_in(struct switch_entry *set, uint64_t word)
 {
+#pragma GCC unroll 4
     for (unsigned i = 0; i < SWITCH_WAYS; i++)
         if (load_raw64(&set[i]) == word)
             return &set[i];

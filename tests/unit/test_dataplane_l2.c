@@ -104,6 +104,7 @@ static void test_where_frames_go(void **state)
         {20, 1, b, broadcast, 0x86DD, 0, 0, DROP_ETH_SOURCE},
         {21, 1, b, zero, 0x86DD, 0, 0, DROP_ETH_SOURCE},
         {22, 1, b, own, 0x86DD, 0, 0, DROP_ETH_SOURCE},
+        {37, 1, b, own, 0x86DD, 0, 0, DROP_ETH_SOURCE}, /* again, while it could be remembered */
         {23, 1, b, a, 0x8100, 0, 0, DROP_VLAN},
         {24, 1, b, a, 0x88A8, 0, 0, DROP_VLAN},
         {25, 0, own_up, x, 0x0806, 0, 1, 0},
