@@ -23,6 +23,7 @@
 
 /* Features that belong to no device type (section 6). */
 #define VIRTIO_F_ANY_LAYOUT      (1ull << 27) /* legacy only (section 6.3) */
+#define VIRTIO_F_INDIRECT_DESC   (1ull << 28)
 #define VIRTIO_F_EVENT_IDX       (1ull << 29)
 #define VIRTIO_F_VERSION_1       (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)

@@ -18,7 +18,7 @@
 
 #define WANTED_ALWAYS                                                                              \
     (VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_EVENT_IDX |        \
-     VIRTIO_F_ANY_LAYOUT)
+     VIRTIO_F_INDIRECT_DESC | VIRTIO_F_ANY_LAYOUT)
 #define WANTED_TX                                                                                  \
     (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN)
 #define WANTED_RX_TSO (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)

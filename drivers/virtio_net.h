@@ -13,7 +13,9 @@
  * Transmit: free descriptors form a list through slots[].next, and a chain keeps those links while
  * it is outstanding, so that freeing it is putting its last link back. A packet that is ours alone
  * gets its header written into its headroom and needs one descriptor a segment; a shared one, or
- * one without headroom, takes one more for a header from headers[].
+ * one without headroom, takes one more for a header from headers[]. A long chain goes into a table
+ * of its own where the device allows it, and then takes one descriptor of the ring: otherwise 15
+ * super-packets would fill it. What a port may hold is counted in buffers, in room.
  *
  * A device that offers nonsense is cut off at once (virtio_net_die), its buffers return to the
  * pool, and the nic's operations become ones that do nothing, which is why the others need not ask
@@ -44,10 +46,16 @@ struct virtio_net_rx {
 };
 
 struct virtio_net_tx_slot {
-    struct pkt *pkt; /* under the first descriptor of an outstanding chain, else NULL */
-    uint16_t next;   /* next free descriptor, or next of the chain */
-    uint16_t last;   /* in a chain's first: its last; itself in all others */
-    uint16_t count;  /* in a chain's first: descriptors; 1 in all others */
+    struct pkt *pkt;  /* under the first descriptor of an outstanding chain, else NULL */
+    uint16_t next;    /* next free descriptor, or next of the chain */
+    uint16_t last;    /* in a chain's first: its last; itself in all others */
+    uint16_t count;   /* in a chain's first: descriptors; 1 in all others */
+    uint16_t buffers; /* the same for buffers: more than descriptors if there is a table */
+};
+
+/* The descriptors of one packet, for VIRTIO_F_INDIRECT_DESC. */
+struct virtio_net_tx_table {
+    struct virtq_desc desc[PKT_MAX_SEGS + 1];
 };
 
 struct virtio_net_tx {
@@ -55,11 +63,14 @@ struct virtio_net_tx {
     struct virtio_net_tx_slot *slots;
     uint16_t free_head;
     uint16_t free_count;
+    uint16_t room; /* buffers that may still be queued */
     uint16_t header_bytes;
-    uint16_t headroom_min; /* to put the header in front of the frame; over any headroom if that is
-                              not allowed */
+    uint16_t
+        headroom_min; /* to put the header before the frame; over any headroom if not allowed */
     bool irq_armed;
     struct virtio_net_hdr *headers; /* by descriptor */
+    struct virtio_net_tx_table
+        *tables; /* by descriptor, or NULL: every segment takes one of the ring */
 };
 
 struct virtio_net {

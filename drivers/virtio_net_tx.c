@@ -10,6 +10,9 @@
 
 #include "mem.h"
 
+#define TABLE_SEGS_MIN  3    /* shorter chains are cheaper in the ring itself */
+#define TX_BUFFERS_MOST 4096 /* what one port may ever hold */
+
 static const uint8_t gso_types[] = {
     [PKT_GSO_NONE] = VIRTIO_NET_HDR_GSO_NONE,
     [PKT_GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
@@ -34,8 +37,10 @@ static void tx_complete_slow(struct virtio_net_tx *tx, uint16_t id)
     tx->slots[slot->last].next = tx->free_head;
     tx->free_head = id;
     tx->free_count = (uint16_t)(tx->free_count + slot->count);
+    tx->room = (uint16_t)(tx->room + slot->buffers);
     slot->last = id;
     slot->count = 1;
+    slot->buffers = 1;
 }
 
 /* Takes back packets of one segment and one descriptor, at most done; stops at the first that is
@@ -72,6 +77,7 @@ __attribute__((noinline)) static unsigned tx_reap_run(struct virtio_net *vn, uns
     tx->q.last_used = (uint16_t)at;
     tx->free_head = (uint16_t)free_head;
     tx->free_count = (uint16_t)(tx->free_count + n);
+    tx->room = (uint16_t)(tx->room + n);
     return n;
 }
 
@@ -153,32 +159,69 @@ static inline void tx_header_short(uint8_t *start, const struct pkt *p, unsigned
         store_raw16(start + VIRTIO_NET_HDR_NUM_BUFFERS, 0);
 }
 
-/* Any packet: shared, in several segments, or without headroom. False if the ring has no room for
- * it. */
-static bool tx_put_slow(struct virtio_net_tx *tx, struct pkt *p)
+/* What a packet's chain begins with: the header alone, in its slot, or nothing when the header
+ * stands before the data (*before says how many bytes of it). Returns the number of descriptors
+ * filled. */
+static unsigned tx_begin(struct virtio_net_tx *tx, struct pkt *p, unsigned head,
+                         struct virtq_desc *first, unsigned *before)
 {
-    struct virtq_desc *desc = tx->q.desc;
-    const struct virtio_net_tx_slot *slots = tx->slots;
-    bool apart = pkt_shared(p) || pkt_headroom(p) < tx->headroom_min || p->len == 0;
-    unsigned id = tx->free_head, used = 0, before = 0;
-    const unsigned head = id;
-    unsigned last = id;
+    if (!pkt_shared(p) && pkt_headroom(p) >= tx->headroom_min && p->len != 0) {
+        *before = tx->header_bytes;
+        tx_header(p->data - *before, p, *before);
+        return 0;
+    }
+    *before = 0;
+    tx_header((uint8_t *)&tx->headers[head], p, tx->header_bytes);
+    first->address = (uintptr_t)&tx->headers[head];
+    virtq_desc_set_len(first, tx->header_bytes);
+    return 1;
+}
 
-    if (p->segs + apart > tx->free_count)
-        return false;
-    if (apart) {
-        tx_header((uint8_t *)&tx->headers[head], p, tx->header_bytes);
-        desc[head].address = (uintptr_t)&tx->headers[head];
-        virtq_desc_set_len(&desc[head], tx->header_bytes);
-        id = slots[head].next;
-        used = 1;
-    } else {
-        before = tx->header_bytes;
-        tx_header(p->data - before, p, before);
+/* A packet of many segments in a table of its own. */
+static void tx_put_table(struct virtio_net_tx *tx, struct pkt *p)
+{
+    const unsigned head = tx->free_head;
+    struct virtq_desc *table = tx->tables[head].desc;
+    unsigned before, n = tx_begin(tx, p, head, table, &before);
+
+    if (n > 0) {
+        table[0].flags = VIRTQ_DESC_NEXT;
+        table[0].next = 1;
     }
     for (const struct pkt *s = p; s; s = s->next) {
         if (UNLIKELY(s->len == 0))
             continue; /* devices take offence at empty descriptors */
+        table[n] = (struct virtq_desc){.address = (uintptr_t)s->data - before,
+                                       .len = s->len + before,
+                                       .flags = VIRTQ_DESC_NEXT,
+                                       .next = (uint16_t)(n + 1)};
+        before = 0;
+        n++;
+    }
+    table[n - 1].flags = 0;
+    tx->q.desc[head] = (struct virtq_desc){.address = (uintptr_t)table,
+                                           .len = n * (uint32_t)sizeof(*table),
+                                           .flags = VIRTQ_DESC_INDIRECT};
+    tx->free_head = tx->slots[head].next;
+    tx->free_count--;
+    virtq_put(&tx->q, (uint16_t)head);
+    tx->slots[head].pkt = p;
+}
+
+/* A packet over descriptors of the ring. */
+static void tx_put_chain(struct virtio_net_tx *tx, struct pkt *p)
+{
+    struct virtq_desc *desc = tx->q.desc;
+    const struct virtio_net_tx_slot *slots = tx->slots;
+    const unsigned head = tx->free_head;
+    unsigned id = head, last = head, before;
+    unsigned used = tx_begin(tx, p, head, &desc[head], &before);
+
+    if (used > 0)
+        id = slots[head].next;
+    for (const struct pkt *s = p; s; s = s->next) {
+        if (UNLIKELY(s->len == 0))
+            continue;
         desc[last].flags = VIRTQ_DESC_NEXT;
         desc[last].next = (uint16_t)id;
         desc[id].address = (uintptr_t)s->data - before;
@@ -194,6 +237,24 @@ static bool tx_put_slow(struct virtio_net_tx *tx, struct pkt *p)
     tx->slots[head].last = (uint16_t)last;
     tx->slots[head].count = (uint16_t)used;
     virtq_put(&tx->q, (uint16_t)head);
+}
+
+/* Any packet: shared, in several segments, or without headroom. False if the ring has no room for
+ * it. */
+static bool tx_put_slow(struct virtio_net_tx *tx, struct pkt *p)
+{
+    const unsigned head = tx->free_head, buffers = p->segs;
+
+    if (tx->free_count == 0 || tx->room < buffers)
+        return false;
+    if (buffers >= TABLE_SEGS_MIN && tx->tables)
+        tx_put_table(tx, p);
+    else if (tx->free_count > buffers) /* one for the header, too */
+        tx_put_chain(tx, p);
+    else
+        return false;
+    tx->slots[head].buffers = (uint16_t)buffers;
+    tx->room = (uint16_t)(tx->room - buffers);
     return true;
 }
 
@@ -213,7 +274,7 @@ __attribute__((noinline)) static unsigned tx_put_run(struct virtio_net *vn, stru
     unsigned id = tx->free_head, put = tx->q.next_avail, n;
     uint64_t bytes = 0;
 
-    max = put + MIN(max, tx->free_count);
+    max = put + MIN(max, MIN(tx->free_count, tx->room));
     for (; put != max; put++) {
         struct pkt *p = *pkts++;
         uint8_t *data = p->data;
@@ -237,6 +298,7 @@ __attribute__((noinline)) static unsigned tx_put_run(struct virtio_net *vn, stru
     tx->q.next_avail = (uint16_t)put;
     tx->free_head = (uint16_t)id;
     tx->free_count = (uint16_t)(tx->free_count - n);
+    tx->room = (uint16_t)(tx->room - n);
     vn->nic.counters.tx_packets += n;
     vn->nic.counters.tx_bytes += bytes;
     return n;
@@ -295,12 +357,15 @@ int virtio_net_tx_init(struct virtio_net *vn, const struct nic_limits *limits)
     const struct virtio_dev *dev = vn->dev;
     bool modern = virtio_has(dev, VIRTIO_F_VERSION_1);
     bool merge = virtio_has(dev, VIRTIO_NET_F_MRG_RXBUF);
-    uint32_t buffers = limits->tx_buffers_max ? limits->tx_buffers_max : limits->rx_buffers_max;
+    uint32_t buffers = limits->tx_buffers_max;
 
     tx->slots = mem_alloc(tx->q.size * sizeof(*tx->slots), CACHE_LINE_BYTES);
     tx->headers = mem_alloc(tx->q.size * sizeof(*tx->headers), CACHE_LINE_BYTES);
     if (!tx->slots || !tx->headers)
         return -ENOMEM;
+    if (buffers == 0)
+        buffers = MIN(2 * limits->rx_buffers_max, limits->pool->count / 3);
+    buffers = MIN(MAX(buffers, NIC_TX_BUFFERS_MIN), (uint32_t)TX_BUFFERS_MOST);
     tx->header_bytes = modern || merge ? VIRTIO_NET_HDR_BYTES : VIRTIO_NET_HDR_BYTES_SHORT;
     tx->headroom_min =
         modern || virtio_has(dev, VIRTIO_F_ANY_LAYOUT) ? tx->header_bytes : UINT16_MAX;
@@ -308,8 +373,15 @@ int virtio_net_tx_init(struct virtio_net *vn, const struct nic_limits *limits)
         tx->slots[i].next = (uint16_t)(i + 1);
         tx->slots[i].last = (uint16_t)i;
         tx->slots[i].count = 1;
+        tx->slots[i].buffers = 1;
     }
-    /* Fewer descriptors on the free list is all that it takes to hold fewer buffers. */
-    tx->free_count = (uint16_t)MIN(tx->q.size, MAX(buffers, NIC_TX_BUFFERS_MIN));
+    /* Fewer descriptors on the free list hold fewer buffers; as the list is a stack, the others are
+     * never used and need no tables. */
+    tx->free_count = (uint16_t)MIN(tx->q.size, buffers);
+    tx->room = (uint16_t)buffers;
+    /* A table may not be longer than the queue (section 2.7.5.3.1). Without memory for them:
+     * without. */
+    if (virtio_has(dev, VIRTIO_F_INDIRECT_DESC) && tx->q.size > PKT_MAX_SEGS)
+        tx->tables = mem_alloc(tx->free_count * sizeof(*tx->tables), CACHE_LINE_BYTES);
     return 0;
 }

@@ -22,8 +22,9 @@
 
 #define VIRTQ_MAX_SIZE 1024 /* entries; more than that only holds memory */
 
-#define VIRTQ_DESC_NEXT  1u
-#define VIRTQ_DESC_WRITE 2u /* the device writes; otherwise it reads */
+#define VIRTQ_DESC_NEXT     1u
+#define VIRTQ_DESC_WRITE    2u /* the device writes; otherwise it reads */
+#define VIRTQ_DESC_INDIRECT 4u /* address and len are those of a table of descriptors */
 
 #define VIRTQ_AVAIL_NO_INTERRUPT 1u
 #define VIRTQ_USED_NO_NOTIFY     1u

@@ -17,7 +17,7 @@
 struct nic_limits {
     struct pkt_pool *pool;   /* must outlive the ports */
     uint32_t rx_buffers_max; /* posted for receive; at least NIC_RX_BUFFERS_MIN are used */
-    uint32_t tx_buffers_max; /* queued for transmit; 0: as many as for receive */
+    uint32_t tx_buffers_max; /* queued for transmit; 0: twice rx, at most a third of the pool */
 };
 
 #define NIC_RX_BUFFERS_MIN PKT_MAX_SEGS /* enough for one super-packet */

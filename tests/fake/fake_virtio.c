@@ -315,10 +315,20 @@ bool fake_virtio_transmit(struct fake_virtio *f, struct fake_frame *frame, uint1
     if (!fake_virtio_take(f, VIRTIO_NET_QUEUE_TX, head))
         return false;
     uint16_t id = *head;
+    const struct virtq_desc *ring = q->desc;
+    unsigned entries = q->size;
+    if (ring[id].flags & VIRTQ_DESC_INDIRECT) {
+        entries = ring[id].len / (unsigned)sizeof(struct virtq_desc);
+        if (!(f->accepted & VIRTIO_F_INDIRECT_DESC) || ring[id].flags != VIRTQ_DESC_INDIRECT ||
+            ring[id].len % sizeof(struct virtq_desc) != 0 || entries > q->size)
+            fault(f, "a table that is not allowed");
+        ring = (const void *)(uintptr_t)ring[id].address;
+        id = 0;
+    }
     for (unsigned links = 0;; links++) {
-        const struct virtq_desc *d = &q->desc[id];
-        if (links == CHAIN_MAX || d->len == 0 || (d->flags & VIRTQ_DESC_WRITE) ||
-            n + d->len > sizeof(all)) {
+        const struct virtq_desc *d = &ring[id];
+        if (id >= entries || links == CHAIN_MAX || d->len == 0 ||
+            (d->flags & (VIRTQ_DESC_WRITE | VIRTQ_DESC_INDIRECT)) || n + d->len > sizeof(all)) {
             fault(f, "a transmit chain that is too long, empty or written to");
             break;
         }

@@ -38,8 +38,9 @@
 #define F_IDX      VIRTIO_F_EVENT_IDX
 #define F_V1       VIRTIO_F_VERSION_1
 #define F_LAYOUT   VIRTIO_F_ANY_LAYOUT
+#define F_TABLES   VIRTIO_F_INDIRECT_DESC
 #define F_ALL      (F_CORE | F_TX | F_RX | F_CTRL | F_MRG | F_IDX)
-#define F_NOT_OURS (1ull << 34 | 1ull << 28 | 1ull << 10 | 1ull << 14) /* packed, indirect, UFO */
+#define F_NOT_OURS (1ull << 34 | 1ull << 10 | 1ull << 14) /* packed, UFO */
 
 static const struct row {
     int id;
@@ -49,7 +50,7 @@ static const struct row {
     uint32_t rx_max, tx_max;
     unsigned steps;
 } rows[] = {
-    {1, F_ALL | F_V1 | F_NOT_OURS, 256, false, 100, 100, 3000},
+    {1, F_ALL | F_V1 | F_TABLES | F_NOT_OURS, 256, false, 100, 100, 3000},
     {2, (F_ALL & ~F_MRG) | F_V1, 256, false, 100, 100, 3000},
     {3, (F_ALL & ~F_IDX) | F_V1, 256, false, 100, 100, 3000},
     {4, (F_ALL & ~F_RX) | F_V1, 128, false, 128, 128, 2000},
@@ -63,6 +64,10 @@ static const struct row {
     {12, (F_ALL & ~VIRTIO_NET_F_GUEST_TSO4) | F_V1, 256, false, 40, 40, 2000},
     {13, F_ALL | F_V1, 32, false, 0, 0, 2000},
     {14, F_ALL | F_V1, 1024, false, 250, 250, 2000},
+    {15, F_ALL | F_V1 | F_TABLES, 32, false, 40, 150, 3000},
+    {16, F_ALL | F_LAYOUT | F_TABLES, 64, true, 60, 0, 3000},
+    {17, F_ALL | F_TABLES, 64, true, 60, 60, 2000},          /* the header apart, in the table */
+    {18, F_ALL | F_V1 | F_TABLES, 16, false, 16, 100, 2000}, /* too small for tables */
 };
 
 struct expectation {
