@@ -141,6 +141,12 @@ static inline void pkt_free(struct pkt *p)
     pool->free_count += count;
 }
 
+/* True if there is nothing about p that a NIC without offloads could not send. */
+static inline bool pkt_plain(const struct pkt *p)
+{
+    return !((p->flags & PKT_NEEDS_CSUM) | p->gso_size);
+}
+
 static inline void pkt_ref(struct pkt *p)
 {
     p->refs++;

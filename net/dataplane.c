@@ -133,6 +133,8 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
     if (!error)
         error = nat_init(&dp->nat, &nat, alloc);
     if (!error)
+        error = fragment_init(&dp->datagrams, &key, alloc);
+    if (!error)
         error = forwards_init(dp, alloc);
     return error;
 }
@@ -171,6 +173,15 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
 
 /* ---- a round ---- */
 
+void dp_general_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        pkts[i]->port = (uint8_t)port;
+    dp_l2_input(dp, port, pkts, n);
+    if (dp->jobs_end != dp->jobs)
+        dp_route_burst(dp, dp->ports[port].network);
+}
+
 static unsigned poll_port(struct dataplane *dp, unsigned i)
 {
     struct nic *nic = dp->ports[i].nic;
@@ -181,9 +192,7 @@ static unsigned poll_port(struct dataplane *dp, unsigned i)
     if (n == 0)
         return 0;
     dp->totals.received += n;
-    dp_l2_input(dp, i, pkts, n);
-    if (dp->jobs_end != dp->jobs)
-        dp_route_burst(dp, dp->ports[i].network);
+    dp_input(dp, i, pkts, n);
     return n;
 }
 

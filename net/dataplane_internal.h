@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
- * (frames), dataplane_route.c (IPv4), dataplane_way.c (next hops), dataplane_icmp.c (errors we
- * send), dataplane_tx.c (staging and sending), dataplane_status.c.
+ * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_fast.c
+ * (what most packets are), dataplane_l2.c
+ * (frames), dataplane_route.c (IPv4), dataplane_icmp.c (errors we send), dataplane_tx.c (staging
+ * and sending), dataplane_status.c.
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
  * one way: dp_drop, dp_stage, dp_deliver, or neighbor_hold. That is what makes the sum in
@@ -12,6 +13,7 @@
 #define NET_DATAPLANE_INTERNAL_H
 
 #include "net/dataplane.h"
+#include "net/fragment.h"
 #include "net/offload.h"
 
 #define STAGE_MAX     (2 * BURST_MAX)
@@ -100,6 +102,7 @@ struct dataplane {
     struct switch_table table;
     struct neighbor_table neighbors;
     struct nat nat;
+    struct fragment_table datagrams; /* by their first fragments */
     struct icmp_limiter limiter;
     uint64_t self_ports[2][PORT_WORDS]; /* TCP, UDP: outside ports of the router's own sockets */
     struct dataplane_totals totals;     /* held, flows_live and neighbors are filled in on demand */
@@ -158,9 +161,19 @@ static inline void dp_stage(struct dataplane *dp, unsigned out, struct pkt *p)
     dp_stage_plain(dp, out, p);
 }
 
+/* ---- dataplane_fast.c ---- */
+
+/* A burst from a port. */
+void dp_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+
+/* ---- dataplane.c ---- */
+
+/* Packets from a port that the fast path has left: switched, routed, and all the rest. */
+void dp_general_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+
 /* ---- dataplane_l2.c ---- */
 
-/* A burst from a port. IPv4 packets for the router are left in dp->jobs. */
+/* Frames from a port, by the general path. IPv4 packets for the router are left in dp->jobs. */
 void dp_l2_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
 
 /* Sends p to every port of the network that is up, but for one (SWITCH_PORT_NONE: to all). */

@@ -257,10 +257,6 @@ void dp_l2_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned 
 {
     uint8_t network = dp->ports[in].network;
 
-    for (unsigned i = 0; i < n; i++) {
-        pkts[i]->port = (uint8_t)in;
-        __builtin_prefetch(pkts[i]->data);
-    }
     if (network == NETWORK_UPLINK) {
         uplink_input(dp, pkts, n);
     } else if (network < NETWORK_UPLINK) {

@@ -3,13 +3,10 @@
  * What every packet of a known flow goes through: the key, the rewrite, the stamp (RFC 1624, RFC
  * 3022).
  *
- * The flow holds the outbound checksum deltas, and those of the other direction are their
- * complements, so both directions are one piece of code that differs in offsets and in one
- * exclusive or. Whether a checksum is complete or partial (pkt.h) is another: a complete one is the
- * complement of a sum and takes the change of addresses and ports; a partial one is the
- * pseudo-header's sum itself and takes that of the addresses.
+ * Packets that need nothing but the rewrite do not even come here: net/dataplane_fast.c.
  */
 #include "net/nat.h"
+#include "net/nat_rewrite.h"
 #include "net/nat_track.h"
 #include "net/wire/csum.h"
 
@@ -54,22 +51,12 @@ enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zon
     return DROP_NONE;
 }
 
-/* A checksum that came out as zero. For UDP zero means that there is none (RFC 768); and an ICMP
- * echo reply with identifier 0 may consist of nothing but zeros, whose checksum is all ones, which
- * is right for its receiver as well if it does not. Everything else has a sum that is not zero. */
-static uint16_t zero_csum(const struct view *v, be16 port)
+/* A checksum that came out as zero: an ICMP echo reply with identifier 0 may consist of nothing but
+ * zeros, whose checksum is all ones, which is right for its receiver as well if it does not.
+ * Everything else has a sum that is not zero. */
+static inline uint16_t zero_csum(const struct view *v, be16 id)
 {
-    bool ones = v->proto == IP_PROTO_UDP ||
-                (v->proto == IP_PROTO_ICMP && v->icmp_type == ICMP_ECHO_REPLY && port == 0);
-    return ones ? 0xFFFF : 0;
-}
-
-/* a + b with the carry brought round. In this form compilers make an add and an add-with-carry of
- * it. */
-static inline uint16_t add_round(uint16_t a, uint16_t b)
-{
-    uint16_t sum = (uint16_t)(a + b);
-    return (uint16_t)(sum + (sum < a));
+    return v->icmp_type == ICMP_ECHO_REPLY && id == 0 ? 0xFFFF : 0;
 }
 
 static inline __attribute__((always_inline)) void apply(struct nat *nat, struct flow *f,
@@ -78,33 +65,19 @@ static inline __attribute__((always_inline)) void apply(struct nat *nat, struct 
 {
     const struct view *v = &job->v;
     const struct pkt *p = job->p;
-    uint16_t flip = dir == FLOW_IN ? 0xFFFF : 0;
-    uint8_t *ip = p->data + v->l3_off;
 
-    uint16_t csum = (uint16_t)~load_raw16(ip + IP4_CSUM_OFF);
-    store_raw16(ip + IP4_CSUM_OFF, (uint16_t)~add_round(csum, f->l3_delta ^ flip));
-    if (dir == FLOW_OUT)
-        store_raw32(ip + IP4_SRC_OFF, f->out_ip);
-    else
-        store_raw32(ip + IP4_DST_OFF, f->in_ip);
-
+    rewrite_ip(f, p->data + v->l3_off, dir, 0);
     if (LIKELY(v->fragment != FRAGMENT_LATER)) {
         be16 port = dir == FLOW_OUT ? f->out_port : f->in_port;
         uint8_t *l4 = p->data + v->l4_off, *csum_at = l4 + f->csum_off;
-        if (LIKELY(f->proto != IP_PROTO_ICMP)) /* TCP and UDP have their ports in one place */
+        if (LIKELY(f->proto != IP_PROTO_ICMP)) { /* TCP and UDP have their ports in one place */
             store_raw16(l4 + (dir == FLOW_OUT ? TCP_SPORT_OFF : TCP_DPORT_OFF), port);
-        else
+            rewrite_csum(f, csum_at, p->flags & PKT_NEEDS_CSUM, dir,
+                         f->proto == IP_PROTO_UDP ? 0xFFFF : 0);
+        } else {
             store_raw16(l4 + ICMP_ID_OFF, port);
-        uint16_t old = load_raw16(csum_at);
-        if (UNLIKELY(p->flags & PKT_NEEDS_CSUM))
-            csum = add_round(old, f->l3_delta ^ flip);
-        else
-            csum = (uint16_t)~add_round((uint16_t)~old, f->l4_delta ^ flip);
-        if (UNLIKELY(old == 0) && v->proto == IP_PROTO_UDP)
-            csum = 0;
-        else if (UNLIKELY(csum == 0))
-            csum = zero_csum(v, port);
-        store_raw16(csum_at, csum);
+            rewrite_csum(f, csum_at, false, dir, zero_csum(v, port));
+        }
     }
 
     f->bytes[dir] += v->ip_bytes;

@@ -85,23 +85,33 @@ struct inner_view {
 enum drop_reason view_parse_icmp_inner(struct inner_view *in, const struct view *v,
                                        const struct pkt *p);
 
-/* The quick way: TCP or UDP, not a fragment, no IP options, wholly in the head segment. It can only
- * accept, and accepts nothing that view_parse_any_ip4() would refuse; all else goes there. */
-static inline enum drop_reason view_parse_ip4(struct view *v, const struct pkt *p)
+/* What the quick way finds, kept in registers. */
+struct quick_ip4 {
+    uint64_t addresses; /* the source in the lower half */
+    uint32_t ports;     /* the source port in the lower half */
+    uint32_t ip_bytes;  /* the IP header's total length */
+    uint32_t hdr_end;   /* where the transport header ends, from p->data; UDP: its 8 bytes */
+    be16 frag;
+    uint8_t proto, ttl, tcp_flags;
+};
+
+/* The quick way: TCP or UDP, not a fragment, no IP options, headers in the head segment. It can
+ * only accept, and accepts nothing that view_parse_any_ip4() would refuse. */
+static inline bool view_quick_ip4(struct quick_ip4 *q, const struct pkt *p)
 {
     const uint8_t *ip = p->data + ETH_HDR_BYTES;
     const uint8_t *l4 = ip + IP4_HDR_BYTES;
     const uint32_t l4_off = ETH_HDR_BYTES + IP4_HDR_BYTES;
 
     if (UNLIKELY(p->len < l4_off + TCP_HDR_BYTES))
-        return view_parse_any_ip4(v, p);
+        return false;
 
     /* The header in three loads: 45 tos len id frag | ttl proto csum | src dst. */
     uint64_t start = load_raw64(ip), addresses = load_raw64(ip + IP4_SRC_OFF);
     uint32_t middle = load_raw32(ip + IP4_TTL_OFF);
     be16 frag = (be16)(start >> 48);
     if (UNLIKELY((uint8_t)start != 0x45 || (frag & (IP4_FRAG_MF | IP4_FRAG_OFFSET_MASK))))
-        return view_parse_any_ip4(v, p);
+        return false;
 
     /* A number and the same with its halves exchanged add up, in the upper half, to the sum of the
      * halves with the carry brought round: first 64 bits to 32, then 32 to 16. */
@@ -111,43 +121,59 @@ static inline enum drop_reason view_parse_ip4(struct view *v, const struct pkt *
     half += middle;
     half += half < middle;
     if (UNLIKELY(half + (half >> 16 | half << 16) < 0xFFFF0000u))
-        return view_parse_any_ip4(v, p);
+        return false;
 
-    /* The whole packet is in the head segment, so what lies inside the one lies inside the other.
-     * (Super-packets, which are not, take the other way; it is short for what they carry.) */
     uint32_t ip_bytes = ntoh16((be16)(start >> 16));
-    if (UNLIKELY(ETH_HDR_BYTES + ip_bytes > p->len))
-        return view_parse_any_ip4(v, p);
+    if (UNLIKELY(ETH_HDR_BYTES + ip_bytes > p->total_bytes))
+        return false;
 
-    v->tcp_flags = 0;
-    v->fragment = FRAGMENT_NONE;
-    v->icmp_type = 0;
-    v->has_options = false;
     uint8_t proto = (uint8_t)(middle >> 8);
+    uint32_t hdr_bytes = UDP_HDR_BYTES;
+    q->tcp_flags = 0;
     if (LIKELY(proto == IP_PROTO_TCP)) {
-        uint32_t hdr_bytes = (l4[TCP_DATAOFF_OFF] & 0xF0u) >> 2;
-        if (UNLIKELY(hdr_bytes < TCP_HDR_BYTES || IP4_HDR_BYTES + hdr_bytes > ip_bytes))
-            return view_parse_any_ip4(v, p);
-        v->tcp_flags = l4[TCP_FLAGS_OFF];
+        hdr_bytes = (l4[TCP_DATAOFF_OFF] & 0xF0u) >> 2;
+        if (UNLIKELY(hdr_bytes < TCP_HDR_BYTES || IP4_HDR_BYTES + hdr_bytes > ip_bytes ||
+                     l4_off + hdr_bytes > p->len))
+            return false;
+        q->tcp_flags = l4[TCP_FLAGS_OFF];
     } else {
         uint32_t udp_bytes = load_be16(l4 + UDP_LEN_OFF);
         if (UNLIKELY(proto != IP_PROTO_UDP || udp_bytes < UDP_HDR_BYTES ||
                      IP4_HDR_BYTES + udp_bytes > ip_bytes))
-            return view_parse_any_ip4(v, p);
+            return false;
     }
+    q->addresses = addresses;
+    q->ports = load_raw32(l4); /* in TCP as in UDP: source, destination */
+    q->ip_bytes = ip_bytes;
+    q->hdr_end = l4_off + hdr_bytes;
+    q->frag = frag;
+    q->proto = proto;
+    q->ttl = (uint8_t)middle;
+    return true;
+}
 
+static inline enum drop_reason view_parse_ip4(struct view *v, const struct pkt *p)
+{
+    struct quick_ip4 q;
+
+    /* (Super-packets take the careful way; it is short for what they carry.) */
+    if (UNLIKELY(!view_quick_ip4(&q, p) || ETH_HDR_BYTES + q.ip_bytes > p->len))
+        return view_parse_any_ip4(v, p);
     v->l3_off = ETH_HDR_BYTES;
     v->l4_off = ETH_HDR_BYTES + IP4_HDR_BYTES;
     v->icmp_inner_off = 0;
-    v->ip_bytes = (uint16_t)ip_bytes;
-    v->src = (be32)addresses;
-    v->dst = (be32)(addresses >> 32);
-    uint32_t ports = load_raw32(l4); /* in TCP as in UDP: source, destination */
-    v->sport = (be16)ports;
-    v->dport = (be16)(ports >> 16);
-    v->frag = frag;
-    v->ttl = (uint8_t)middle;
-    v->proto = proto;
+    v->ip_bytes = (uint16_t)q.ip_bytes;
+    v->src = (be32)q.addresses;
+    v->dst = (be32)(q.addresses >> 32);
+    v->sport = (be16)q.ports;
+    v->dport = (be16)(q.ports >> 16);
+    v->frag = q.frag;
+    v->ttl = q.ttl;
+    v->proto = q.proto;
+    v->tcp_flags = q.tcp_flags;
+    v->fragment = FRAGMENT_NONE;
+    v->icmp_type = 0;
+    v->has_options = false;
     return DROP_NONE;
 }
 

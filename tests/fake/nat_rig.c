@@ -61,7 +61,7 @@ void rig_wait_ms(uint32_t ms)
 
 /* ---- sending ---- */
 
-void rig_make(const struct rig_send *s)
+void nat_rig_make(const struct rig_send *s)
 {
     struct frame_plan plan = {.proto = s->proto, .payload_bytes = 8, .tcp_flags = s->flags};
     frame_make(&rig_frame, &plan);
@@ -92,7 +92,7 @@ void rig_release(struct pkt *p)
     frame_unpoison(&pool);
 }
 
-enum drop_reason rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
+enum drop_reason nat_rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
 {
     struct nat_job job = {.p = p};
     enum drop_reason why;
@@ -119,7 +119,7 @@ enum drop_reason rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
 enum drop_reason rig_send_frame(uint8_t zone, enum flow_dir dir)
 {
     struct pkt *p = rig_pkt();
-    enum drop_reason why = rig_pass(p, zone, dir);
+    enum drop_reason why = nat_rig_pass(p, zone, dir);
     if (why == DROP_NONE) {
         assert_true(pkt_copy_out(p, 0, rig_frame.b, rig_frame.n));
         assert_true(frame_sums_right(rig_frame.b, rig_frame.n, rig_frame.l3, false));
@@ -131,13 +131,13 @@ enum drop_reason rig_send_frame(uint8_t zone, enum flow_dir dir)
 enum drop_reason rig_out(uint8_t proto, be32 src, uint16_t sport, be32 dst, uint16_t dport,
                          uint8_t flags)
 {
-    rig_make(&(struct rig_send){proto, src, sport, dst, dport, flags});
+    nat_rig_make(&(struct rig_send){proto, src, sport, dst, dport, flags});
     return rig_send_frame(0, FLOW_OUT);
 }
 
 enum drop_reason rig_in(uint8_t proto, be32 src, uint16_t sport, uint16_t dport, uint8_t flags)
 {
-    rig_make(&(struct rig_send){proto, src, sport, OUTSIDE, dport, flags});
+    nat_rig_make(&(struct rig_send){proto, src, sport, OUTSIDE, dport, flags});
     return rig_send_frame(NETWORK_UPLINK, FLOW_IN);
 }
 

@@ -49,10 +49,10 @@ struct rig_send {
 };
 
 /* Puts a packet into rig_frame. */
-void rig_make(const struct rig_send *s);
+void nat_rig_make(const struct rig_send *s);
 
 /* Takes p, or rig_frame, through the translator. What comes out has right checksums. */
-enum drop_reason rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir);
+enum drop_reason nat_rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir);
 enum drop_reason rig_send_frame(uint8_t zone, enum flow_dir dir);
 
 /* From zone 0; to the outside address. */

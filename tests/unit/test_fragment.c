@@ -28,7 +28,7 @@ static int setup(void **state)
 static void make_fragment(uint8_t proto, be32 src, be32 dst, uint16_t id, uint16_t sport,
                           bool first)
 {
-    rig_make(&(struct rig_send){proto, src, sport, dst, 53, proto == ICMP ? ICMP_ECHO : 0});
+    nat_rig_make(&(struct rig_send){proto, src, sport, dst, 53, proto == ICMP ? ICMP_ECHO : 0});
     store_be16(rig_frame.b + rig_frame.l3 + 4, id);
     store_be16(rig_frame.b + rig_frame.l3 + 6, first ? 0x2000 : 3);
     frame_fix_ip_csum(&rig_frame);
@@ -158,7 +158,7 @@ static void test_through_the_translator(void **state)
         assert_int_equal(frame_naive_sum(rig_frame.b + rig_frame.l3, 20), 0xFFFF);
 
         /* And back. */
-        rig_make(&(struct rig_send){proto, R1, proto == ICMP ? 5000 : 53, OUTSIDE, 5000,
+        nat_rig_make(&(struct rig_send){proto, R1, proto == ICMP ? 5000 : 53, OUTSIDE, 5000,
                                     ICMP_ECHO_REPLY});
         store_be16(rig_frame.b + rig_frame.l3 + 6, 0x2000);
         frame_fix_ip_csum(&rig_frame);
@@ -166,7 +166,7 @@ static void test_through_the_translator(void **state)
         struct view v;
         assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
         fragment_note(&table, p, &v, NETWORK_UPLINK, rig_now_ms);
-        PASSES(rig_pass(p, NETWORK_UPLINK, FLOW_IN));
+        PASSES(nat_rig_pass(p, NETWORK_UPLINK, FLOW_IN));
         assert_int_equal(rig_last.dst, A);
         rig_release(p);
         store_be16(rig_frame.b + rig_frame.l3 + 6, 3);

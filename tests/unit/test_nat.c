@@ -51,9 +51,9 @@ static void test_u3_two_hosts_one_port(void **state)
 static void test_zones_may_share_addresses(void **state)
 {
     (void)state;
-    rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
+    nat_rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
     PASSES(rig_send_frame(0, FLOW_OUT));
-    rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
+    nat_rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
     PASSES(rig_send_frame(1, FLOW_OUT));
     uint16_t port = rig_outside_port();
     assert_int_not_equal(port, 5000);
@@ -290,7 +290,7 @@ static void test_unsolicited(void **state)
     REFUSED(rig_in(ICMP, R1, 5, 0, ICMP_ECHO_REPLY), UNSOLICITED);
     PASSES(rig_out(UDP, A, 5000, R1, 53, 0));
     REFUSED(rig_in(TCP, R1, 53, 5000, TCP_SYN), UNSOLICITED); /* another protocol's port */
-    rig_make(&(struct rig_send){UDP, R1, 53, BE_IP4(203, 0, 113, 10), 5000, 0});
+    nat_rig_make(&(struct rig_send){UDP, R1, 53, BE_IP4(203, 0, 113, 10), 5000, 0});
     REFUSED(rig_send_frame(NETWORK_UPLINK, FLOW_IN), UNSOLICITED); /* another address */
     rig_handshake(6000);
     REFUSED(rig_in(TCP, R2, 80, 6000, TCP_ACK), UNSOLICITED); /* only a SYN begins */
@@ -321,7 +321,7 @@ static void test_i1_echo(void **state)
 static void test_other_protocols(void **state)
 {
     (void)state;
-    rig_make(&(struct rig_send){UDP, A, 1, R1, 2, 0});
+    nat_rig_make(&(struct rig_send){UDP, A, 1, R1, 2, 0});
     rig_frame.b[rig_frame.l3 + 9] = 47;
     frame_fix_ip_csum(&rig_frame);
     REFUSED(rig_send_frame(0, FLOW_OUT), PROTOCOL);

@@ -57,7 +57,7 @@ static void test_forwards(void **state)
     REFUSED(rig_in(TCP, R1, 1234, 25, TCP_SYN), UNSOLICITED); /* bound to another address */
     assert_false(nat_claims(&rig_nat, TCP, BE16(25)));
     nat_set_outside(&rig_nat, BE_IP4(203, 0, 113, 10), rig_now_ms);
-    rig_make(&(struct rig_send){TCP, R1, 1234, BE_IP4(203, 0, 113, 10), 25, TCP_SYN});
+    nat_rig_make(&(struct rig_send){TCP, R1, 1234, BE_IP4(203, 0, 113, 10), 25, TCP_SYN});
     PASSES(rig_send_frame(NETWORK_UPLINK, FLOW_IN));
 }
 
@@ -215,7 +215,7 @@ static void test_i4_i5_errors(void **state)
     (void)state;
     uint8_t sent[28];
 
-    rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
+    nat_rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
     memcpy(sent, rig_frame.b + rig_frame.l3, sizeof(sent));
     PASSES(rig_send_frame(0, FLOW_OUT));
     make_error(R2, ICMP_TIME_EXCEEDED, 0);
@@ -224,7 +224,7 @@ static void test_i4_i5_errors(void **state)
     assert_int_equal(rig_last.dst, A);
     assert_memory_equal(rig_frame.b + rig_frame.l4 + 8, sent, sizeof(sent));
 
-    rig_make(&(struct rig_send){UDP, R1, 53, OUTSIDE, 5000, 0});
+    nat_rig_make(&(struct rig_send){UDP, R1, 53, OUTSIDE, 5000, 0});
     memcpy(sent, rig_frame.b + rig_frame.l3, sizeof(sent));
     PASSES(rig_send_frame(NETWORK_UPLINK, FLOW_IN));
     make_error(A, ICMP_UNREACHABLE, ICMP_UNREACH_PORT);
@@ -234,10 +234,10 @@ static void test_i4_i5_errors(void **state)
     assert_memory_equal(rig_frame.b + rig_frame.l4 + 8, sent, sizeof(sent));
 
     /* About nothing of ours, or not sent to the one it is about: dropped as it was. */
-    rig_make(&(struct rig_send){UDP, OUTSIDE, 5001, R1, 53, 0});
+    nat_rig_make(&(struct rig_send){UDP, OUTSIDE, 5001, R1, 53, 0});
     make_error(R2, ICMP_TIME_EXCEEDED, 0);
     REFUSED(send_error(NETWORK_UPLINK, FLOW_IN, false), NO_MAPPING);
-    rig_make(&(struct rig_send){UDP, OUTSIDE, 5000, R1, 53, 0});
+    nat_rig_make(&(struct rig_send){UDP, OUTSIDE, 5000, R1, 53, 0});
     make_error(R2, ICMP_TIME_EXCEEDED, 0);
     rig_frame.b[rig_frame.l4 + 8 + 20 + 7] ^= 1;
     REFUSED(send_error(NETWORK_UPLINK, FLOW_IN, false), L4_CSUM); /* I3 */
@@ -250,7 +250,7 @@ static void test_i6_u12_t10_errors_change_nothing(void **state)
     uint32_t stamped_ms = rig_last_flow->last_ms;
     for (unsigned type = 0; type < 256; type++) {
         for (unsigned code = 0; code < 17; code++) {
-            rig_make(&(struct rig_send){UDP, OUTSIDE, 5000, R1, 53, 0});
+            nat_rig_make(&(struct rig_send){UDP, OUTSIDE, 5000, R1, 53, 0});
             make_error(R1, (uint8_t)type, (uint8_t)code);
             struct pkt *p = rig_pkt();
             struct view v;
@@ -259,12 +259,12 @@ static void test_i6_u12_t10_errors_change_nothing(void **state)
             if (view_is_icmp_error(&v))
                 assert_non_null(nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, FLOW_IN, &why));
             else
-                assert_int_not_equal(rig_pass(p, NETWORK_UPLINK, FLOW_IN), DROP_NONE);
+                assert_int_not_equal(nat_rig_pass(p, NETWORK_UPLINK, FLOW_IN), DROP_NONE);
             rig_release(p);
         }
     }
     rig_handshake(6000);
-    rig_make(&(struct rig_send){TCP, OUTSIDE, 6000, R1, 80, TCP_ACK});
+    nat_rig_make(&(struct rig_send){TCP, OUTSIDE, 6000, R1, 80, TCP_ACK});
     make_error(R1, ICMP_UNREACHABLE, ICMP_UNREACH_PROTOCOL);
     PASSES(send_error(NETWORK_UPLINK, FLOW_IN, false));
     assert_int_equal(rig_last_flow->state, FLOW_TCP_ESTABLISHED);
@@ -280,7 +280,7 @@ static void test_i7_hairpinned_error(void **state)
     uint8_t sent[28];
 
     PASSES(rig_out(UDP, B, 7000, R1, 53, 0));
-    rig_make(&(struct rig_send){UDP, A, 5000, OUTSIDE, 7000, 0});
+    nat_rig_make(&(struct rig_send){UDP, A, 5000, OUTSIDE, 7000, 0});
     memcpy(sent, rig_frame.b + rig_frame.l3, sizeof(sent));
     PASSES(rig_send_frame(0, FLOW_OUT));
     PASSES(rig_send_frame(NETWORK_UPLINK, FLOW_IN));
@@ -313,14 +313,14 @@ static void test_outside_address(void **state)
 static void test_fragments_alone(void **state)
 {
     (void)state;
-    rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
+    nat_rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
     store_be16(rig_frame.b + rig_frame.l3 + 6, 0x2000);
     frame_fix_ip_csum(&rig_frame);
     struct pkt *p = rig_pkt();
-    PASSES(rig_pass(p, 0, FLOW_OUT)); /* the first one has the ports */
+    PASSES(nat_rig_pass(p, 0, FLOW_OUT)); /* the first one has the ports */
     assert_int_equal(rig_outside_port(), 5000);
     rig_release(p);
-    rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
+    nat_rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
     store_be16(rig_frame.b + rig_frame.l3 + 6, 2);
     frame_fix_ip_csum(&rig_frame);
     REFUSED(rig_send_frame(0, FLOW_OUT), FRAGMENT);
