@@ -32,6 +32,31 @@ static void drop_job(struct dataplane *dp, const struct dp_job *job, enum drop_r
     dp_drop(dp, job->nat.p, reason);
 }
 
+/* ---- fragments ---- */
+
+/* A flow was found for this packet: if it is the first fragment of its datagram, the others will
+ * need to know. */
+static inline void note_fragment(struct dataplane *dp, const struct dp_job *job, uint8_t zone)
+{
+    if (UNLIKELY(job->nat.v.fragment == FRAGMENT_FIRST))
+        fragment_note(&dp->datagrams, job->nat.p, &job->nat.v, zone, dp->now_ms);
+}
+
+/* Its key is computed in the last pass only: the first fragment may be in the same burst. */
+static inline bool is_later_fragment(const struct dp_job *job)
+{
+    return UNLIKELY(job->nat.v.fragment == FRAGMENT_LATER);
+}
+
+/* Gives a later fragment its datagram's ports; where they are not known, nat_key() refuses it. */
+static inline void match_fragment(struct dataplane *dp, struct dp_job *job, uint8_t zone)
+{
+    if (is_later_fragment(job))
+        fragment_match(&dp->datagrams, job->nat.p, &job->nat.v, zone, dp->now_ms);
+}
+
+/* ---- ends of packets ---- */
+
 /* Reads the packet's headers again, after a translation. */
 static bool parse_again(struct dataplane *dp, struct dp_job *job)
 {
@@ -84,8 +109,26 @@ static unsigned reachable_network(const struct dataplane *dp, unsigned from, be3
     return CONFIG_NO_NET;
 }
 
+/* Computes the job's key. False: the packet was refused. */
+static inline bool key_out(struct dataplane *dp, struct dp_job *job)
+{
+    enum drop_reason why = nat_key(&dp->nat, &job->nat, job->network, FLOW_OUT);
+
+    if (UNLIKELY(why)) {
+        /* What may not go there at all is not refused for its protocol. */
+        enum drop_reason policy = admit_outbound(dp, job->network, job->nat.v.dst);
+        dp_refuse(dp, job, policy ? policy : why, 0);
+    }
+    return !why;
+}
+
 static void forward_out(struct dataplane *dp, struct dp_job *job)
 {
+    if (is_later_fragment(job)) {
+        match_fragment(dp, job, job->network);
+        if (!key_out(dp, job))
+            return;
+    }
     struct flow *f = nat_find(&dp->nat, &job->nat);
     be32 dst = job->nat.v.dst;
 
@@ -107,6 +150,7 @@ static void forward_out(struct dataplane *dp, struct dp_job *job)
             return;
         }
     }
+    note_fragment(dp, job, job->network);
     be32 hop = uplink_hop(dp, dst);
     if (UNLIKELY(!hop)) {
         dp_refuse(dp, job, DROP_NO_ROUTE, 0);
@@ -188,6 +232,7 @@ static void hairpin(struct dataplane *dp, struct dp_job *job)
         hairpin_error(dp, job);
         return;
     }
+    match_fragment(dp, job, job->network);
     why = nat_key(&dp->nat, n, job->network, FLOW_OUT);
     if (!why && !nat_claims(&dp->nat, v->proto, v->dport))
         why = DROP_HAIRPIN;
@@ -198,10 +243,12 @@ static void hairpin(struct dataplane *dp, struct dp_job *job)
         dp_refuse(dp, job, why, 0);
         return;
     }
+    note_fragment(dp, job, job->network);
     nat_apply(&dp->nat, f, n, dp->now_ms);
     job->silent = true;
     if (!parse_again(dp, job))
         return;
+    match_fragment(dp, job, NETWORK_UPLINK);
     why = nat_key(&dp->nat, n, NETWORK_UPLINK, FLOW_IN);
     f = why ? NULL : nat_find(&dp->nat, n);
     if (!why && !f)
@@ -210,6 +257,7 @@ static void hairpin(struct dataplane *dp, struct dp_job *job)
         drop_job(dp, job, DROP_HAIRPIN);
         return;
     }
+    note_fragment(dp, job, NETWORK_UPLINK);
     send_inside(dp, job, f);
 }
 
@@ -246,7 +294,7 @@ static void own_subnet(struct dataplane *dp, struct dp_job *job)
         dp_send_routed(dp, job, job->network, dst);
 }
 
-/* True: the job has a key and goes on to forward_out(). False: it was dealt with. */
+/* True: the job goes on to forward_out(), with its key. False: it was dealt with. */
 static inline bool prepare_out(struct dataplane *dp, struct dp_job *job)
 {
     const struct dp_network *net = &dp->networks[job->network];
@@ -272,14 +320,7 @@ static inline bool prepare_out(struct dataplane *dp, struct dp_job *job)
         error_out(dp, job);
         return false;
     }
-    enum drop_reason why = nat_key(&dp->nat, &job->nat, job->network, FLOW_OUT);
-    if (UNLIKELY(why)) {
-        /* What may not go there at all is not refused for its protocol. */
-        enum drop_reason policy = admit_outbound(dp, job->network, v->dst);
-        dp_refuse(dp, job, policy ? policy : why, 0);
-        return false;
-    }
-    return true;
+    return is_later_fragment(job) || key_out(dp, job);
 }
 
 /* ---- from the uplink ---- */
@@ -298,8 +339,22 @@ static bool outside_source_ok(const struct dataplane *dp, be32 src)
     return true;
 }
 
+static inline bool key_in(struct dataplane *dp, struct dp_job *job)
+{
+    enum drop_reason why = nat_key(&dp->nat, &job->nat, NETWORK_UPLINK, FLOW_IN);
+
+    if (UNLIKELY(why))
+        drop_job(dp, job, outside_source_ok(dp, job->nat.v.src) ? why : DROP_IP_SOURCE);
+    return !why;
+}
+
 static void forward_in(struct dataplane *dp, struct dp_job *job)
 {
+    if (is_later_fragment(job)) {
+        match_fragment(dp, job, NETWORK_UPLINK);
+        if (!key_in(dp, job))
+            return;
+    }
     struct flow *f = nat_find(&dp->nat, &job->nat);
 
     if (UNLIKELY(!f)) {
@@ -309,7 +364,10 @@ static void forward_in(struct dataplane *dp, struct dp_job *job)
             drop_job(dp, job, DROP_IP_SOURCE);
             return;
         }
-        if (dp_self_owns(dp, v->proto, v->dport)) {
+        /* An ICMP fragment that matched and has no flow is the rest of a ping for the router. */
+        if (dp_self_owns(dp, v->proto, v->dport) ||
+            (v->proto == IP_PROTO_ICMP && v->fragment == FRAGMENT_LATER)) {
+            note_fragment(dp, job, NETWORK_UPLINK);
             deliver_job(dp, job);
             return;
         }
@@ -320,6 +378,7 @@ static void forward_in(struct dataplane *dp, struct dp_job *job)
             return;
         }
     }
+    note_fragment(dp, job, NETWORK_UPLINK);
     send_inside(dp, job, f);
 }
 
@@ -368,22 +427,19 @@ static inline bool prepare_in(struct dataplane *dp, struct dp_job *job)
         return false;
     }
     if (UNLIKELY(v->proto == IP_PROTO_ICMP && v->icmp_type == ICMP_ECHO)) {
-        if (outside_source_ok(dp, v->src))
+        if (outside_source_ok(dp, v->src)) {
+            note_fragment(dp, job, NETWORK_UPLINK);
             deliver_job(dp, job);
-        else
+        } else {
             drop_job(dp, job, DROP_IP_SOURCE);
+        }
         return false;
     }
     if (UNLIKELY(view_is_icmp_error(v))) {
         error_in(dp, job);
         return false;
     }
-    enum drop_reason why = nat_key(&dp->nat, &job->nat, NETWORK_UPLINK, FLOW_IN);
-    if (UNLIKELY(why)) {
-        drop_job(dp, job, outside_source_ok(dp, v->src) ? why : DROP_IP_SOURCE);
-        return false;
-    }
-    return true;
+    return is_later_fragment(job) || key_in(dp, job);
 }
 
 /* ---- a burst ---- */
@@ -416,7 +472,8 @@ static inline void route_burst(struct dataplane *dp, const bool from_uplink)
             ready[n++] = job;
     dp->jobs_end = dp->jobs;
     for (unsigned i = 0; i < n; i++)
-        nat_prefetch(&dp->nat, &ready[i]->nat);
+        if (!is_later_fragment(ready[i]))
+            nat_prefetch(&dp->nat, &ready[i]->nat);
     for (unsigned i = 0; i < n; i++)
         from_uplink ? forward_in(dp, ready[i]) : forward_out(dp, ready[i]);
 }

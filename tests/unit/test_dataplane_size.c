@@ -303,11 +303,111 @@ static void test_cut_without_buffers(void **state)
     assert_true(rig_dropped(&r, DROP_BUFFERS) > 0);
 }
 
+/* U14: r.in in fragments of at most n payload bytes, sent by in; what came out by out, put
+ * together, in r.out. */
+static void send_in_fragments(unsigned in, unsigned out, size_t n)
+{
+    static struct frame whole, joined;
+
+    whole = r.in;
+    size_t bytes = whole.n - 34, got = 0;
+    for (size_t at = 0; at < bytes; at += n) {
+        size_t part = MIN(n, bytes - at);
+        memcpy(r.in.b, whole.b, 34);
+        memcpy(r.in.b + 34, whole.b + 34 + at, part);
+        r.in.n = 34 + part;
+        store_be16(r.in.b + 16, (uint16_t)(20 + part));
+        store_be16(r.in.b + 20, (uint16_t)(at / 8 | (at + part < bytes ? 0x2000 : 0)));
+        frame_fix_ip_csum(&r.in);
+        rig_input_raw(&r, in);
+    }
+    rig_step(&r);
+    while (out != UINT32_MAX && rig_output(&r, out)) {
+        size_t at = (load_be16(r.out.b + 20) & 0x1FFFu) * 8;
+        assert_int_equal(at, got);
+        assert_int_equal(frame_naive_sum(r.out.b + 14, 20), 0xFFFF);
+        memcpy(joined.b, r.out.b, 34);
+        memcpy(joined.b + 34 + at, r.out.b + 34, r.out.n - 34);
+        got += r.out.n - 34;
+    }
+    if (out == UINT32_MAX)
+        return;
+    assert_int_equal(got, bytes);
+    joined.n = whole.n;
+    joined.l3 = 14;
+    joined.l4 = 34;
+    store_be16(joined.b + 16, (uint16_t)(20 + bytes));
+    store_be16(joined.b + 20, 0);
+    frame_fix_ip_csum(&joined);
+    r.out = joined;
+    assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+}
+
+static void test_fragments_are_translated(void **state)
+{
+    struct rig_packet out = {
+        .src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1, .dport = 2, .payload_bytes = 2000};
+    struct rig_packet in = {
+        .src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 2, .payload_bytes = 3000};
+    struct rig_packet hair = {
+        .src = RIG_HOST(5), .dst = RIG_OUTSIDE, .sport = 9, .dport = 5000, .payload_bytes = 2500};
+    struct rig_packet ping = {.src = RIG_SERVER,
+                              .dst = RIG_OUTSIDE,
+                              .sport = 77,
+                              .proto = IP_PROTO_ICMP,
+                              .payload_bytes = 2500};
+
+    (void)state;
+    rig_start(&r, RIG_FORWARDS);
+    appear(1, RIG_HOST(5));
+    appear(4, RIG_LAB_HOST(20));
+    rig_make(&r, 1, &out);
+    send_in_fragments(1, 0, 1480);
+    assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
+    in.dport = rig_out_sport(&r);
+    rig_make(&r, 0, &in);
+    send_in_fragments(0, 1, 800);
+    assert_int_equal(rig_out_dst(&r), RIG_HOST(5));
+    assert_int_equal(rig_out_dport(&r), 1);
+    rig_make(&r, 1, &hair);
+    send_in_fragments(1, 4, 1000);
+    assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
+    assert_int_equal(rig_out_dst(&r), RIG_LAB_HOST(20));
+    assert_int_equal(rig_out_dport(&r), 5001);
+
+    /* For the router itself: a ping, and an answer to one of its own questions. */
+    rig_make(&r, 0, &ping);
+    send_in_fragments(0, UINT32_MAX, 1000);
+    assert_int_equal(r.delivered_count, 3);
+    rig_flush(&r);
+    assert_true(dataplane_reserve_this_port(r.dp, IP_PROTO_UDP, BE16(3333)));
+    in.dport = 3333;
+    rig_make(&r, 0, &in);
+    store_be16(r.in.b + 18, 4711);
+    send_in_fragments(0, UINT32_MAX, 1480);
+    assert_int_equal(r.delivered_count, 3);
+    rig_flush(&r);
+
+    /* The datagram's first fragment never came. */
+    out.frag = 0x2000 | 5;
+    rig_make(&r, 1, &out);
+    store_be16(r.in.b + 18, 9999);
+    frame_fix_ip_csum(&r.in);
+    r.in.n = 34 + 80;
+    store_be16(r.in.b + 16, 100);
+    frame_fix_ip_csum(&r.in);
+    rig_input_raw(&r, 1);
+    rig_step(&r);
+    assert_int_equal(rig_dropped(&r, DROP_FRAGMENT), 1);
+    assert_int_equal(rig_dropped_in_all(&r), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_too_big_and_not_to_be_fragmented, teardown),
         cmocka_unit_test_teardown(test_fragmented, teardown),
+        cmocka_unit_test_teardown(test_fragments_are_translated, teardown),
         cmocka_unit_test_teardown(test_super_packet, teardown),
         cmocka_unit_test_teardown(test_super_packet_too_big, teardown),
         cmocka_unit_test_teardown(test_partial_checksums, teardown),
