@@ -135,8 +135,6 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
     if (!error)
         error = fragment_init(&dp->datagrams, &key, alloc);
     if (!error)
-        error = fragment_init(&dp->datagrams, &key, alloc);
-    if (!error)
         error = forwards_init(dp, alloc);
     return error;
 }
