@@ -128,8 +128,7 @@ static bool link_up(struct nic *nic)
 static bool buffers_are_short(const struct virtio_net *vn)
 {
     const struct pkt_pool *pool = vn->nic.pool;
-    return vn->rx.missing > 0 || pool->free_count <= pool->count / 16 ||
-           pool->free_count < PKT_MAX_SEGS;
+    return pool->free_count <= pool->count / 16 || pool->free_count < PKT_MAX_SEGS;
 }
 
 static bool irq_arm(struct nic *nic)

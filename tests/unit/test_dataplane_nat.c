@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Packets through the whole dataplane (net/dataplane_route.c, dataplane_way.c and the services they
- * compose): round trips, forwards, hairpins, next hops, the uplink's address. See router_rig.h for
- * the topology.
+ * compose): round trips, forwards, hairpins, next hops. See router_rig.h for the topology.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,19 +60,6 @@ static void refused(unsigned in, const struct rig_packet *k, enum drop_reason re
     rig_step(&r);
     assert_int_equal(rig_dropped(&r, reason), before + 1);
     assert_int_equal(r.delivered_count, 0);
-}
-
-/* Makes the switch learn where a station is, as its first ARP request would. */
-static void appear(unsigned port, be32 ip)
-{
-    memset(r.in.b, 0, 60);
-    memset(r.in.b, 0xFF, 6);
-    memcpy(r.in.b + 6, rig_mac(ip), 6);
-    store_be16(r.in.b + 12, 0x1234);
-    r.in.n = 60;
-    rig_input_raw(&r, port);
-    rig_step(&r);
-    rig_flush(&r);
 }
 
 static void test_round_trips(void **state)
@@ -143,9 +129,9 @@ static void test_station_moves(void **state)
     pass(1, &out, 0);
     in.dport = rig_out_sport(&r);
     pass(0, &in, 1);
-    appear(3, RIG_HOST(5));
+    rig_appear(&r, 3, RIG_HOST(5));
     pass(0, &in, 3);
-    appear(2, RIG_HOST(5));
+    rig_appear(&r, 2, RIG_HOST(5));
     pass(0, &in, 2);
     r.nics[2].up = false;
     r.now_us += 1000000;
@@ -155,7 +141,7 @@ static void test_station_moves(void **state)
     assert_int_equal(fake_nic_sent_count(&r.nics[1]), 1);
     assert_int_equal(fake_nic_sent_count(&r.nics[3]), 1);
     assert_int_equal(rig_flush(&r), 2);
-    appear(1, RIG_HOST(5));
+    rig_appear(&r, 1, RIG_HOST(5));
     pass(0, &in, 1);
 }
 
@@ -194,8 +180,8 @@ static void test_forwards(void **state)
 
     (void)state;
     rig_start(&r, RIG_FORWARDS);
-    appear(1, RIG_HOST(10));
-    appear(5, RIG_LAB_HOST(20));
+    rig_appear(&r, 1, RIG_HOST(10));
+    rig_appear(&r, 5, RIG_LAB_HOST(20));
     pass(0, &in, 1);
     expect(RIG_SERVER, 33333, RIG_HOST(10), 80);
     pass(1, &out, 0);
@@ -230,8 +216,8 @@ static void test_hairpin(void **state)
 
     (void)state;
     rig_start(&r, RIG_FORWARDS);
-    appear(1, RIG_HOST(10));
-    appear(2, RIG_HOST(5));
+    rig_appear(&r, 1, RIG_HOST(10));
+    rig_appear(&r, 2, RIG_HOST(5));
     pass(2, &k, 1);
     uint16_t outside_port = rig_out_sport(&r);
     expect(RIG_OUTSIDE, outside_port, RIG_HOST(10), 80);
@@ -275,8 +261,8 @@ static void test_hairpin_error(void **state)
 
     (void)state;
     rig_start(&r, RIG_FORWARDS);
-    appear(1, RIG_HOST(10));
-    appear(2, RIG_HOST(5));
+    rig_appear(&r, 1, RIG_HOST(10));
+    rig_appear(&r, 2, RIG_HOST(5));
     pass(2, &k, 1);
     struct frame *sent = &r.out;
     uint8_t quoted[40];
@@ -464,94 +450,6 @@ static void test_nobody_answers(void **state)
 
 /* The uplink's address by DHCP: what reaches the client before and after, and what flows survive.
  */
-static void test_uplink_address(void **state)
-{
-    struct rig_packet offer = {
-        .src = BE_IP4(10, 9, 9, 1), .dst = BE_IP4(10, 9, 9, 77), .sport = 67, .dport = 68};
-    struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1, .dport = 2};
-
-    (void)state;
-    rig_start(&r, RIG_DHCP);
-    refused(1, &k, DROP_NO_UPLINK);
-    assert_int_equal(rig_flush(&r), 1);
-    rig_input(&r, 0, &offer);
-    offer.dst = BE_IP4(255, 255, 255, 255);
-    offer.broadcast = true;
-    rig_input(&r, 0, &offer);
-    offer.src = RIG_HOST(1); /* a server in a subnet of ours: that has to be noticed */
-    rig_input(&r, 0, &offer);
-    offer.sport = 68;
-    rig_input(&r, 0, &offer);
-    rig_step(&r);
-    assert_int_equal(r.delivered_count, 3);
-    assert_int_equal(r.delivered_network[0], NETWORK_UPLINK);
-    rig_flush(&r);
-
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
-    pass(1, &k, 0);
-    uint16_t port = rig_out_sport(&r);
-    struct rig_packet in = {.src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 2, .dport = port};
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
-    pass(0, &in, 1); /* a renewal changes nothing */
-    dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 3), prefix_mask(24), RIG_GATEWAY, r.now_us);
-    in.dst = BE_IP4(203, 0, 113, 3);
-    refused(0, &in, DROP_UNSOLICITED);
-    pass(1, &k, 0);
-    assert_int_equal(rig_out_src(&r), BE_IP4(203, 0, 113, 3));
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), 0, r.now_us);
-    refused(1, &k, DROP_NO_ROUTE);
-    dataplane_set_uplink(r.dp, 0, 0, 0, r.now_us);
-    refused(1, &k, DROP_NO_UPLINK);
-}
-
-/* U7: never misroute; say so. */
-static void test_uplink_collides(void **state)
-{
-    struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1, .dport = 2};
-
-    (void)state;
-    rig_start(&r, RIG_DHCP);
-    fake_log_clear();
-    dataplane_set_uplink(r.dp, BE_IP4(192, 168, 8, 77), prefix_mask(24), RIG_HOST(1), r.now_us);
-    assert_true(fake_log_has("the uplink's subnet overlaps network lan"));
-    refused(1, &k, DROP_NO_UPLINK);
-    dataplane_set_uplink(r.dp, BE_IP4(192, 168, 77, 77), prefix_mask(16), RIG_GATEWAY, r.now_us);
-    refused(1, &k, DROP_NO_UPLINK);
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
-    rig_flush(&r);
-    pass(1, &k, 0);
-}
-
-/* What the router's own sockets hold no host gets, and what comes for them reaches the stack. */
-static void test_own_ports(void **state)
-{
-    struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_SERVER, .dport = 53};
-    struct rig_packet in = {.src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 53};
-
-    (void)state;
-    rig_start(&r, 0);
-    be16 own = dataplane_reserve_port(r.dp, IP_PROTO_UDP);
-    assert_true(own != 0);
-    k.sport = ntoh16(own);
-    pass(1, &k, 0);
-    assert_true(rig_out_sport(&r) != ntoh16(own));
-    in.dport = ntoh16(own);
-    rig_input(&r, 0, &in);
-    rig_step(&r);
-    assert_int_equal(r.delivered_count, 1);
-    assert_int_equal(r.delivered_network[0], NETWORK_UPLINK);
-    rig_flush(&r);
-    in.proto = IP_PROTO_TCP;
-    in.tcp_flags = TCP_SYN;
-    refused(0, &in, DROP_UNSOLICITED);
-    in.proto = IP_PROTO_UDP;
-    dataplane_release_port(r.dp, IP_PROTO_UDP, own);
-    refused(0, &in, DROP_UNSOLICITED);
-    assert_false(dataplane_reserve_this_port(r.dp, IP_PROTO_UDP, BE16(68))); /* taken at start */
-    assert_memory_equal(dataplane_mac(r.dp, RIG_LAB), rig_router_mac(&r, RIG_LAB), 6);
-    assert_int_equal(dataplane_mtu(r.dp, NETWORK_UPLINK), 1500);
-}
-
 /* Two hosts of one network that talk through the router, and one that asks it to. */
 static void test_within_a_network(void **state)
 {
@@ -559,32 +457,10 @@ static void test_within_a_network(void **state)
 
     (void)state;
     rig_start(&r, 0);
-    appear(2, RIG_HOST(6));
+    rig_appear(&r, 2, RIG_HOST(6));
     pass(1, &k, 2);
     expect(RIG_HOST(5), 1, RIG_HOST(6), 2);
     assert_memory_equal(r.out.b, rig_mac(RIG_HOST(6)), 6);
-}
-
-/* Flows end by themselves, and an idle router has nothing to wake up for. */
-static void test_flows_expire(void **state)
-{
-    struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1, .dport = 2};
-    struct dataplane_totals t;
-    unsigned wakes = 0;
-
-    (void)state;
-    rig_start(&r, 0);
-    pass(1, &k, 0);
-    for (; dataplane_next_us(r.dp, r.now_us) != UINT64_MAX; wakes++) {
-        uint64_t next_us = dataplane_next_us(r.dp, r.now_us);
-        assert_true(next_us > r.now_us);
-        r.now_us = next_us;
-        rig_step(&r);
-        assert_true(wakes < 10);
-    }
-    dataplane_totals(r.dp, &t);
-    assert_int_equal(t.flows_live, 0);
-    assert_in_range(r.now_us - 4294967000000ull, 120 * 1000000, 125 * 1000000);
 }
 
 int main(void)
@@ -600,11 +476,7 @@ int main(void)
         cmocka_unit_test_teardown(test_mss, teardown),
         cmocka_unit_test_teardown(test_held_until_resolved, teardown),
         cmocka_unit_test_teardown(test_nobody_answers, teardown),
-        cmocka_unit_test_teardown(test_uplink_address, teardown),
-        cmocka_unit_test_teardown(test_uplink_collides, teardown),
-        cmocka_unit_test_teardown(test_own_ports, teardown),
         cmocka_unit_test_teardown(test_within_a_network, teardown),
-        cmocka_unit_test_teardown(test_flows_expire, teardown),
     };
     return cmocka_run_group_tests_name("dataplane_nat", tests, NULL, NULL);
 }

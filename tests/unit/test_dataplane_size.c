@@ -23,18 +23,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Makes the switch learn where a station is. */
-static void appear(unsigned port, be32 ip)
-{
-    memset(r.in.b, 0xFF, 60);
-    memcpy(r.in.b + 6, rig_mac(ip), 6);
-    store_be16(r.in.b + 12, 0x1234);
-    r.in.n = 60;
-    rig_input_raw(&r, port);
-    rig_step(&r);
-    rig_flush(&r);
-}
-
 /* r.in as a device with offloads delivers it: a partial checksum, and gso_size if it is not 0. */
 static void input_partial(unsigned port, uint16_t gso_size)
 {
@@ -241,7 +229,7 @@ static void test_partial_checksums(void **state)
         assert_true(rig_output(&r, port));
         assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
     }
-    appear(2, RIG_HOST(6));
+    rig_appear(&r, 2, RIG_HOST(6));
     rig_make(&r, 1, &k);
     memcpy(r.in.b, rig_mac(RIG_HOST(6)), 6);
     input_partial(1, 0);
@@ -359,8 +347,8 @@ static void test_fragments_are_translated(void **state)
 
     (void)state;
     rig_start(&r, RIG_FORWARDS);
-    appear(1, RIG_HOST(5));
-    appear(4, RIG_LAB_HOST(20));
+    rig_appear(&r, 1, RIG_HOST(5));
+    rig_appear(&r, 4, RIG_LAB_HOST(20));
     rig_make(&r, 1, &out);
     send_in_fragments(1, 0, 1480);
     assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
