@@ -35,7 +35,7 @@ INC := -I. -Iinclude
 LWIP_INC := -Inet/host/port -isystem $(LWIP_DIR)/src/include
 COMMON := -std=gnu11 -g $(WARN) $(INC) $(LWIP_INC) -DSLUICE_VERSION='"$(VERSION)"' \
 	-ffile-prefix-map=$(CURDIR)=. -fno-strict-aliasing
-CC_INC = $(shell $(CC) -print-file-name=include)
+CC_INC = $(shell $(CC) -print-file-name=include 2>/dev/null)
 # The image has musl's string functions, so small copies and clears may be expanded (-fbuiltin).
 KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -fbuiltin -fno-pic -fno-pie -fno-stack-protector -mno-red-zone \
 	-fno-tree-slp-vectorize -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
