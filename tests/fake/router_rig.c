@@ -249,6 +249,18 @@ unsigned rig_step(struct rig *r)
     return work;
 }
 
+void rig_appear(struct rig *r, unsigned port, be32 ip)
+{
+    memset(r->in.b, 0, 60);
+    memset(r->in.b, 0xFF, MAC_BYTES);
+    memcpy(r->in.b + 6, rig_mac(ip), MAC_BYTES);
+    store_be16(r->in.b + 12, 0x1234);
+    r->in.n = 60;
+    rig_input_raw(r, port);
+    rig_step(r);
+    rig_flush(r);
+}
+
 void rig_pass(struct rig *r, uint32_t ms, uint32_t ms_step)
 {
     for (uint32_t at = 0; at < ms; at += ms_step) {

@@ -94,6 +94,10 @@ void rig_input(struct rig *r, unsigned port, const struct rig_packet *k);
 /* Lets r->in come in by port, as it stands. */
 void rig_input_raw(struct rig *r, unsigned port);
 
+/* Makes the switch learn that the station with this address is on port, as its first ARP request
+ * would. */
+void rig_appear(struct rig *r, unsigned port, be32 ip);
+
 /* One poll at the present time; CHECKs the sum, and that no frame left by a port without network.
  */
 unsigned rig_step(struct rig *r);

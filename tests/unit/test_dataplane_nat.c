@@ -9,7 +9,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "tests/fake/fake_base.h"
 #include "tests/fake/router_rig.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
