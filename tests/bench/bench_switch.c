@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What switching a frame costs on the host: addresses, keys, learning and lookup among 65,536 MACs,
+ * in bursts of 32 with prefetching, as the dataplane does it. (From rx_batch to tx_batch:
+ * bench_dataplane.)
+ *
+ *     bench_switch             times it
+ *     bench_switch switch N    switches N frames, prints nothing: for counting instructions with
+ *         valgrind --tool=callgrind --toggle-collect=switch_burst bench_switch switch 32000
+ *
+ * Making the frames is neither timed nor, by --toggle-collect, counted.
+ */
+#include "net/switch.h"
+#include "tests/fake/fake_alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#define BURST    32
+#define STATIONS 65536u
+#define PORTS    4
+#define ROUNDS   7
+#define NETWORK  0
+
+/* As many frames as a machine has in its hands at a time. */
+#define FRAMES 256
+static uint8_t frames[FRAMES][64];
+
+static struct switch_table table;
+static uint32_t frames_so_far; /* the clock: 100,000 a second */
+static uint64_t seed = 88172645463325252ull;
+
+void switch_burst(uint8_t (*burst)[64], uint8_t port, uint8_t *out, uint32_t now_s);
+
+static uint32_t rnd(uint32_t below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)((seed >> 32) * below >> 32);
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_switch: %s\n", what);
+    exit(1);
+}
+
+/* The path itself: the ports that BURST frames which came in by port go out by. */
+__attribute__((noinline)) void switch_burst(uint8_t (*burst)[64], uint8_t port, uint8_t *out,
+                                            uint32_t now_s)
+{
+    const struct switch_table t = table; /* where it is and how it hashes does not change */
+    struct switch_key from[BURST], to[BURST];
+
+    for (unsigned i = 0; i < BURST; i++) {
+        to[i] = switch_key(&t, switch_word(burst[i], NETWORK));
+        from[i] = switch_key(&t, switch_word(burst[i] + MAC_BYTES, NETWORK));
+        switch_prefetch(&to[i]);
+        switch_prefetch(&from[i]);
+    }
+    for (unsigned i = 0; i < BURST; i++) {
+        if (!switch_learn_key(&table, &from[i], port, now_s))
+            die("learned nothing");
+        out[i] = switch_lookup_key(&table, &to[i], now_s);
+    }
+}
+
+static void station_mac(uint8_t *mac, uint32_t n)
+{
+    mac[0] = 0x02;
+    mac[1] = 0x11;
+    store_raw32(mac + 2, n * 2654435761u);
+}
+
+static void start(void)
+{
+    static const uint8_t random[32] = "thirty-two bytes, only for tests";
+    struct hash_key key;
+    uint8_t mac[MAC_BYTES];
+
+    hash_key_init(&key, random);
+    if (switch_init(&table, STATIONS, &key, fake_alloc) != 0)
+        die("no memory");
+    for (uint32_t n = 0; n < STATIONS; n++) {
+        station_mac(mac, n);
+        switch_learn(&table, mac, NETWORK, (uint8_t)(n % PORTS), 1);
+    }
+}
+
+/* Cycles spent in switching count frames from random stations to random others. */
+static uint64_t run(uint32_t count)
+{
+    uint64_t cycles = 0;
+
+    for (uint32_t i = 0; i < count; i += BURST) {
+        uint8_t port = (uint8_t)rnd(PORTS), out[BURST];
+        uint32_t to[BURST];
+        uint8_t(*burst)[64] = &frames[i % FRAMES];
+        for (unsigned j = 0; j < BURST; j++) {
+            to[j] = rnd(STATIONS);
+            station_mac(burst[j], to[j]);
+            station_mac(burst[j] + MAC_BYTES, rnd(STATIONS / PORTS) * PORTS + port);
+        }
+        uint64_t began = __rdtsc();
+        switch_burst(burst, port, out, 1 + frames_so_far / 100000);
+        cycles += __rdtsc() - began;
+        frames_so_far += BURST;
+        for (unsigned j = 0; j < BURST; j++)
+            if (out[j] != to[j] % PORTS)
+                die("wrong port");
+    }
+    return cycles;
+}
+
+static int64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static double ns_per_cycle(void)
+{
+    int64_t began_ns = clock_ns(), ns;
+    uint64_t began = __rdtsc();
+    do {
+        ns = clock_ns() - began_ns;
+    } while (ns < 50 * 1000 * 1000);
+    return (double)ns / (double)(__rdtsc() - began);
+}
+
+int main(int argc, char **argv)
+{
+    const uint32_t frames_a_round = 320000;
+
+    start();
+    if (argc == 3 && strcmp(argv[1], "switch") == 0) {
+        run((uint32_t)strtoul(argv[2], NULL, 10));
+        return 0;
+    }
+    if (argc != 1)
+        die("usage: bench_switch [switch FRAMES]");
+    double scale = ns_per_cycle();
+    uint64_t best = UINT64_MAX; /* whatever disturbs, adds */
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t cycles = run(frames_a_round);
+        best = MIN(best, cycles);
+    }
+    printf("switch-table %u-macs %.1f ns/packet\n", STATIONS,
+           (double)best * scale / frames_a_round);
+    return 0;
+}
