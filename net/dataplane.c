@@ -175,11 +175,9 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
 
 void dp_general_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
-        pkts[i]->port = (uint8_t)port;
     dp_l2_input(dp, port, pkts, n);
     if (dp->jobs_end != dp->jobs)
-        dp_route_burst(dp, dp->ports[port].network);
+        dp_route_burst(dp, port);
 }
 
 static unsigned poll_port(struct dataplane *dp, unsigned i)

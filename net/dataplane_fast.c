@@ -189,6 +189,7 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, uns
         fast[i].is = look(dp, &dp->ports[in], pkts[i], &fast[i], from_uplink);
         fast_count += fast[i].is;
     }
+    dp->ports[in].routes = fast_count > 0;
     if (fast_count == 0) {
         dp_general_input(dp, in, pkts, n);
         return;
@@ -211,15 +212,25 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, uns
         dp_general_input(dp, in, general, general_count);
 }
 
+/* True if a burst from a network is likely to be all switching: as the one before was, and its
+ * first frame is. Then the fast path does not look at the others; at worst they take the general
+ * one. */
+static inline bool only_switching(const struct dataplane *dp, const struct dp_port *port,
+                                  const struct pkt *first)
+{
+    return !port->routes && first->len >= ETH_HDR_BYTES &&
+           (load_raw64(first->data) & MAC_WORD_MASK) != dp->networks[port->network].mac_word;
+}
+
 void dp_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
 {
-    uint8_t network = dp->ports[in].network;
+    const struct dp_port *port = &dp->ports[in];
 
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(pkts[i]->data);
-    if (network == NETWORK_UPLINK)
+    if (port->network == NETWORK_UPLINK)
         fast_burst(dp, in, pkts, n, true);
-    else if (network < NETWORK_UPLINK)
+    else if (port->network < NETWORK_UPLINK && !only_switching(dp, port, pkts[0]))
         fast_burst(dp, in, pkts, n, false);
     else
         dp_general_input(dp, in, pkts, n);

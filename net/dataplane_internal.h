@@ -27,6 +27,7 @@ struct dp_port {
     struct nic *nic;
     uint8_t network; /* 0..15, NETWORK_UPLINK or CONFIG_NO_NET */
     bool up;         /* as of the last look at the link */
+    bool routes;     /* the fast path has found something in the last burst it looked at */
     bool soft;       /* a staged packet needs software before this NIC can send it */
     uint32_t offloads;
     uint32_t max_frame_bytes;
@@ -184,8 +185,8 @@ void dp_deliver(struct dataplane *dp, uint8_t network, struct pkt *p);
 
 /* ---- dataplane_route.c ---- */
 
-/* Routes and translates dp->jobs, all from this network. */
-void dp_route_burst(struct dataplane *dp, uint8_t network);
+/* Routes and translates dp->jobs, all from this port. */
+void dp_route_burst(struct dataplane *dp, unsigned in);
 
 static inline bool dp_self_owns(const struct dataplane *dp, uint8_t proto, be16 port)
 {

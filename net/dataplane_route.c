@@ -462,14 +462,16 @@ static inline bool parse_job(struct dataplane *dp, struct dp_job *job)
     return true;
 }
 
-static inline void route_burst(struct dataplane *dp, const bool from_uplink)
+static inline void route_burst(struct dataplane *dp, unsigned in, const bool from_uplink)
 {
     struct dp_job *ready[BURST_MAX];
     unsigned n = 0;
 
-    for (struct dp_job *job = dp->jobs; job < dp->jobs_end; job++)
+    for (struct dp_job *job = dp->jobs; job < dp->jobs_end; job++) {
+        job->nat.p->port = (uint8_t)in; /* where an error about it will go */
         if (parse_job(dp, job) && (from_uplink ? prepare_in(dp, job) : prepare_out(dp, job)))
             ready[n++] = job;
+    }
     dp->jobs_end = dp->jobs;
     for (unsigned i = 0; i < n; i++)
         if (!is_later_fragment(ready[i]))
@@ -478,10 +480,10 @@ static inline void route_burst(struct dataplane *dp, const bool from_uplink)
         from_uplink ? forward_in(dp, ready[i]) : forward_out(dp, ready[i]);
 }
 
-void dp_route_burst(struct dataplane *dp, uint8_t network)
+void dp_route_burst(struct dataplane *dp, unsigned in)
 {
-    if (network == NETWORK_UPLINK)
-        route_burst(dp, true);
+    if (dp->ports[in].network == NETWORK_UPLINK)
+        route_burst(dp, in, true);
     else
-        route_burst(dp, false);
+        route_burst(dp, in, false);
 }
