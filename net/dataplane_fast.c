@@ -97,6 +97,9 @@ INLINE bool look(const struct dataplane *dp, const struct dp_port *port, struct 
             return false;
         p->len = p->total_bytes = L3_OFF + q.ip_bytes;
     }
+    /* Our own address is the remote end of hairpin flows, and outside it is forged. */
+    if (from_uplink && UNLIKELY((be32)q.addresses == net->ip))
+        return false;
     if (!metadata_fits(p, &q, fast))
         return false;
     uint64_t rest = q.ports | (uint64_t)(q.proto | (uint32_t)port->network << 8) << 32;

@@ -243,6 +243,47 @@ static void test_hairpin(void **state)
     assert_int_equal(rig_flush(&r), 1);
 }
 
+/* A hairpin flow is known by its outside tuple as well; that does not let the outside use it, by
+ * taking our own address for its source. */
+static void test_hairpin_is_not_open_to_outside(void **state)
+{
+    struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_OUTSIDE, .sport = 1111, .dport = 5000};
+    struct rig_packet back = {.src = RIG_LAB_HOST(20), .dst = RIG_OUTSIDE, .sport = 5001};
+    struct rig_packet forged = {
+        .src = RIG_OUTSIDE, .dst = RIG_OUTSIDE, .sport = 5000, .payload_bytes = 60};
+
+    (void)state;
+    rig_start(&r, RIG_FORWARDS);
+    rig_appear(&r, 1, RIG_HOST(5));
+    rig_appear(&r, 4, RIG_LAB_HOST(20));
+    for (unsigned i = 0; i < 3; i++) {
+        pass(1, &k, 4);
+        back.dport = rig_out_sport(&r);
+        pass(4, &back, 1);
+    }
+    forged.dport = back.dport;
+    refused(0, &forged, DROP_IP_SOURCE);
+    forged.sport = back.dport;
+    forged.dport = 5000;
+    refused(0, &forged, DROP_IP_SOURCE);
+    assert_int_equal(rig_flush(&r), 0);
+}
+
+/* What goes wrong behind the first half of a hairpin is nobody's business: the packet no longer is
+ * what its sender has sent. */
+static void test_hairpin_fails_silently(void **state)
+{
+    struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_OUTSIDE, .sport = 1111, .dport = 5000};
+
+    (void)state;
+    rig_start(&r, RIG_FORWARDS);
+    r.no_answers = true;
+    rig_input(&r, 1, &k);
+    rig_pass(&r, 4000, 500);
+    refused(1, &k, DROP_NO_NEIGHBOR);
+    assert_int_equal(rig_flush(&r), 0);
+}
+
 /* I7: an error about a hairpinned packet comes back as one about what was sent. */
 static void test_hairpin_error(void **state)
 {
@@ -470,6 +511,8 @@ int main(void)
         cmocka_unit_test_teardown(test_padding_is_cut_off, teardown),
         cmocka_unit_test_teardown(test_forwards, teardown),
         cmocka_unit_test_teardown(test_hairpin, teardown),
+        cmocka_unit_test_teardown(test_hairpin_is_not_open_to_outside, teardown),
+        cmocka_unit_test_teardown(test_hairpin_fails_silently, teardown),
         cmocka_unit_test_teardown(test_hairpin_error, teardown),
         cmocka_unit_test_teardown(test_error_about_a_flow, teardown),
         cmocka_unit_test_teardown(test_mss, teardown),

@@ -74,12 +74,14 @@ static void test_uplink_address(void **state)
     struct rig_packet in = {.src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 2, .dport = port};
     dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
     pass(0, &in, 1); /* a renewal changes nothing */
+    unsigned questions = r.questions;
     dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 3), prefix_mask(24), RIG_GATEWAY, r.now_us);
     in.dst = BE_IP4(203, 0, 113, 3);
     refused(0, &in, DROP_UNSOLICITED);
     rig_flush(&r);
     pass(1, &k, 0);
     assert_int_equal(rig_out_src(&r), BE_IP4(203, 0, 113, 3));
+    assert_int_equal(r.questions, questions + 1); /* another network may have another gateway */
     dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), 0, r.now_us);
     refused(1, &k, DROP_NO_ROUTE);
     dataplane_set_uplink(r.dp, 0, 0, 0, r.now_us);
