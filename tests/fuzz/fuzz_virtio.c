@@ -138,12 +138,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
     for (unsigned i = 0; i < ARRAY_COUNT(features); i++)
         offered |= bits & 1u << i ? features[i] : 0;
     bool legacy = !(offered & VIRTIO_F_VERSION_1);
+    uint32_t more = byte();
+    offered |= more & 0x80 ? VIRTIO_F_INDIRECT_DESC : 0;
 
     fake_log_clear();
     pkt_pool_init(&pool, memory, POOL_COUNT);
     fake_virtio_init(&device, offered, QUEUE, legacy);
     device.pool = &pool;
-    struct nic_limits limits = {.pool = &pool, .rx_buffers_max = byte() % 40};
+    struct nic_limits limits = {.pool = &pool, .rx_buffers_max = more % 40};
     nic = virtio_net_start(&device.dev, &limits);
     if (!nic)
         abort();
