@@ -232,7 +232,7 @@ class Host:
         raw.bind((interface, 0x0003))
         return raw
 
-    def tap(self, interface="eth0", mac=None, vnet_hdr=True, mtu=None, queue=None):
+    def tap(self, interface="eth0", mac=None, vnet_hdr=True, mtu=None):
         """Makes the host's NIC and returns the descriptor for a Port. The descriptor stays the host's."""
         node = tun_node()
         flags = IFF_TAP | IFF_NO_PI | (IFF_VNET_HDR if vnet_hdr else 0)
@@ -245,8 +245,6 @@ class Host:
             self.ip("link", "set", interface, "address", mac)
         if mtu:
             self.ip("link", "set", interface, "mtu", mtu)
-        if queue:
-            self.ip("link", "set", interface, "txqueuelen", queue)
         self.ip("link", "set", interface, "up")
         return fd
 
