@@ -140,6 +140,10 @@ $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libsluice.a
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)clang $(SAN) -fsanitize=fuzzer $^ -o $@
+$(BUILD)/bench/bin/prove_%: $(BUILD)/bench/tests/proofs/prove_%.o $(BUILD)/bench/libsluice.a
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $^ -o $@
 $(BUILD)/bench/bin/%: $(BUILD)/bench/tests/bench/%.o $(BUILD)/bench/libsluice.a
 	@mkdir -p $(@D)
 	$(say) LINK $@
@@ -186,8 +190,12 @@ fuzz:
 	@$(TESTS) fuzz
 
 ## machine      the kernel alone under QEMU: boot, memory, traps, interrupts, clock, power
-machine: $(BUILD)/machine.elf
-	$(PYTHON) -m pytest -q -p no:cacheprovider tests/machine --image $(BUILD)/machine.elf
+machine:
+	@$(TESTS) machine
+
+## proofs       what is small enough is proved by trying all of it
+proofs:
+	@$(TESTS) proofs
 
 ## e2e          the image under QEMU with real clients; E2E="tests/e2e/test_nat.py -k ping" for some
 e2e: image
@@ -223,5 +231,5 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: bench image help clean docs run test check unit fuzz machine e2e deps format
+.PHONY: bench image help clean docs run test check unit proofs fuzz machine e2e deps format
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
