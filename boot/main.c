@@ -44,11 +44,6 @@ static void print_line(const char *text)
     log_info("%s", text);
 }
 
-static void print_error(const char *text)
-{
-    log_error("%s", text);
-}
-
 static void read_texts(const struct boot_info *boot)
 {
     config_draft_init(&router.draft, &router.report);
@@ -97,14 +92,14 @@ static bool understand(void)
 {
     bool ok = config_resolve(&router.draft, router.ports, router.nic_count, &router.config,
                              &router.report);
+    if (!ok) /* at the level of the start, whatever log= says */
+        config_print_report(&router.report, print_line);
     log_set_level((enum log_level)router.config.log_level);
     panic_set_halt(router.config.panic_halt);
     if (router.config.seed_given)
         entropy_seed_for_tests(router.config.seed);
-    if (!ok) {
-        config_print_report(&router.report, print_error);
+    if (!ok)
         return false;
-    }
     config_print_report(&router.report, print_line);
     config_print(&router.config, router.ports, router.nic_count, print_line);
     return true;
