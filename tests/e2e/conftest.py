@@ -56,6 +56,16 @@ def home():
         yield made
 
 
+@pytest.fixture
+def say(capsys):
+    """say(text): a line at once on the terminal, for figures and for the progress of what takes long."""
+    def write(text):
+        with capsys.disabled():
+            print(f"\n   {text}", end=" ", flush=True)
+
+    return write
+
+
 @pytest.fixture(autouse=True)
 def alive(request):
     """After every test with the shared home, its router has not panicked."""

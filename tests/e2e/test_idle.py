@@ -51,16 +51,16 @@ def first_offer_s():
     raise AssertionError("no offer within 20 s")
 
 
-def test_first_offer_within_a_second():
+def test_first_offer_within_a_second(say):
     """From QEMU's start, kernel, configuration and all."""
     times = []
     while len(times) < ATTEMPTS and (not times or min(times) > FIRST_OFFER_MAX_S):
         times.append(first_offer_s())
-    print(f"\nfirst offer {min(times) * 1000:.0f} ms after QEMU's start")
+    say(f"first offer {min(times) * 1000:.0f} ms after QEMU's start")
     assert min(times) < FIRST_OFFER_MAX_S, times
 
 
-def test_idle_costs_next_to_nothing():
+def test_idle_costs_next_to_nothing(say):
     """Of one core, with leases and flows there; and it is still there afterwards."""
     with Home() as home:
         assert home.hosts[0].run("ping", "-c", 2, "-i", 0.2, "-W", 5, SERVER).returncode == 0
@@ -69,6 +69,6 @@ def test_idle_costs_next_to_nothing():
             before, start = home.router.cpu_seconds(), time.monotonic()
             time.sleep(IDLE_SECONDS)  # the time itself is what is measured
             shares.append((home.router.cpu_seconds() - before) / (time.monotonic() - start))
-        print(f"\nidle: {min(shares) * 100:.2f} % of a core")
+        say(f"idle: {min(shares) * 100:.2f} % of a core")
         assert min(shares) < IDLE_SHARE_MAX, shares
         assert home.hosts[0].run("ping", "-c", 2, "-i", 0.2, "-W", 5, SERVER).returncode == 0

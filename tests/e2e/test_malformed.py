@@ -304,7 +304,7 @@ def valid_frames(mac, source_mac, source, target):
         + [with_options(to / UDP(sport=1234, dport=7), b"\x07\x07\x04\0\0\0\0")]
 
 
-def test_a_million_malformed_frames(siege):
+def test_a_million_malformed_frames(siege, say):
     """Half from each side, as fast as the router takes them; it goes on serving meanwhile and afterwards."""
     router = siege.router
     lan = mutants(lan_rows(siege.mac), valid_frames(siege.mac, EVIL_MAC, EVIL_IP, SERVER), 5000)
@@ -317,12 +317,12 @@ def test_a_million_malformed_frames(siege):
             siege.uplink.send(two)
         sent += len(lan) + len(uplink)
         if sent % 100_000 == 0:
-            print(f"\n{sent} frames, {sent / (time.monotonic() - start):.0f} a second", end="", flush=True)
+            say(f"{sent} frames, {sent / (time.monotonic() - start):.0f} a second")
             assert siege.host.run("ping", "-c", 3, "-i", 0.1, "-W", 2, ROUTER, check=False).returncode == 0
     after = wait_until(lambda: (s := router.status()).received - before.received >= sent * 0.99 and s, 30,
                        "the router has received them")
     dropped = {name: count - before.drops.get(name, 0) for name, count in after.drops.items()}
-    print("\n" + " ".join(f"{name}={count}" for name, count in sorted(dropped.items()) if count))
+    say(" ".join(f"{name}={count}" for name, count in sorted(dropped.items()) if count))
     after.check_sum()
     for number in (0, 2):
         assert after.ports[number].received - before.ports[number].received >= sent // 2 * 0.99

@@ -75,11 +75,11 @@ def test_server_sees_the_uplink_address(home):
     assert who[0] == home.outside.router_address()
 
 
-def test_download_50_mb(home):
+def test_download_50_mb(home, say):
     """A file arrives as it was sent."""
     expected = home.outside.make_file("big", FILE_MB)
     seconds, size = fetch(home.hosts[0], "big", "/run/down")
-    print(f"down: {size * 8 / seconds / 1e6:.0f} Mb/s")
+    say(f"{size * 8 / seconds / 1e6:.0f} Mb/s")
     assert size == FILE_MB << 20
     assert home.hosts[0].run("sha256sum", "/run/down").stdout.split()[0] == expected
 
