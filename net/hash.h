@@ -32,7 +32,7 @@ static inline uint32_t hash_words(const struct hash_key *key, uint64_t a, uint64
 {
     uint64_t h = hash_mix(a ^ key->k[0], b ^ key->k[1]);
     h = hash_mix(h ^ key->k[2], key->k[3] ^ a);
-    return (uint32_t)(h ^ (h >> 32));
+    return (uint32_t)h; /* each of its bits is one of the upper half of a product, too */
 }
 
 /* Of 16 bytes at p. */

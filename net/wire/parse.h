@@ -124,16 +124,17 @@ static inline bool view_quick_ip4(struct quick_ip4 *q, const struct pkt *p)
         return false;
 
     uint32_t ip_bytes = ntoh16((be16)(start >> 16));
-    if (UNLIKELY(ETH_HDR_BYTES + ip_bytes > p->total_bytes))
+    uint32_t limit = ETH_HDR_BYTES + ip_bytes; /* of what the headers may reach to */
+    if (UNLIKELY(limit > p->total_bytes))
         return false;
+    limit = MIN(limit, p->len);
 
     uint8_t proto = (uint8_t)(middle >> 8);
     uint32_t hdr_bytes = UDP_HDR_BYTES;
     q->tcp_flags = 0;
     if (LIKELY(proto == IP_PROTO_TCP)) {
         hdr_bytes = (l4[TCP_DATAOFF_OFF] & 0xF0u) >> 2;
-        if (UNLIKELY(hdr_bytes < TCP_HDR_BYTES || IP4_HDR_BYTES + hdr_bytes > ip_bytes ||
-                     l4_off + hdr_bytes > p->len))
+        if (UNLIKELY(hdr_bytes < TCP_HDR_BYTES || l4_off + hdr_bytes > limit))
             return false;
         q->tcp_flags = l4[TCP_FLAGS_OFF];
     } else {
@@ -152,7 +153,9 @@ static inline bool view_quick_ip4(struct quick_ip4 *q, const struct pkt *p)
     return true;
 }
 
-static inline enum drop_reason view_parse_ip4(struct view *v, const struct pkt *p)
+/* Inline for certain: the call would cost a tenth of it. */
+static inline __attribute__((always_inline)) enum drop_reason view_parse_ip4(struct view *v,
+                                                                             const struct pkt *p)
 {
     struct quick_ip4 q;
 
