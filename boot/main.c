@@ -125,6 +125,7 @@ static bool start_forwarding(void)
         .nics = router.nics,
         .pool = &router.pool,
         .flow_capacity = plan.flows,
+        .alloc_dirty = mem_alloc_dirty,
         .switch_capacity = plan.switch_addresses,
         .random = random,
         .self_ops = &host_self_ops,

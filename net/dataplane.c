@@ -117,7 +117,9 @@ static int forwards_init(struct dataplane *dp, alloc_fn alloc)
 static int services_init(struct dataplane *dp, const struct dataplane_params *params,
                          alloc_fn alloc)
 {
-    struct nat_params nat = {.flow_capacity = params->flow_capacity, .now_ms = dp->now_ms};
+    struct nat_params nat = {.flow_capacity = params->flow_capacity,
+                             .alloc_dirty = params->alloc_dirty,
+                             .now_ms = dp->now_ms};
     struct hash_key key;
 
     hash_key_init(&nat.key, params->random);

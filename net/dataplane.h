@@ -44,6 +44,7 @@ struct dataplane_params {
     struct nic **nics; /* config->port_count of them, in port order */
     struct pkt_pool *pool;
     uint32_t flow_capacity;
+    alloc_fn alloc_dirty; /* see nat_params */
     uint32_t switch_capacity;
     const uint8_t *random; /* 64 random bytes */
     const struct self_ops *self_ops;

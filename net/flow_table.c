@@ -21,7 +21,7 @@ size_t flow_table_bytes(uint32_t capacity)
 }
 
 int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_key *key,
-                    uint32_t now_ms, alloc_fn alloc)
+                    uint32_t now_ms, alloc_fn alloc, alloc_fn alloc_dirty)
 {
     memset(t, 0, sizeof(*t));
     if (capacity == 0 || capacity > FLOW_CAPACITY_MAX)
@@ -30,7 +30,7 @@ int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_k
     t->free_head = FLOW_NONE;
     t->key = *key;
     t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
-    t->flows = alloc((size_t)capacity * sizeof(struct flow), CACHE_LINE_BYTES);
+    t->flows = alloc_dirty((size_t)capacity * sizeof(struct flow), CACHE_LINE_BYTES);
     t->wheel = alloc(FLOW_WHEEL_SLOTS * sizeof(uint32_t), CACHE_LINE_BYTES);
     t->wheel_used = alloc(WHEEL_WORDS * sizeof(uint64_t), CACHE_LINE_BYTES);
     if (!t->flows || !t->wheel || !t->wheel_used)

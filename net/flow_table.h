@@ -109,10 +109,11 @@ struct flow_table {
     uint64_t created, expired, refused;
 };
 
-/* Takes its memory from alloc; -ENOMEM, -EINVAL (capacity 0 or above FLOW_CAPACITY_MAX). now_ms is
- * the time the wheel starts at. timeout_ms is the caller's to fill afterwards. */
+/* Takes its memory from alloc, and that of the flows, which need not be zeroed, from alloc_dirty;
+ * -ENOMEM, -EINVAL (capacity 0 or above FLOW_CAPACITY_MAX). now_ms is the time the wheel starts at.
+ * timeout_ms is the caller's to fill afterwards. */
 int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_key *key,
-                    uint32_t now_ms, alloc_fn alloc);
+                    uint32_t now_ms, alloc_fn alloc, alloc_fn alloc_dirty);
 /* Bytes it will take for this capacity, everything counted. */
 size_t flow_table_bytes(uint32_t capacity);
 

@@ -23,8 +23,8 @@ int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
 {
     memset(nat, 0, sizeof(*nat));
     nat->key = params->key;
-    int err =
-        flow_table_init(&nat->flows, params->flow_capacity, &params->key, params->now_ms, alloc);
+    int err = flow_table_init(&nat->flows, params->flow_capacity, &params->key, params->now_ms,
+                              alloc, params->alloc_dirty ? params->alloc_dirty : alloc);
     if (err)
         return err;
     for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)

@@ -57,6 +57,7 @@ struct nat_counters {
 
 struct nat_params {
     uint32_t flow_capacity;
+    alloc_fn alloc_dirty; /* for the flows, whose memory need not be zeroed; NULL: as the rest */
     uint32_t now_ms;
     uint64_t random; /* seeds port selection */
     struct hash_key key;

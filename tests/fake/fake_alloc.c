@@ -29,6 +29,14 @@ void *fake_alloc(size_t bytes, size_t align)
     return p;
 }
 
+void *fake_alloc_dirty(size_t bytes, size_t align)
+{
+    void *p = fake_alloc(bytes, align);
+    if (p)
+        memset(p, 0xA5, bytes);
+    return p;
+}
+
 void fake_alloc_free_all(void)
 {
     while (kept_count > 0)

@@ -28,7 +28,10 @@ static uint32_t no_rnd(uint32_t below)
 
 void rig_restart(uint32_t capacity)
 {
-    struct nat_params params = {.flow_capacity = capacity, .now_ms = rig_now_ms, .random = 99};
+    struct nat_params params = {.flow_capacity = capacity,
+                                .alloc_dirty = fake_alloc_dirty,
+                                .now_ms = rig_now_ms,
+                                .random = 99};
     for (unsigned i = 0; i < 4; i++)
         params.key.k[i] = 0x9E3779B97F4A7C15ull * (i + 1) | 1;
     assert_int_equal(nat_init(&rig_nat, &params, fake_alloc), 0);

@@ -116,6 +116,7 @@ void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads)
                                       .nics = nics,
                                       .pool = &r->pool,
                                       .flow_capacity = flags & RIG_TINY ? 4 : 1024,
+                                      .alloc_dirty = fake_alloc_dirty,
                                       .switch_capacity = 1024,
                                       .random = random,
                                       .self_ops = &ops,

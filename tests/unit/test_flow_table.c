@@ -35,7 +35,7 @@ static void start(uint32_t capacity, uint32_t now_ms)
     for (unsigned i = 0; i < sizeof(random); i++)
         random[i] = (uint8_t)rnd(256);
     hash_key_init(&key, random);
-    assert_int_equal(flow_table_init(&t, capacity, &key, now_ms, fake_alloc), 0);
+    assert_int_equal(flow_table_init(&t, capacity, &key, now_ms, fake_alloc, fake_alloc_dirty), 0);
     assert_int_equal(flow_table_bytes(capacity), fake_alloc_bytes);
     for (unsigned i = 0; i < FLOW_STATE_COUNT; i++)
         t.timeout_ms[i] = 10000 * i;
@@ -150,10 +150,11 @@ static void test_full(void **state)
 static void test_bad_capacity(void **state)
 {
     (void)state;
-    assert_int_equal(flow_table_init(&t, 0, &key, 0, fake_alloc), -EINVAL);
-    assert_int_equal(flow_table_init(&t, FLOW_CAPACITY_MAX + 1, &key, 0, fake_alloc), -EINVAL);
+    assert_int_equal(flow_table_init(&t, 0, &key, 0, fake_alloc, fake_alloc_dirty), -EINVAL);
+    assert_int_equal(
+        flow_table_init(&t, FLOW_CAPACITY_MAX + 1, &key, 0, fake_alloc, fake_alloc_dirty), -EINVAL);
     fake_alloc_limit = flow_table_bytes(1000) - 1;
-    assert_int_equal(flow_table_init(&t, 1000, &key, 0, fake_alloc), -ENOMEM);
+    assert_int_equal(flow_table_init(&t, 1000, &key, 0, fake_alloc, fake_alloc_dirty), -ENOMEM);
 }
 
 static unsigned gone_count;

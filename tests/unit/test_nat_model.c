@@ -500,7 +500,7 @@ static void compare_states(void)
 
 static void start(uint64_t with_seed)
 {
-    struct nat_params params = {.flow_capacity = CAPACITY};
+    struct nat_params params = {.flow_capacity = CAPACITY, .alloc_dirty = fake_alloc_dirty};
 
     seed = with_seed;
     event_number = 0;
