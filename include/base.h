@@ -21,16 +21,16 @@
 typedef uint16_t be16;
 typedef uint32_t be32;
 
-#define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define ALIGN_UP(n, a) (((n) + (a)-1) & ~((a)-1))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define PACKED __attribute__((packed))
-#define NORETURN __attribute__((noreturn))
+#define ARRAY_COUNT(a)         (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)              ((a) < (b) ? (a) : (b))
+#define MAX(a, b)              ((a) > (b) ? (a) : (b))
+#define ALIGN_UP(n, a)         (((n) + (a)-1) & ~((a)-1))
+#define LIKELY(x)              __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)            __builtin_expect(!!(x), 0)
+#define PACKED                 __attribute__((packed))
+#define NORETURN               __attribute__((noreturn))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define CACHE_LINE_BYTES 64
+#define CACHE_LINE_BYTES       64
 
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
@@ -75,9 +75,9 @@ static inline be32 prefix_mask(unsigned prefix)
     return prefix == 0 ? 0 : hton32(0xFFFFFFFFu << (32u - prefix));
 }
 
-/* Unaligned loads and stores. "raw" keeps the byte order found in memory (so a network field gives a
- * be16/be32); "be" converts to the machine's order. The builtins are spelled out because a freestanding
- * compiler takes memcpy for any function and would call it. */
+/* Unaligned loads and stores. "raw" keeps the byte order found in memory (so a network field gives
+ * a be16/be32); "be" converts to the machine's order. The builtins are spelled out because a
+ * freestanding compiler takes memcpy for any function and would call it. */
 static inline uint16_t load_raw16(const void *p)
 {
     uint16_t v;
@@ -129,11 +129,11 @@ static inline void store_be32(void *p, uint32_t v)
     store_raw32(p, hton32(v));
 }
 
-/* Where start-up code takes its memory from: zeroed, aligned to align (a power of two), never given back;
- * NULL if there is not enough. mem_alloc in the image, a test's own on a host. */
+/* Where start-up code takes its memory from: zeroed, aligned to align (a power of two), never given
+ * back; NULL if there is not enough. mem_alloc in the image, a test's own on a host. */
 typedef void *(*alloc_fn)(size_t bytes, size_t align);
 
-#define MAC_BYTES 6
+#define MAC_BYTES      6
 /* Room for "aa:bb:cc:dd:ee:ff" and for "255.255.255.255", with the final NUL. */
 #define MAC_TEXT_BYTES 18
 #define IP4_TEXT_BYTES 16

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Assertions that stay on in the shipped image: they state what our own code guarantees, never what a
- * packet, a device or a loader promises (those are checked with ordinary code and counted).
- * The condition must have no side effects.
+ * Assertions that stay on in the shipped image: they state what our own code guarantees, never what
+ * a packet, a device or a loader promises (those are checked with ordinary code and counted). The
+ * condition must have no side effects.
  */
 #ifndef CHECK_H
 #define CHECK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Random bytes that an attacker cannot guess: RDSEED, RDRAND, virtio-rng and timing jitter mixed into a
- * ChaCha20 generator (RFC 8439) that overwrites its key after every use.
+ * Random bytes that an attacker cannot guess: RDSEED, RDRAND, virtio-rng and timing jitter mixed
+ * into a ChaCha20 generator (RFC 8439) that overwrites its key after every use.
  */
 #ifndef ENTROPY_H
 #define ENTROPY_H

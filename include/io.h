@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Access to device registers and I/O ports, and the barriers that order them with DMA memory.
- * x86 keeps loads in order with loads and stores with stores; only a store followed by a load of something
- * else needs a real fence (io_barrier).
+ * x86 keeps loads in order with loads and stores with stores; only a store followed by a load of
+ * something else needs a real fence (io_barrier).
  */
 #ifndef IO_H
 #define IO_H
@@ -75,13 +75,15 @@ static inline void write32(volatile void *reg, uint32_t v)
     *(volatile uint32_t *)reg = v;
 }
 
-/* Stores before it are visible before loads after it: between arming an interrupt and the last look. */
+/* Stores before it are visible before loads after it: between arming an interrupt and the last
+ * look. */
 static inline void io_barrier(void)
 {
     __asm__ volatile("mfence" ::: "memory");
 }
 
-/* Keeps the compiler from moving memory accesses across; enough between two stores or two loads on x86. */
+/* Keeps the compiler from moving memory accesses across; enough between two stores or two loads on
+ * x86. */
 static inline void io_order(void)
 {
     __asm__ volatile("" ::: "memory");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Lines for people, on the console. One call is one line, without a newline at the end, short, aligned,
- * and an error says what to do. The last lines are kept in memory and repeated by a panic.
+ * Lines for people, on the console. One call is one line, without a newline at the end, short,
+ * aligned, and an error says what to do. The last lines are kept in memory and repeated by a panic.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -18,8 +18,8 @@ void log_set_level(enum log_level level);
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
-#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
 #endif

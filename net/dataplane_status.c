@@ -96,9 +96,8 @@ void dataplane_print_status(const struct dataplane *dp, void (*line)(const char 
              t.flows_live, t.flow_capacity, dp->nat.flows.created, dp->nat.flows.expired,
              dp->nat.flows.refused);
     line(text);
-    snprintf(text, sizeof(text),
-             "neighbors %u switch learned %" PRIu64 " moves %u displaced %" PRIu64, t.neighbors,
-             dp->table.learned, dp->table.moves, dp->table.displaced);
+    snprintf(text, sizeof(text), "neighbors %u switch learned %" PRIu64 " displaced %" PRIu64,
+             t.neighbors, dp->table.learned, dp->table.displaced);
     line(text);
     snprintf(text, sizeof(text), "buffers free %u of %u lowest %u exhausted %" PRIu64,
              dp->pool->free_count, dp->pool->count, dp->pool->low_mark, dp->pool->exhausted);

@@ -27,7 +27,7 @@
 
 #define NEIGHBOR_NONE       0xFFFF
 #define NEIGHBOR_MAX        4096
-#define NEIGHBOR_HELD_MAX   4   /* packets an entry holds; the oldest gives way */
+#define NEIGHBOR_HELD_MAX   16  /* packets an entry holds; the oldest gives way */
 #define NEIGHBOR_HELD_ALL   256 /* packets all entries hold together */
 #define NEIGHBOR_MAX_TRIES  3
 #define NEIGHBOR_RETRY_MS   1000

@@ -26,7 +26,7 @@ static uint64_t seed = 88172645463325252ull;
 static unsigned asked, released, given_up;
 static be32 asked_ip;
 static uint8_t asked_network;
-static uint32_t release_order[8];
+static uint32_t release_order[NEIGHBOR_HELD_MAX];
 static bool answer_at_once;
 static uint32_t now_ms;
 
