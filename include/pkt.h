@@ -141,10 +141,15 @@ static inline void pkt_free(struct pkt *p)
     pool->free_count += count;
 }
 
-/* True if there is nothing about p that a NIC without offloads could not send. */
+/* True if there is nothing about p that a NIC without offloads could not send: neither a partial
+ * checksum nor a size to cut it into. In one look at flags .. hdr_len. */
 static inline bool pkt_plain(const struct pkt *p)
 {
-    return !((p->flags & PKT_NEEDS_CSUM) | p->gso_size);
+    static_assert(offsetof(struct pkt, flags) == offsetof(struct pkt, port) + 1 &&
+                      offsetof(struct pkt, gso_size) == offsetof(struct pkt, port) + 4,
+                  "these are looked at as one word");
+    uint64_t word = load_raw64((const uint8_t *)p + offsetof(struct pkt, port));
+    return !(word & ((uint64_t)PKT_NEEDS_CSUM << 8 | (uint64_t)0xFFFF << 32));
 }
 
 static inline void pkt_ref(struct pkt *p)

@@ -37,6 +37,7 @@ static int network_init(struct dataplane *dp, unsigned network, uint32_t ports, 
 
     net->ports = ports;
     net->mtu = network_mtu(dp, ports, mtu);
+    net->max_frame_bytes = (uint32_t)network_mtu(dp, ports, 0) + ETH_HDR_BYTES;
     for (unsigned i = 0; i < dp->port_count; i++)
         if (ports >> i & 1)
             dp->ports[i].network = (uint8_t)network;

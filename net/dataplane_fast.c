@@ -216,8 +216,8 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, uns
 }
 
 /* True if a burst from a network is likely to be all switching: as the one before was, and its
- * first frame is. Then the fast path does not look at the others; at worst they take the general
- * one. */
+ * first frame is. What else is among it takes the general path then. */
+
 static inline bool only_switching(const struct dataplane *dp, const struct dp_port *port,
                                   const struct pkt *first)
 {
@@ -233,8 +233,10 @@ void dp_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
         __builtin_prefetch(pkts[i]->data);
     if (port->network == NETWORK_UPLINK)
         fast_burst(dp, in, pkts, n, true);
-    else if (port->network < NETWORK_UPLINK && !only_switching(dp, port, pkts[0]))
-        fast_burst(dp, in, pkts, n, false);
-    else
+    else if (port->network > NETWORK_UPLINK)
         dp_general_input(dp, in, pkts, n);
+    else if (only_switching(dp, port, pkts[0]))
+        dp_switch_burst(dp, in, pkts, n);
+    else
+        fast_burst(dp, in, pkts, n, false);
 }

@@ -49,7 +49,8 @@ struct dp_network {
     uint64_t mac_word; /* mac as load_mac() gives it; 0 if the router does not listen here */
     uint8_t mac[MAC_BYTES];
     uint16_t mtu;
-    bool to_uplink; /* reach_allowed() to the uplink */
+    uint32_t max_frame_bytes; /* that each of its ports can send */
+    bool to_uplink;           /* reach_allowed() to the uplink */
 };
 
 /* One IPv4 packet of a burst on its way through dataplane_route.c. */
@@ -166,6 +167,11 @@ static inline void dp_stage(struct dataplane *dp, unsigned out, struct pkt *p)
 
 /* A burst from a port. */
 void dp_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+
+/* ---- dataplane_switch.c ---- */
+
+/* A burst from a port of a network of which most is switched. */
+void dp_switch_burst(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
 
 /* ---- dataplane.c ---- */
 

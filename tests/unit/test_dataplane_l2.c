@@ -206,6 +206,36 @@ static void test_order(void **state)
     }
 }
 
+/* Stations the table knows, in one second: the switch's fast path (net/dataplane_switch.c). */
+static void test_known_stations(void **state)
+{
+    static const uint8_t a[] = {2, 1, 0, 0, 0, 0xA}, b[] = {2, 1, 0, 0, 0, 0xB},
+                         d[] = {2, 1, 0, 0, 0, 0xD};
+    static const uint16_t types[] = {0x1111, 0x2222, 0x3333, 0x8100, 0x4444, 0x5555};
+    (void)state;
+
+    ask(1, broadcast, a, 0x1234);
+    ask(1, broadcast, d, 0x1234);
+    ask(2, broadcast, b, 0x1234);
+    assert_int_equal(ask(1, b, a, 0x1234), 1 << 2);
+    assert_int_equal(ask(1, d, a, 0x1234), 0);
+    assert_int_equal(rig_dropped(&r, DROP_SAME_PORT), 1);
+
+    /* What takes the general path does not get out of line: the second and the last are broadcasts,
+     * the fourth is a VLAN's, and dropped. */
+    for (unsigned i = 0; i < ARRAY_COUNT(types); i++)
+        raw(1, i == 1 || i == 5 ? broadcast : b, a, types[i], 60);
+    rig_step(&r);
+    for (unsigned i = 0; i < ARRAY_COUNT(types); i++) {
+        if (types[i] == 0x8100)
+            continue;
+        assert_true(rig_output(&r, 2));
+        assert_int_equal(load_be16(r.out.b + ETH_TYPE_OFF), types[i]);
+    }
+    assert_int_equal(rig_dropped(&r, DROP_VLAN), 1);
+    rig_flush(&r);
+}
+
 static void test_one_batch_a_burst(void **state)
 {
     (void)state;
@@ -389,6 +419,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ageing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quick_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_known_stations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_batch_a_burst, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_and_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links, setup, teardown),

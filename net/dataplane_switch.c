@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The switch's fast path: plain frames between stations that the table knows, in bursts that only
+ * switch (IEEE 802.1D, section 7.7).
+ *
+ * Theory of operation. A source that is in the table, on this port and seen this second, is one
+ * that learning would change nothing about; it is also neither a group address nor our own, for
+ * those are never learned. A destination that is in the table on another port of the network, and
+ * not aged, is where the frame goes. Every other frame, and one that needs more of the NIC than to
+ * be sent, is left as it came to the general path (dataplane_l2.c), in order: runs of such frames
+ * are handed to it before the next fast one is sent.
+ */
+#include "net/dataplane_internal.h"
+
+struct quick {
+    struct pkt *p;
+    struct switch_key from, to;
+};
+
+/* Which source entry may pass without a look: that of this port and second, not pinned. */
+static inline uint64_t fresh_entry(unsigned port, uint32_t now_s)
+{
+    struct switch_entry e = {.seen_s = now_s, .port = (uint8_t)port};
+    return load_raw64((const uint8_t *)&e + offsetof(struct switch_entry, seen_s));
+}
+
+/* Takes the frame's addresses as keys, and asks for their lines of the table. For the general path:
+ * a source that is in no table, since its network does not exist. */
+static inline void look(const struct switch_table *table, uint64_t network_bits,
+                        uint32_t max_frame_bytes, struct pkt *p, struct quick *quick)
+{
+    quick->p = p;
+    if (UNLIKELY(p->len < ETH_HDR_BYTES || p->total_bytes > max_frame_bytes || !pkt_plain(p))) {
+        quick->from = (struct switch_key){.word = UINT64_MAX, .set = table->entries};
+        return;
+    }
+    uint64_t head = load_raw64(p->data), tail = load_raw64(p->data + ETH_SRC_OFF);
+    be16 type = (be16)(tail >> 48);
+    if (UNLIKELY(type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ)) {
+        quick->from = (struct switch_key){.word = UINT64_MAX, .set = table->entries};
+        return;
+    }
+    quick->from = switch_key(table, (tail & MAC_WORD_MASK) | network_bits);
+    quick->to = switch_key(table, (head & MAC_WORD_MASK) | network_bits);
+    switch_prefetch(&quick->from);
+    switch_prefetch(&quick->to);
+}
+
+/* The port to send to, or PORT_NONE: the frame is for the general path. */
+#define PORT_NONE 31u
+static_assert(CONFIG_MAX_PORTS <= (SWITCH_PORT_SELF & 31), "no port has the number of these bits");
+
+static inline unsigned port_of(const struct dataplane *dp, uint32_t others, uint64_t fresh,
+                               const struct quick *quick)
+{
+    const struct switch_entry *from = switch_find(&dp->table, &quick->from);
+    if (UNLIKELY(!from) || UNLIKELY(load_raw64((const uint8_t *)from +
+                                               offsetof(struct switch_entry, seen_s)) != fresh))
+        return PORT_NONE;
+    /* SWITCH_PORT_SELF and _NONE, cut to five bits, are ports that no network has. */
+    unsigned out = switch_lookup_key(&dp->table, &quick->to, dp->now_s) & 31;
+    return LIKELY(others >> out & 1) ? out : PORT_NONE;
+}
+
+void dp_switch_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
+{
+    const struct dp_network *net = &dp->networks[dp->ports[in].network];
+    uint64_t network_bits = (uint64_t)dp->ports[in].network << 48;
+    uint64_t fresh = fresh_entry(in, dp->now_s);
+    uint32_t others = net->ports & ~(1u << in);
+    /* Where the table is and how it hashes, in a copy that nothing here writes to, so that it stays
+     * in registers. */
+    struct switch_table table = dp->table;
+    struct quick quick[BURST_MAX];
+    struct pkt *general[BURST_MAX];
+    unsigned general_count = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        look(&table, network_bits, net->max_frame_bytes, pkts[i], &quick[i]);
+    for (unsigned i = 0; i < n; i++) {
+        if (UNLIKELY(general_count) && quick[i].from.word != UINT64_MAX) {
+            dp_general_input(dp, in, general, general_count);
+            general_count = 0;
+        }
+        unsigned out = port_of(dp, others, fresh, &quick[i]);
+        if (LIKELY(out != PORT_NONE))
+            dp_stage_plain(dp, out, quick[i].p);
+        else
+            general[general_count++] = quick[i].p;
+    }
+    if (general_count)
+        dp_general_input(dp, in, general, general_count);
+}
