@@ -3,8 +3,9 @@
  * Theory of operation. Time is the time-stamp counter, turned into microseconds by one
  * multiplication; there is no tick. To sleep, the APIC's one-shot timer is set to the deadline and
  * the CPU halts; where the CPU can, the timer compares with the TSC itself. The timer stays set
- * when something else ends a sleep: it is set anew only for another deadline and stopped only for a
- * sleep without one.
+ * when something else ends a sleep: it is set anew only for another deadline, or once it has fired,
+ * and stopped only for a sleep without one. It may fire before the deadline (its rate is measured,
+ * its count has 32 bits, products are rounded); the caller then sleeps once more.
  *
  * A TSC that is not invariant may change its rate on old hardware; every hypervisor keeps it
  * steady.
@@ -13,6 +14,7 @@
 #include "apic.h"
 #include "cpu.h"
 #include "init.h"
+#include "irq.h"
 #include "irq_private.h"
 #include "log.h"
 #include "power.h"
@@ -32,6 +34,7 @@ static bool deadline_mode;
 
 static uint64_t last_us;
 static uint64_t armed_us = CLOCK_NEVER; /* what the timer is set to; CLOCK_NEVER: not set */
+static uint64_t fired;                  /* timer interrupts seen when armed_us was last true */
 
 static uint64_t scale(uint64_t value, uint64_t factor, unsigned shift)
 {
@@ -53,15 +56,15 @@ void clock_delay_us(uint32_t us)
         cpu_relax();
 }
 
+/* From now on, not from the start: what rounding costs grows with the distance. A deadline too far
+ * for 32 bits wakes us early, which is allowed. */
 static void arm(uint64_t deadline_us, uint64_t now_us)
 {
+    uint64_t delta_us = MIN(deadline_us - now_us, UINT32_MAX);
     if (deadline_mode) {
-        uint64_t cycles = scale(deadline_us, cycles_per_us, RATE_SHIFT);
-        wrmsr(MSR_TSC_DEADLINE, tsc_at_start + cycles + 1);
+        wrmsr(MSR_TSC_DEADLINE, rdtsc() + scale(delta_us, cycles_per_us, RATE_SHIFT) + 1);
         return;
     }
-    /* A deadline too far for 32 bits wakes us early, which is allowed. */
-    uint64_t delta_us = MIN(deadline_us - now_us, UINT32_MAX);
     uint64_t count = scale(delta_us, counts_per_us, RATE_SHIFT) + 1;
     apic_timer_set((uint32_t)MIN(count, UINT32_MAX));
 }
@@ -82,8 +85,13 @@ void clock_sleep_until(uint64_t deadline_us)
         irq_let_in();
         return;
     }
-    /* Once armed_us has passed the timer has fired, whatever it was set to. */
-    if (deadline_us == CLOCK_NEVER && armed_us > now_us && armed_us != CLOCK_NEVER)
+    /* A timer that has fired is not set, even if that was too early. It may be an older setting's
+     * that fired, which costs one needless setting or wake-up. */
+    uint64_t timers = irq_get_counts().timer;
+    if (timers != fired)
+        armed_us = CLOCK_NEVER;
+    fired = timers;
+    if (deadline_us == CLOCK_NEVER && armed_us != CLOCK_NEVER)
         disarm();
     else if (deadline_us != CLOCK_NEVER && deadline_us != armed_us)
         arm(deadline_us, now_us);

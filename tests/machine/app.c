@@ -190,6 +190,16 @@ static void sleep_well(void)
     log_info("past deadlines %llu us", (ull)(clock_now_us() - start_us));
 }
 
+/* To a deadline that a 32-bit timer does not reach in one go, as the loop does it: again and again
+ * until it has passed. */
+static void sleep_long(void)
+{
+    uint64_t start_us = clock_now_us(), deadline_us = start_us + 200000000;
+    while (clock_now_us() < deadline_us)
+        clock_sleep_until(deadline_us);
+    log_info("slept %llu us", (ull)(clock_now_us() - start_us));
+}
+
 static void echo(void)
 {
     log_info("type");
@@ -243,6 +253,7 @@ static const struct {
     {"clear", clear_memory},
     {"devices", map_devices},
     {"sleep", sleep_well},
+    {"long", sleep_long},
     {"echo", echo},
     {"seed", seeded},
     {"idle", sleep_for_ever},

@@ -243,6 +243,12 @@ def test_sleeps_as_long_as_asked(image, machine):
     assert int(re.search(r"past deadlines (\d+) us", text).group(1)) < 1000
 
 
+def test_sleeps_on_after_waking_early(image):
+    """A wake-up before the deadline, here for want of timer bits, does not leave the rest without a timer."""
+    text = run(image, "do=long", more=("-icount", "shift=auto,sleep=off"))
+    assert 200000000 <= int(re.search(r"slept (\d+) us", text).group(1)) < 200001000
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_typing_ends_a_sleep(image, machine):
     with Running(command(image, "do=echo", machine=machine)) as router:
