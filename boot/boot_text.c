@@ -15,14 +15,33 @@ void boot_text_copy(struct boot_info *boot, const char *text, uint64_t n)
     boot->cmdline_cut = length == room && n > room && text[length] != '\0';
 }
 
+static bool is_image_name(const char *word, size_t n)
+{
+    const char *file = word, *end = word + n;
+    bool path = n > 0 && (*word == '/' || *word == '\\');
+    /* GRUB's device in front, such as "(hd0,msdos1)". */
+    const char *device_end = n > 0 && *word == '(' ? memchr(word, ')', n) : NULL;
+    if (device_end) {
+        path = true;
+        file = device_end + 1;
+    }
+    for (const char *at = file; at < end; at++) {
+        if (*at == '=' || *at == ',' || *at == ':')
+            return false;
+        if (*at == '/' || *at == '\\')
+            file = at + 1;
+    }
+    size_t left = (size_t)(end - file);
+    bool program = left > 4 && (memcmp(end - 4, ".elf", 4) == 0 ||
+                                memcmp(end - 4, ".efi", 4) == 0 || memcmp(end - 4, ".EFI", 4) == 0);
+    return path || program || (left == 6 && memcmp(file, "sluice", 6) == 0);
+}
+
 void boot_text_skip_name(struct boot_info *boot)
 {
     char *word = boot->cmdline + strspn(boot->cmdline, " ");
     size_t length = strcspn(word, " ");
-    bool option = memchr(word, '=', length) != NULL;
-    bool path = memchr(word, '/', length) || memchr(word, '.', length);
-    bool itself = length == 6 && memcmp(word, "sluice", 6) == 0;
-    if (option || !(path || itself))
+    if (!is_image_name(word, length))
         return;
     const char *rest = word + length + strspn(word + length, " ");
     memmove(boot->cmdline, rest, strlen(rest) + 1);

@@ -348,14 +348,6 @@ static void read_token(struct reader *r)
         r->draft->broken |= r->row->broken;
 }
 
-/* "sluice.elf", "/boot/sluice.elf", "\EFI\BOOT\BOOTX64.EFI": no option looks so. */
-static bool is_image_name(struct span token)
-{
-    return !memchr(token.s, '=', token.n) &&
-           (memchr(token.s, '/', token.n) || memchr(token.s, '\\', token.n) ||
-            memchr(token.s, '.', token.n));
-}
-
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -372,7 +364,6 @@ void config_parse(struct config_draft *draft, const struct config_text *text,
 {
     struct reader r = {.draft = draft, .report = report, .text = text, .line = 1};
     const char *s = text->text, *end = text->text + text->bytes;
-    bool first = true;
 
     if (draft->texts == CONFIG_MAX_TEXTS) {
         config_report_add(report, CONFIG_BAD_VALUE, (struct config_place){text->source, 0, 1}, NULL,
@@ -407,8 +398,6 @@ void config_parse(struct config_draft *draft, const struct config_text *text,
         while (s < end && !is_space(*s) && !(text->is_file && *s == '#'))
             s++;
         r.token = (struct span){start, (size_t)(s - start)};
-        if (!(first && text->skip_image && is_image_name(r.token)))
-            read_token(&r);
-        first = false;
+        read_token(&r);
     }
 }

@@ -51,7 +51,6 @@ static void read_texts(const struct boot_info *boot)
         .source = "command line",
         .text = boot->cmdline,
         .bytes = strlen(boot->cmdline),
-        .skip_image = true,
         .cut = boot->cmdline_cut,
     };
     config_parse(&router.draft, &text, &router.report);

@@ -3,12 +3,11 @@
  * The boot configuration language: from texts to struct config (config.h). docs/configuration.md is
  * its manual, docs/options.md its reference, generated from the option table (config_table.c).
  *
- *     config_draft_init(&draft, &report);
- *     config_parse(&draft, &text, &report);                   for each text, in order; later
- * overrides earlier config_resolve(&draft, ports, count, &config, &report); defaults, port numbers,
- * cross-checks config_print_report(&report, line);                     what is wrong, and what was
- * decided by itself config_print(&config, ports, count, line);              what the router
- * understood
+ *   - config_draft_init(), once;
+ *   - config_parse() for each text, in order: later ones override earlier ones;
+ *   - config_resolve(): defaults, port numbers, cross-checks;
+ *   - config_print_report(): what is wrong, and what was decided without being told;
+ *   - config_print(): what the router understood.
  *
  * Nothing here allocates, logs, or keeps state of its own; texts are hostile until parsed. The
  * draft is the caller's (config_draft.h), and needs tens of kilobytes: keep it off the stack.
@@ -25,9 +24,8 @@ struct config_text {
     const char *source; /* what messages call it: "command line"; must outlive the report */
     const char *text;   /* need not end in NUL */
     size_t bytes;
-    bool is_file;    /* '#' begins a comment, and messages give lines as well as columns */
-    bool skip_image; /* a leading image name, as loaders put there, is skipped */
-    bool cut;        /* the loader gave more than there was room for: an error */
+    bool is_file; /* '#' begins a comment, and messages give lines as well as columns */
+    bool cut;     /* the loader gave more than there was room for: an error */
 };
 
 #define CONFIG_MESSAGE_BYTES 200

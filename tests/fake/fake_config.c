@@ -20,11 +20,8 @@ void fake_config_start(struct fake_config *f, unsigned ports)
 
 void fake_config_text(struct fake_config *f, const char *source, bool is_file, const char *text)
 {
-    struct config_text t = {.source = source,
-                            .text = text,
-                            .bytes = strlen(text),
-                            .is_file = is_file,
-                            .skip_image = !is_file};
+    struct config_text t = {
+        .source = source, .text = text, .bytes = strlen(text), .is_file = is_file};
     config_parse(&f->draft, &t, &f->report);
 }
 

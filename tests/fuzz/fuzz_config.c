@@ -142,7 +142,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             memcpy(copy, at, n);
         struct config_text text = {.source = "fuzz", .text = copy, .bytes = n};
         text.is_file = data[0] & 0x80;
-        text.skip_image = !text.is_file;
         config_parse(&draft, &text, &report);
         free(copy);
         at = stop + 1;

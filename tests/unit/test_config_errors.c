@@ -263,6 +263,11 @@ static const struct row rows[] = {
     {89, 2, "net=lan,nat,domain=caf$",
      "20 'caf$' in net=lan,nat,domain=caf$: expected a domain like lan or home.example"
      ", at most 63 characters\n"},
+    /* not an image's name, which is the loader's business */
+    {90, 2, "uplink:0,ip:203.0.113.2/24",
+     "1 uplink:0,ip:203.0.113.2/24: no such option\n"},
+    {91, 2, "192.168.8.1/24 log=info",
+     "1 192.168.8.1/24: no such option\n"},
     /* clang-format on */
 };
 
