@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "config_resolve.h"
+#include "net/dhcp_lease.h"
 
 static void say(struct resolver *r, enum config_family family, struct config_place place,
                 const char *key, const char *format, va_list args)
@@ -171,6 +172,12 @@ static void note_oddities(struct resolver *r)
             resolve_note(r, "port %u belongs to no network: what it receives is dropped", i);
     if (r->count == 0)
         resolve_note(r, "no network port was found: give the machine a NIC");
+    for (unsigned i = 0; i < r->config->net_count; i++) {
+        const struct config_net *net = &r->config->nets[i];
+        if (net->pool_first && ntoh32(net->pool_last) - ntoh32(net->pool_first) >= LEASE_MAX_POOL)
+            resolve_note(r, "of the pool of network %s only the first %u addresses are given out",
+                         net->name, LEASE_MAX_POOL);
+    }
     if (uplink->present && !uplink->dhcp && uplink->dns_count == 0)
         resolve_note(r, "uplink without dns=: the router cannot resolve names of the outside");
     if (uplink->present)

@@ -166,10 +166,10 @@ static const struct row rows[] = {
      "network  lan        nat       192.168.8.1/24      port 1       dhcp .100-.250\n"
      "hosts    1: 1 with a reserved address, 1 with a name, 0 denied\n"
      "forward  tcp 80 -> 192.168.8.10:8080 (web-1)\n"},
-    {33, 2, "/boot/sluice.elf log=warn",
+    {33, 2, "log=warn",
      "uplink   port 0  52:54:00:12:34:56  dhcp\n"
      "network  lan        nat       192.168.8.1/24      port 1       dhcp .100-.250\n"},
-    {34, 2, "sluice.elf virtio_mmio.device=512@0xfeb00e00:12 panic=halt",
+    {34, 2, "virtio_mmio.device=512@0xfeb00e00:12 panic=halt",
      "uplink   port 0  52:54:00:12:34:56  dhcp\n"
      "network  lan        nat       192.168.8.1/24      port 1       dhcp .100-.250\n"},
     {35, 2, "seed=1F",
@@ -180,6 +180,12 @@ static const struct row rows[] = {
      "note ignored: colour=red: no such option\n"
      "uplink   port 0  52:54:00:12:34:56  dhcp\n"
      "network  lan        nat       192.168.8.1/24      ports 1 2    dhcp .100-.250\n"},
+    {37, 3, "net=a,nat,ports=1,ip=10.0.0.1/16,pool=10.0.1.0-10.0.33.0"
+            " net=b,nat,ports=2,ip=10.1.0.1/16,pool=10.1.1.0-10.1.32.255",
+     "note of the pool of network a only the first 8192 addresses are given out\n"
+     "uplink   port 0  52:54:00:12:34:56  dhcp\n"
+     "network  a          nat       10.0.0.1/16         port 1       dhcp 10.0.1.0-10.0.33.0\n"
+     "network  b          nat       10.1.0.1/16         port 2       dhcp 10.1.1.0-10.1.32.255\n"},
     /* clang-format on */
 };
 
