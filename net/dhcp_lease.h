@@ -21,16 +21,16 @@
 #include "config.h"
 
 #define LEASE_MAX_POOL   8192 /* addresses of a pool that are used; the memory is taken at start */
-#define LEASE_NAME_BYTES 32   /* with the final NUL; longer names are not kept */
+#define LEASE_NAME_BYTES 64   /* with the final NUL: whatever can be one label of a DNS name */
 #define LEASE_OFFER_S    30   /* an offer is kept for its client for this long */
-#define LEASE_DECLINED_S                                                                           \
-    3600                  /* an address some client found in use is left alone for this long       \
-                           */
-#define LEASE_SEEN_S  900 /* an address seen in use without a lease likewise */
+/* An address some client found in use is left alone for this long; one that ARP shows in use
+ * without a lease likewise. */
+#define LEASE_DECLINED_S 3600
+#define LEASE_SEEN_S     900
 /* A lease is kept this much longer than its client was told: it counts from when it asked, we in
  * whole seconds. */
-#define LEASE_GRACE_S 2
-#define LEASE_NONE    UINT32_MAX
+#define LEASE_GRACE_S    2
+#define LEASE_NONE       UINT32_MAX
 
 enum lease_state {
     LEASE_FREE,     /* nobody's */

@@ -399,7 +399,7 @@ be32 dhcp_server_find_name(const struct dhcp_server *s, unsigned network, const 
 
 static void print_lease(const struct lease *l, uint32_t now_s, void (*line)(const char *text))
 {
-    char text[128], ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES], left[24] = "never ends";
+    char text[LOG_LINE_MAX], ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES], left[24] = "never ends";
 
     if (l->expires_s != CONFIG_FOREVER)
         snprintf(left, sizeof(left), "%u s left", l->expires_s - now_s);
