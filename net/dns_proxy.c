@@ -236,7 +236,7 @@ static bool share(struct dns_proxy *d, const struct dns_client *from, const uint
         if (p->n == n && memcmp(p->bytes + 2, bytes + 2, n - 2) == 0) {
             if (join(p, from, load_raw16(bytes + DNS_ID_OFF)))
                 return true;
-            alike = DNS_SAME_QUESTION_MAX;
+            alike++; /* its waiters are too many already */
         } else if (p->question_bytes == q->bytes &&
                    question_equal(p->bytes + DNS_HDR_BYTES, bytes + DNS_HDR_BYTES, q->bytes)) {
             alike++;

@@ -22,7 +22,7 @@
 #define DNS_PENDING_MAX        512
 #define DNS_PENDING_PER_CLIENT 192 /* one host cannot take it all */
 #define DNS_SAME_QUESTION_MAX  4
-#define DNS_WAITERS_MAX        4
+#define DNS_WAITERS_MAX        16 /* hosts that share one query; many start at the same moment */
 #define DNS_QUERY_MAX_BYTES    512
 #define DNS_SERVERS_MAX        3
 #define DNS_RETRY_US           2000000u

@@ -342,6 +342,26 @@ static void test_equal_queries_share(void **state)
     assert_memory_equal(answered[3].bytes + DNS_HDR_BYTES + 8, "\3ORG", 4);
 }
 
+/* Machines started together ask together: all get the answer, from few queries. Who is one too many
+ * hears nothing, and asks again by itself. */
+static void test_many_hosts_share(void **state)
+{
+    const unsigned most = DNS_SAME_QUESTION_MAX * DNS_WAITERS_MAX;
+
+    (void)state;
+    for (unsigned i = 0; i < most; i++)
+        query(i, (uint16_t)i, "example.org");
+    assert_int_equal(asked_count, DNS_SAME_QUESTION_MAX);
+    assert_int_equal(answered_count, 0);
+    query(most, (uint16_t)most, "example.org");
+    assert_int_equal(asked_count, DNS_SAME_QUESTION_MAX);
+    assert_int_equal(answered_count, 0);
+    for (unsigned i = 0; i < DNS_SAME_QUESTION_MAX; i++)
+        give_answer(&asked[i]);
+    assert_int_equal(answered_count, most);
+    assert_int_equal(reserved_count, 0);
+}
+
 /* Every further query with one question is one more chance for a forger. */
 static void test_one_question_is_not_asked_often(void **state)
 {
@@ -584,6 +604,7 @@ int main(void)
         T(test_forged_answers_are_refused),
         T(test_ids_and_ports_vary),
         T(test_equal_queries_share),
+        T(test_many_hosts_share),
         T(test_one_question_is_not_asked_often),
         T(test_next_server_then_servfail),
         T(test_answering_server_is_asked_first),
