@@ -166,14 +166,14 @@ PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-cl
 PACKAGES_BENCH := valgrind ethtool
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
-## run          boot the router with a LAN host behind it and an outside, and give you a shell there
+## run          boot the router with a LAN host and an outside, and give you a shell there; CONFIG="log=debug"
 run:
 	@tools/install-packages $(PACKAGES_BUILD) $(PACKAGES_RUN)
 	@echo "building $(BUILD)/sluice.elf"
 	@$(MAKE) --no-print-directory -j2 image
 	@SLUICE_IMAGE=$(abspath $(BUILD))/sluice.elf $(PYTHON) tools/run $(CONFIG)
 
-## test         everything: layers, format, image (gcc, clang), unit, fuzz, end to end
+## test         everything: layers, format, image (gcc, clang), unit, proofs, fuzz, machine, end to end
 test: deps
 	@$(TESTS)
 
