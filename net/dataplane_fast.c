@@ -64,7 +64,13 @@ INLINE bool metadata_fits(struct pkt *p, const struct quick_ip4 *q, struct fast 
         if (UNLIKELY(p->csum_start != L4_OFF ||
                      p->csum_offset != (tcp ? TCP_CSUM_OFF : UDP_CSUM_OFF)))
             return false;
+        /* What is behind a short datagram would be summed with it. */
+        if (!tcp && UNLIKELY((uint32_t)load_be16(p->data + L4_OFF + UDP_LEN_OFF) + IP4_HDR_BYTES !=
+                             q->ip_bytes))
+            return false;
     }
+    if (UNLIKELY(p->gso_size == 0 && p->gso_type != PKT_GSO_NONE))
+        return false;
     if (p->gso_size) {
         if (UNLIKELY(p->gso_type != PKT_GSO_TCP4 || !tcp || !(p->flags & PKT_NEEDS_CSUM) ||
                      p->gso_size < OFFLOAD_MIN_GSO_SIZE ||
@@ -229,6 +235,7 @@ void dp_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
 {
     const struct dp_port *port = &dp->ports[in];
 
+#pragma GCC unroll 8
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(pkts[i]->data);
     if (port->network == NETWORK_UPLINK)

@@ -30,7 +30,9 @@ static inline void look(const struct switch_table *table, uint64_t network_bits,
                         uint32_t max_frame_bytes, struct pkt *p, struct quick *quick)
 {
     quick->p = p;
-    if (UNLIKELY(p->len < ETH_HDR_BYTES || p->total_bytes > max_frame_bytes || !pkt_plain(p))) {
+    /* Too short or too long, in one comparison; a whole header is in the first segment (nic.h). */
+    if (UNLIKELY(p->total_bytes - ETH_HDR_BYTES > max_frame_bytes - ETH_HDR_BYTES ||
+                 !pkt_plain(p))) {
         quick->from = (struct switch_key){.word = UINT64_MAX, .set = table->entries};
         return;
     }
@@ -46,20 +48,22 @@ static inline void look(const struct switch_table *table, uint64_t network_bits,
     switch_prefetch(&quick->to);
 }
 
-/* The port to send to, or PORT_NONE: the frame is for the general path. */
-#define PORT_NONE 31u
 static_assert(CONFIG_MAX_PORTS <= (SWITCH_PORT_SELF & 31), "no port has the number of these bits");
 
-static inline unsigned port_of(const struct dataplane *dp, uint32_t others, uint64_t fresh,
-                               const struct quick *quick)
+/* False: nothing was done, and the frame is for the general path. */
+static inline bool send(struct dataplane *dp, uint32_t others, uint64_t fresh,
+                        const struct quick *quick)
 {
     const struct switch_entry *from = switch_find(&dp->table, &quick->from);
     if (UNLIKELY(!from) || UNLIKELY(load_raw64((const uint8_t *)from +
                                                offsetof(struct switch_entry, seen_s)) != fresh))
-        return PORT_NONE;
+        return false;
     /* SWITCH_PORT_SELF and _NONE, cut to five bits, are ports that no network has. */
     unsigned out = switch_lookup_key(&dp->table, &quick->to, dp->now_s) & 31;
-    return LIKELY(others >> out & 1) ? out : PORT_NONE;
+    if (UNLIKELY(!(others >> out & 1)))
+        return false;
+    dp_stage_plain(dp, out, quick->p);
+    return true;
 }
 
 void dp_switch_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
@@ -82,10 +86,7 @@ void dp_switch_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsig
             dp_general_input(dp, in, general, general_count);
             general_count = 0;
         }
-        unsigned out = port_of(dp, others, fresh, &quick[i]);
-        if (LIKELY(out != PORT_NONE))
-            dp_stage_plain(dp, out, quick[i].p);
-        else
+        if (UNLIKELY(!send(dp, others, fresh, &quick[i])))
             general[general_count++] = quick[i].p;
     }
     if (general_count)

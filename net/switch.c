@@ -20,7 +20,7 @@ int switch_init(struct switch_table *t, uint32_t capacity, const struct hash_key
         sets *= 2;
     memset(t, 0, sizeof(*t));
     t->key = *key;
-    t->set_mask = sets - 1;
+    t->set_mask = (sets - 1) * SWITCH_SET_BYTES;
     t->entries = alloc((size_t)sets * SWITCH_WAYS * sizeof(*t->entries), CACHE_LINE_BYTES);
     if (!t->entries)
         return -ENOMEM;
@@ -156,7 +156,7 @@ uint8_t switch_lookup(const struct switch_table *t, const uint8_t *mac, uint8_t 
 
 void switch_forget_port(struct switch_table *t, uint8_t port)
 {
-    for (size_t i = 0; i < ((size_t)t->set_mask + 1) * SWITCH_WAYS; i++) {
+    for (size_t i = 0; i < switch_entry_count(t); i++) {
         struct switch_entry *e = &t->entries[i];
         if (e->network != SWITCH_NET_NONE && e->port == port && !e->is_static)
             e->network = SWITCH_NET_NONE;

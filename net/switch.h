@@ -41,7 +41,7 @@ static_assert(offsetof(struct switch_entry, network) == 6 &&
 
 struct switch_table {
     struct switch_entry *entries;
-    uint32_t set_mask; /* sets - 1 */
+    uint32_t set_mask; /* (sets - 1) * SWITCH_SET_BYTES: a set's place, in bytes, out of a hash */
     uint32_t moves;    /* changes that may make a port somebody cached wrong: a generation for those
                           who do */
     uint64_t learned, displaced;
@@ -77,6 +77,15 @@ void switch_forget_port(struct switch_table *t, uint8_t port);
 
 /* ---- the same in steps, inline, for bursts ---- */
 
+#define SWITCH_SET_BYTES (SWITCH_WAYS * (uint32_t)sizeof(struct switch_entry))
+static_assert(SWITCH_SET_BYTES == CACHE_LINE_BYTES, "a set is a cache line");
+
+/* Entries in all, used or not. */
+static inline size_t switch_entry_count(const struct switch_table *t)
+{
+    return ((size_t)t->set_mask + SWITCH_SET_BYTES) / sizeof(struct switch_entry);
+}
+
 static inline uint64_t switch_word(const uint8_t *mac, uint8_t network)
 {
     return load_raw32(mac) | (uint64_t)load_raw16(mac + 4) << 32 | (uint64_t)network << 48;
@@ -91,7 +100,7 @@ static inline uint64_t switch_hash(const struct switch_table *t, uint64_t word)
 
 static inline struct switch_entry *switch_set(const struct switch_table *t, uint64_t hash)
 {
-    return t->entries + (size_t)((uint32_t)hash & t->set_mask) * SWITCH_WAYS;
+    return (struct switch_entry *)(void *)((char *)t->entries + ((uint32_t)hash & t->set_mask));
 }
 
 static inline struct switch_key switch_key(const struct switch_table *t, uint64_t word)

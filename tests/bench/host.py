@@ -15,9 +15,11 @@ COUNTS = (
     ("bench_nat", "hot", "nat_burst", "NAT path (parse, key, find, rewrite), 1,000 flows", "packet"),
     ("bench_nat", "million", "nat_burst", "NAT path, 1,000,000 flows", "packet"),
     ("bench_nat", "open", "nat_open_burst", "NAT, opening a flow with a new mapping", "flow"),
+    ("bench_switch", "switch", "switch_burst", "switch table (keys, learn, look up), 65,536 MACs", "packet"),
+    ("bench_dataplane", "switch", "dp_input", "switch path (look, learn, look up, stage), 65,536 MACs", "packet"),
     ("bench_dataplane", "nat", "dataplane_poll", "dataplane, NAT, from rx_batch to tx_batch, 1,000 flows", "packet"),
     ("bench_dataplane", "million", "dataplane_poll", "dataplane, NAT, 1,000,000 flows", "packet"),
-    ("bench_dataplane", "switch", "dataplane_poll", "dataplane, switch, 65,536 MACs", "packet"),
+    ("bench_dataplane", "switch", "dataplane_poll", "dataplane, switch, from rx_batch to tx_batch, 65,536 MACs", "packet"),
 )
 UNITS = 32000
 
