@@ -7,8 +7,10 @@
  * texts, the packet pool sized to the memory there is, a NIC a port, the dataplane over the ports,
  * the router's own host beside it. After that nothing is allocated. The loop polls while there is
  * work and a little longer; then it asks the ports for interrupts, looks once more, and sleeps
- * until an interrupt or the next timer. A configuration that contradicts itself ends in the same
- * loop without a dataplane: the console still answers, nothing is forwarded.
+ * until an interrupt or the next timer. As interrupts are on only in a sleep, a loop that finds no
+ * time for one lets them in now and then: typed bytes and news of links come by interrupt. A
+ * configuration that contradicts itself ends in the same loop without a dataplane: the console
+ * still answers, nothing is forwarded.
  */
 #include "app.h"
 #include "clock.h"
@@ -26,6 +28,8 @@
 #include "boot/plan.h"
 #include "net/dataplane.h"
 #include "net/host/host.h"
+
+#define LOOK_AROUND_US 50000
 
 static struct {
     struct config_draft draft;
@@ -188,12 +192,25 @@ static void sleep_until_needed(void)
         dataplane_disarm(router.dataplane);
 }
 
+/* What else would wait for a sleep, which may be long in coming under load, and never comes with a
+ * port that has no interrupt. */
+static void look_around(void)
+{
+    clock_sleep_until(0);
+    serve_console();
+}
+
 NORETURN static void run(void)
 {
     struct idle idle;
     idle_init(&idle);
+    uint64_t looked_us = 0;
     for (;;) {
         uint64_t now_us = clock_now_us();
+        if (now_us - looked_us >= LOOK_AROUND_US) {
+            looked_us = now_us;
+            look_around();
+        }
         unsigned work = 0;
         if (router.dataplane) {
             work = dataplane_poll(router.dataplane, now_us);

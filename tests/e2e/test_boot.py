@@ -115,3 +115,12 @@ def test_no_port_at_all():
     """It says so, and does not panic."""
     with lab.Router([]) as router:
         router.wait_for("no network port was found", 20)
+
+
+def test_a_port_without_interrupts():
+    """It is polled for ever, and the loop that never sleeps still hears the keyboard."""
+    port, _frames = lab.Port.frames("vectors=0")
+    with lab.Router([port], machine="microvm") as router:
+        router.wait_for("no interrupt to be had", 20)
+        router.wait_for(r"\bready\b", 20)
+        router.status(timeout=10)
