@@ -125,12 +125,6 @@ static inline void dp_drop(struct dataplane *dp, struct pkt *p, enum drop_reason
     pkt_free(p);
 }
 
-/* True if p has offload metadata that somebody has to deal with. */
-static inline bool dp_offloaded(const struct pkt *p)
-{
-    return (p->flags & PKT_NEEDS_CSUM) | p->gso_size;
-}
-
 /* ---- dataplane_tx.c ---- */
 
 /* Sends the staged packets of one port. */
@@ -157,7 +151,7 @@ static inline void dp_stage(struct dataplane *dp, unsigned out, struct pkt *p)
 {
     struct dp_port *port = &dp->ports[out];
 
-    if (UNLIKELY(dp_offloaded(p) || p->total_bytes > port->max_frame_bytes) &&
+    if (UNLIKELY(!pkt_plain(p) || p->total_bytes > port->max_frame_bytes) &&
         !dp_stage_special(dp, port, p))
         return;
     dp_stage_plain(dp, out, p);

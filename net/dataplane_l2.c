@@ -46,7 +46,7 @@ static inline enum drop_reason check_frame(struct pkt *p, const struct eth_words
         return DROP_VLAN;
     if (UNLIKELY((eth->dst & MAC_WORD_GROUP) && mac_is_reserved(p->data)))
         return DROP_ETH_RESERVED;
-    if (UNLIKELY(dp_offloaded(p)) && !offload_check(p))
+    if (UNLIKELY(!pkt_plain(p)) && !offload_check(p))
         return DROP_L4_HEADER;
     return DROP_NONE;
 }
