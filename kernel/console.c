@@ -41,6 +41,7 @@
 static bool present;
 static bool by_interrupt;
 static unsigned room; /* bytes the transmit FIFO still takes without looking */
+static bool stuck;    /* it did not empty in time: no more waiting until it is seen empty again */
 
 static volatile uint8_t input[INPUT_BYTES];
 static volatile unsigned input_in, input_out; /* free-running */
@@ -72,9 +73,13 @@ void console_init(void)
 static void put(uint8_t byte)
 {
     if (room == 0) {
-        for (unsigned i = 0; !(in8(UART_LINE_STATUS) & UART_LINE_STATUS_EMPTY); i++)
-            if (i == UART_EMPTY_MAX_READS)
+        for (unsigned i = 0; !(in8(UART_LINE_STATUS) & UART_LINE_STATUS_EMPTY); i++) {
+            if (stuck || i == UART_EMPTY_MAX_READS) {
+                stuck = true;
                 return;
+            }
+        }
+        stuck = false;
         room = UART_FIFO_BYTES;
     }
     out8(UART_DATA, byte);

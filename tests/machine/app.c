@@ -213,6 +213,14 @@ static void echo(void)
     }
 }
 
+/* More than the buffers of a reader that has stopped reading hold. */
+static void talk(void)
+{
+    for (unsigned i = 0; i < 20000; i++)
+        log_info(
+            "line %u of much that nobody reads, and of what is long enough to fill its buffers", i);
+}
+
 static void seeded(void)
 {
     uint32_t a, b;
@@ -255,6 +263,7 @@ static const struct {
     {"sleep", sleep_well},
     {"long", sleep_long},
     {"echo", echo},
+    {"talk", talk},
     {"seed", seeded},
     {"idle", sleep_for_ever},
     {"reset", power_reset},

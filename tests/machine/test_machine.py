@@ -132,6 +132,15 @@ def test_no_serial_port(image):
     assert run(image, "", machine="microvm,isa-serial=off") == ""
 
 
+def test_nobody_reads_the_serial_port(image):
+    """What a port that takes no more bytes costs is output, and not the time to wait for each of them."""
+    ours, theirs = socket.socketpair()
+    arguments = command(image, "do=talk", more=("-chardev", f"socket,id=c,fd={theirs.fileno()}"))
+    arguments[arguments.index("stdio")] = "chardev:c"
+    with ours, theirs:
+        subprocess.run(arguments, pass_fds=[theirs.fileno()], timeout=RUN_LIMIT_S, check=True)
+
+
 @pytest.mark.parametrize("without", ("pic", "rtc", "acpi"))
 def test_machine_without(image, without):
     with Running(command(image, "do=sleep", machine=f"microvm,{without}=off")) as machine:
