@@ -152,7 +152,9 @@ int pci_enable(struct pci_dev *dev)
     uint32_t command = pci_read(dev, PCI_COMMAND, 2);
     int status = 0;
 
-    pci_write(dev, PCI_COMMAND, 2, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+    /* Whoever drove it before us may have left it writing to what is our memory now. */
+    command &= ~(PCI_COMMAND_MASTER | PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    pci_write(dev, PCI_COMMAND, 2, command);
     for (unsigned n = 0; n < ARRAY_COUNT(dev->bars) && status == 0;) {
         struct pci_bar *bar = &dev->bars[n];
         unsigned registers = bar_size(dev, n, bar);

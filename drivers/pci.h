@@ -105,12 +105,12 @@ void pci_write(const struct pci_dev *dev, unsigned offset, unsigned bytes, uint3
 /* The next capability with this id after offset after (0: the first), or 0. */
 unsigned pci_find_cap(const struct pci_dev *dev, uint8_t id, unsigned after);
 
-/* Sizes the BARs, places those that firmware left unplaced, and switches on decoding. 0, or -ENOSPC
- * if a BAR found no place. */
+/* Sizes the BARs, places those that firmware left unplaced, and switches on decoding. The function
+ * reaches no memory from then on. 0, or -ENOSPC if a BAR found no place. */
 int pci_enable(struct pci_dev *dev);
 
 /* Lets the function reach memory. Only after a reset: whoever drove it before us may have left it
- * running. */
+ * running, and pci_enable() has only cut it off. */
 void pci_enable_dma(const struct pci_dev *dev);
 
 /* No more DMA and no INTx from this function. Interrupt context is fine. */

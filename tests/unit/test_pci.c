@@ -136,7 +136,7 @@ static void test_bar_sizes(void **state)
     fake_pci_set_bar(fn, 1, 0xFEBD1000u, 0x1000, false);
     fake_pci_set_bar(fn, 2, 0x8000000000ull, 0x200000000ull, true);
     fake_pci_set_bar(fn, 4, 0xFE000000u, 0x4000, true);
-    fake_pci_set16(fn, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    fake_pci_set16(fn, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     pci_scan(devs, 1);
     assert_int_equal(pci_enable(devs), 0);
     static const struct pci_bar expected[6] = {{0xC040, 0x20, true},
@@ -154,6 +154,7 @@ static void test_bar_sizes(void **state)
     assert_int_equal(fake_pci_get32(fn, PCI_BAR(0)), 0xC041);
     assert_int_equal(fake_pci_get32(fn, PCI_BAR(1)), 0xFEBD1000u);
     assert_int_equal(fake_pci_get32(fn, PCI_BAR(3)), 0x80);
+    /* What firmware's driver left running is cut off until it has been reset. */
     assert_int_equal(fn->config[PCI_COMMAND], PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
     pci_enable_dma(devs);
     assert_true(fn->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
