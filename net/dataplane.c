@@ -36,6 +36,7 @@ static int network_init(struct dataplane *dp, unsigned network, uint32_t ports, 
     struct dp_network *net = &dp->networks[network];
 
     net->ports = ports;
+    net->mac_word = MAC_WORD_NONE;
     net->mtu = network_mtu(dp, ports, mtu);
     net->max_frame_bytes = (uint32_t)network_mtu(dp, ports, 0) + ETH_HDR_BYTES;
     for (unsigned i = 0; i < dp->port_count; i++)

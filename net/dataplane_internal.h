@@ -46,7 +46,7 @@ struct dp_network {
      * last. */
     uint32_t first_host, host_count;
     uint32_t ports;
-    uint64_t mac_word; /* mac as load_mac() gives it; 0 if the router does not listen here */
+    uint64_t mac_word; /* mac as load_mac() gives it; MAC_WORD_NONE if the router is deaf here */
     uint8_t mac[MAC_BYTES];
     uint16_t mtu;
     uint32_t max_frame_bytes; /* that each of its ports can send */
@@ -113,6 +113,7 @@ struct dataplane {
 #define MAC_WORD_MASK      0xFFFFFFFFFFFFull
 #define MAC_WORD_GROUP     1ull
 #define MAC_WORD_BROADCAST MAC_WORD_MASK
+#define MAC_WORD_NONE      UINT64_MAX /* no frame's; 0 could be one's */
 
 static inline uint64_t load_mac(const uint8_t *mac)
 {

@@ -123,7 +123,7 @@ static void switch_group(struct dataplane *dp, unsigned in, struct pkt *p)
     const struct dp_network *net = &dp->networks[network];
     uint32_t others = dp_other_ports(dp, in) & dp->ports_up;
     be16 type = load_raw16(p->data + ETH_TYPE_OFF);
-    bool wanted = mac_is_broadcast(p->data) && net->mac_word &&
+    bool wanted = mac_is_broadcast(p->data) && net->mac_word != MAC_WORD_NONE &&
                   (type == ETH_TYPE_IP4 || type == ETH_TYPE_ARP);
 
     if (wanted && !others) {

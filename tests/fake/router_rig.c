@@ -68,7 +68,7 @@ static void configure(struct rig *r, unsigned flags)
                             .mode = flags & RIG_LAB_HOSTONLY ? NET_HOSTONLY : NET_NAT,
                             .prefix = 24,
                             .ports = 0x30,
-                            .ip = RIG_LAB_ROUTER};
+                            .ip = flags & RIG_LAB_MUTE ? 0 : RIG_LAB_ROUTER};
     c->uplink.present = !(flags & RIG_NO_UPLINK);
     c->uplink.dhcp = flags & RIG_DHCP;
     c->uplink.mtu = flags & RIG_SMALL_MTU ? 1400 : 0;

@@ -74,6 +74,7 @@ enum rig_flags {
     RIG_NO_UPLINK = 1 << 3,
     RIG_TINY = 1 << 4,      /* 4 flows */
     RIG_SMALL_MTU = 1 << 5, /* the uplink's is 1400 */
+    RIG_LAB_MUTE = 1 << 6,  /* the router has no address in lab */
 };
 
 void rig_start(struct rig *r, unsigned flags);

@@ -135,6 +135,24 @@ static void test_where_frames_go(void **state)
     }
 }
 
+/* Where the router has no address it hears nothing, and the MAC of nobody is not its own either. */
+static void test_mute_network(void **state)
+{
+    static const uint8_t a[] = {2, 1, 0, 0, 0, 0xA}, zero[MAC_BYTES], own[] = {2, 0, 0, 0, 0, 0xE4};
+    static const uint8_t *const dst[] = {zero, own, broadcast};
+    static const uint16_t types[] = {0x0800, 0x0806};
+
+    (void)state;
+    rig_stop(&r);
+    rig_start(&r, RIG_LAB_MUTE);
+    for (unsigned i = 0; i < 2 * ARRAY_COUNT(dst); i++) {
+        if (ask(4, dst[i / 2], a, types[i % 2]) != 0x20 || r.delivered_count != 0)
+            fail_msg("frame %u: heard %u", i, r.delivered_count);
+        rig_flush(&r);
+    }
+    assert_int_equal(rig_dropped_in_all(&r), 0);
+}
+
 static void test_frames_are_untouched(void **state)
 {
     (void)state;
@@ -415,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_where_frames_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mute_network, setup, teardown),
         cmocka_unit_test_setup_teardown(test_frames_are_untouched, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ageing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quick_moves, setup, teardown),
