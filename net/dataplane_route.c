@@ -216,6 +216,11 @@ static void hairpin(struct dataplane *dp, struct dp_job *job)
     const struct view *v = &n->v;
     enum drop_reason why = DROP_NONE;
 
+    if (v->dst == 0) {
+        drop_job(dp, job,
+                 DROP_IP_DEST); /* the outside address is not known yet; this is nobody's */
+        return;
+    }
     if (!dp->networks[job->network].to_uplink || dp->uplink_collides) {
         dp_refuse(dp, job, DROP_POLICY, 0);
         return;

@@ -49,11 +49,13 @@ static void test_uplink_address(void **state)
     struct rig_packet offer = {
         .src = BE_IP4(10, 9, 9, 1), .dst = BE_IP4(10, 9, 9, 77), .sport = 67, .dport = 68};
     struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1, .dport = 2};
+    struct rig_packet no_address = {.src = RIG_HOST(5), .dst = 0, .proto = IP_PROTO_ICMP};
 
     (void)state;
     rig_start(&r, RIG_DHCP);
     refused(1, &k, DROP_NO_UPLINK);
     assert_int_equal(rig_flush(&r), 1);
+    refused(1, &no_address, DROP_IP_DEST); /* 0.0.0.0 is not the address that is not known yet */
     rig_input(&r, 0, &offer);
     offer.dst = BE_IP4(255, 255, 255, 255);
     offer.broadcast = true;
