@@ -8,10 +8,11 @@
 #include "init.h"
 #include "stacks.h"
 
-/* CPUID bits: leaf 1 ecx, leaf 7 ebx and ecx, leaf 0x80000001 edx, leaf 0x80000007 edx. */
+/* CPUID bits: leaf 1 ecx and edx, leaf 7 ebx and ecx, leaf 0x80000001 edx, leaf 0x80000007 edx. */
 #define CPUID_1_ECX_TSC_DEADLINE     (1u << 24)
 #define CPUID_1_ECX_RDRAND           (1u << 30)
 #define CPUID_1_ECX_HYPERVISOR       (1u << 31)
+#define CPUID_1_EDX_MCE              (1u << 7)
 #define CPUID_7_EBX_SMEP             (1u << 7)
 #define CPUID_7_EBX_RDSEED           (1u << 18)
 #define CPUID_7_EBX_SMAP             (1u << 20)
@@ -60,6 +61,7 @@ static void find_features(void)
     struct cpuid basic = cpuid(1, 0);
     f->tsc_deadline = basic.ecx & CPUID_1_ECX_TSC_DEADLINE;
     f->rdrand = basic.ecx & CPUID_1_ECX_RDRAND;
+    f->machine_check = basic.edx & CPUID_1_EDX_MCE;
     if (basic.ecx & CPUID_1_ECX_HYPERVISOR)
         f->max_hypervisor_leaf = cpuid(0x40000000, 0).eax;
     if (f->max_leaf >= 7) {
@@ -118,6 +120,8 @@ void cpu_init(void)
     cr4 |= cpu_features.smep ? CR4_SMEP : 0;
     cr4 |= cpu_features.smap ? CR4_SMAP : 0;
     cr4 |= cpu_features.umip ? CR4_UMIP : 0;
+    /* Without it a machine check is a reset that says nothing. */
+    cr4 |= cpu_features.machine_check ? CR4_MCE : 0;
     write_cr4(cr4);
 
     thread_block[0] = (uint64_t)thread_block;

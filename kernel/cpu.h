@@ -9,6 +9,7 @@
 #include "base.h"
 
 #define CR0_WP   (1u << 16)
+#define CR4_MCE  (1u << 6)
 #define CR4_UMIP (1u << 11)
 #define CR4_SMEP (1u << 20)
 #define CR4_SMAP (1u << 21)
@@ -35,7 +36,7 @@ struct cpu_features {
     uint32_t max_leaf;
     uint32_t max_hypervisor_leaf; /* 0 if there is no hypervisor or it has no leaves */
     uint8_t physical_bits;        /* of an address */
-    bool nx, large_1gb, smep, smap, umip;
+    bool nx, large_1gb, smep, smap, umip, machine_check;
     bool rdrand, rdseed;
     bool tsc_deadline, tsc_invariant;
 };

@@ -8,7 +8,8 @@
 
 #define STACK_GUARD_BYTES 4096
 
-/* musl's vfprintf alone takes 8 KB, so whatever prints needs at least twice that. */
+/* Printing takes 2 KB, and 8 KB more if it were a floating-point number (musl's fmt_fp), which
+ * nothing here prints. */
 #define MAIN_STACK_BYTES          65536
 #define TRAP_STACK_BYTES          20480
 #define NMI_STACK_BYTES           20480

@@ -228,6 +228,16 @@ def test_nmi(image, tmp_path):
             machine.wait_for("panic: non-maskable interrupt")
 
 
+def test_machine_check(image, tmp_path):
+    path = str(tmp_path / "monitor")
+    with Running(command(image, "do=idle", more=("-monitor", f"unix:{path},server=on,wait=off"))) as machine:
+        machine.wait_for("sleeping\n")
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(path)
+            monitor.sendall(b"mce 0 1 0xbe00000000000000 0x5 0 0\n")  # bank 1: valid, uncorrected, context corrupt
+            machine.wait_for("panic: machine check")
+
+
 # ---- interrupts and time ----
 
 def test_interrupt_storm(image):
