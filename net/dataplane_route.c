@@ -208,6 +208,19 @@ static void hairpin_error(struct dataplane *dp, struct dp_job *job)
         drop_job(dp, job, why);
 }
 
+/* Our outside address answers pings from inside too. No other ICMP to it is ever let through in
+ * fragments, so a later one that is known is the rest of a ping. */
+static void ping_outside_address(struct dataplane *dp, struct dp_job *job)
+{
+    match_fragment(dp, job, job->network);
+    if (is_later_fragment(job) && job->nat.v.sport == 0) {
+        drop_job(dp, job, DROP_FRAGMENT);
+        return;
+    }
+    note_fragment(dp, job, job->network);
+    deliver_job(dp, job);
+}
+
 /* A packet from inside to the outside address, and so to a mapping or a forward: out and in again,
  * so that its receiver sees the sender's outside address and port (RFC 4787, REQ-9). */
 static void hairpin(struct dataplane *dp, struct dp_job *job)
@@ -225,8 +238,8 @@ static void hairpin(struct dataplane *dp, struct dp_job *job)
         dp_refuse(dp, job, DROP_POLICY, 0);
         return;
     }
-    if (v->proto == IP_PROTO_ICMP && v->icmp_type == ICMP_ECHO) {
-        deliver_job(dp, job); /* our outside address answers pings from inside too */
+    if (v->proto == IP_PROTO_ICMP && (v->icmp_type == ICMP_ECHO || is_later_fragment(job))) {
+        ping_outside_address(dp, job);
         return;
     }
     if (v->ttl <= 1) {

@@ -368,6 +368,11 @@ static void test_fragments_are_translated(void **state)
     send_in_fragments(0, UINT32_MAX, 1000);
     assert_int_equal(r.delivered_count, 3);
     rig_flush(&r);
+    ping.src = RIG_HOST(5); /* to the outside address, from inside */
+    rig_make(&r, 1, &ping);
+    send_in_fragments(1, UINT32_MAX, 1000);
+    assert_int_equal(r.delivered_count, 3);
+    rig_flush(&r);
     assert_true(dataplane_reserve_this_port(r.dp, IP_PROTO_UDP, BE16(3333)));
     in.dport = 3333;
     rig_make(&r, 0, &in);
