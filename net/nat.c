@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The translator's slow path: start, forwards, opening flows, expiry; see nat.h for how it works.
- * What every packet costs is in nat_apply.c, and in nat_key() here.
+ * What every packet costs is in nat_apply.c.
  */
 #include "net/nat.h"
 #include "net/nat_mapping.h"

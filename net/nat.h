@@ -25,8 +25,7 @@
 #include "net/port_pool.h"
 #include "net/wire/parse.h"
 
-/* One packet on its way through a burst. The dataplane fills p, v, from and now_ms; nat_key() fills
- * the rest. */
+/* One packet on its way through a burst. The dataplane fills p and v; nat_key() fills the rest. */
 struct nat_job {
     struct pkt *p;
     struct view v;
