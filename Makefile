@@ -61,18 +61,18 @@ HOST_SRC := $(wildcard net/*.c net/wire/*.c net/host/*.c drivers/*.c) \
 OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/kernel/%.o) \
 	$(LWIP_SRC:%.c=$(BUILD)/kernel/lwip/%.o)
 
-$(BUILD)/kernel/%.o: %.c $(LWIP_READY)
+$(BUILD)/kernel/%.o: %.c $(LWIP_READY) Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(KERNEL_CFLAGS) $(if $(filter $*,$(GENERAL_REGS_ONLY)),-mgeneral-regs-only) -MMD -MP -c $< -o $@
 
-$(BUILD)/kernel/%.o: %.S
+$(BUILD)/kernel/%.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(say) AS $<
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 # lwIP is compiled as it is; its warnings are its own.
-$(BUILD)/kernel/lwip/%.o: $(LWIP_READY)
+$(BUILD)/kernel/lwip/%.o: $(LWIP_READY) Makefile
 	@mkdir -p $(@D)
 	$(say) CC lwip/$*.c
 	$(Q)$(CC) $(KERNEL_CFLAGS) -w -MMD -MP -c $(LWIP_DIR)/$*.c -o $@
@@ -111,11 +111,11 @@ endif
 # ---- host flavours: one archive of the pure sources per way of compiling them ----
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 define flavour # name, compiler, flags
-$(BUILD)/$(1)/%.o: %.c $(LWIP_READY)
+$(BUILD)/$(1)/%.o: %.c $(LWIP_READY) Makefile
 	@mkdir -p $$(@D)
 	$$(say) CC "$(1) $$<"
 	$$(Q)$(2) $(COMMON) $(3) -MMD -MP -c $$< -o $$@
-$(BUILD)/$(1)/lwip/%.o: $(LWIP_READY)
+$(BUILD)/$(1)/lwip/%.o: $(LWIP_READY) Makefile
 	@mkdir -p $$(@D)
 	$$(say) CC "$(1) lwip/$$*.c"
 	$$(Q)$(2) $(COMMON) $(3) -w -MMD -MP -c $(LWIP_DIR)/$$*.c -o $$@
