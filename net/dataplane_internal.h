@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_fast.c
- * (what most packets are), dataplane_l2.c
- * (frames), dataplane_route.c (IPv4), dataplane_icmp.c (errors we send), dataplane_tx.c (staging
- * and sending), dataplane_status.c.
+ * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
+ * (frames), dataplane_route.c (IPv4), dataplane_way.c (next hops), dataplane_icmp.c (errors we
+ * send), dataplane_tx.c (staging and sending), dataplane_status.c; then the short ways past all
+ * that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
  * one way: dp_drop, dp_stage, dp_deliver, or neighbor_hold. That is what makes the sum in

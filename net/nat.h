@@ -142,7 +142,7 @@ bool nat_claims(const struct nat *nat, uint8_t proto, be16 port);
 void nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms);
 
 /* Translates an ICMP error about one of our flows, from the packet as it stands (of v only the
- * offsets and the type are used, so a hairpinned error goes through twice with one view): finds the
+ * offsets and the type are used): finds the
  * flow of the embedded packet, rewrites the embedded headers back to what its sender sent, and the
  * outer address (RFC 5508, REQ-3..REQ-5). Never ends or refreshes the flow. dir is the error's own
  * direction; for FLOW_IN zone is NETWORK_UPLINK. Returns the flow, whose inside (FLOW_IN) or remote
