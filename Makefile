@@ -232,4 +232,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: bench image help clean docs run test check unit proofs fuzz machine e2e deps format
+# The compiler writes these beside the objects; nothing here makes them, and no built-in rule may try.
+%.d: ;
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

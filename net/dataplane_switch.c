@@ -12,8 +12,15 @@
  */
 #include "net/dataplane_internal.h"
 
+/* EtherTypes 80xx, 81xx, 88xx and 89xx, VLAN tags among them, but not IPv4, ARP or IPv6. */
+#define TYPE_MASK   0x00F6u
+#define TYPE_TAGGED 0x0080u
+static_assert((ETH_TYPE_VLAN & TYPE_MASK) == TYPE_TAGGED &&
+                  (ETH_TYPE_QINQ & TYPE_MASK) == TYPE_TAGGED &&
+                  (ETH_TYPE_IP6 & TYPE_MASK) != TYPE_TAGGED,
+              "one comparison finds all tags");
+
 struct quick {
-    struct pkt *p;
     struct switch_key from, to;
 };
 
@@ -29,7 +36,6 @@ static inline uint64_t fresh_entry(unsigned port, uint32_t now_s)
 static inline void look(const struct switch_table *table, uint64_t network_bits,
                         uint32_t max_frame_bytes, struct pkt *p, struct quick *quick)
 {
-    quick->p = p;
     /* Too short or too long, in one comparison; a whole header is in the first segment (nic.h). */
     if (UNLIKELY(p->total_bytes - ETH_HDR_BYTES > max_frame_bytes - ETH_HDR_BYTES ||
                  !pkt_plain(p))) {
@@ -37,8 +43,7 @@ static inline void look(const struct switch_table *table, uint64_t network_bits,
         return;
     }
     uint64_t head = load_raw64(p->data), tail = load_raw64(p->data + ETH_SRC_OFF);
-    be16 type = (be16)(tail >> 48);
-    if (UNLIKELY(type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ)) {
+    if (UNLIKELY((tail >> 48 & TYPE_MASK) == TYPE_TAGGED)) {
         quick->from = (struct switch_key){.word = UINT64_MAX, .set = table->entries};
         return;
     }
@@ -52,7 +57,7 @@ static_assert(CONFIG_MAX_PORTS <= (SWITCH_PORT_SELF & 31), "no port has the numb
 
 /* False: nothing was done, and the frame is for the general path. */
 static inline bool send(struct dataplane *dp, uint32_t others, uint64_t fresh,
-                        const struct quick *quick)
+                        const struct quick *quick, struct pkt *p)
 {
     const struct switch_entry *from = switch_find(&dp->table, &quick->from);
     if (UNLIKELY(!from) || UNLIKELY(load_raw64((const uint8_t *)from +
@@ -62,7 +67,7 @@ static inline bool send(struct dataplane *dp, uint32_t others, uint64_t fresh,
     unsigned out = switch_lookup_key(&dp->table, &quick->to, dp->now_s) & 31;
     if (UNLIKELY(!(others >> out & 1)))
         return false;
-    dp_stage_plain(dp, out, quick->p);
+    dp_stage_plain(dp, out, p);
     return true;
 }
 
@@ -76,19 +81,18 @@ void dp_switch_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsig
      * in registers. */
     struct switch_table table = dp->table;
     struct quick quick[BURST_MAX];
-    struct pkt *general[BURST_MAX];
-    unsigned general_count = 0;
 
     for (unsigned i = 0; i < n; i++)
         look(&table, network_bits, net->max_frame_bytes, pkts[i], &quick[i]);
-    for (unsigned i = 0; i < n; i++) {
-        if (UNLIKELY(general_count) && quick[i].from.word != UINT64_MAX) {
-            dp_general_input(dp, in, general, general_count);
-            general_count = 0;
+    for (unsigned i = 0; i < n;) {
+        if (LIKELY(send(dp, others, fresh, &quick[i], pkts[i]))) {
+            i++;
+            continue;
         }
-        if (UNLIKELY(!send(dp, others, fresh, &quick[i])))
-            general[general_count++] = quick[i].p;
+        /* This one, and those behind it of which it is known already. */
+        unsigned first = i++;
+        while (i < n && quick[i].from.word == UINT64_MAX)
+            i++;
+        dp_general_input(dp, in, pkts + first, i - first);
     }
-    if (general_count)
-        dp_general_input(dp, in, general, general_count);
 }

@@ -113,13 +113,14 @@ static inline void switch_prefetch(const struct switch_key *k)
     __builtin_prefetch(k->set);
 }
 
+/* Without a branch that depends on where in the set the entry is, which nobody could predict. */
 static inline struct switch_entry *switch_find_in(struct switch_entry *set, uint64_t word)
 {
+    struct switch_entry *e = set;
 #pragma GCC unroll 4
-    for (unsigned i = 0; i < SWITCH_WAYS; i++)
-        if (load_raw64(&set[i]) == word)
-            return &set[i];
-    return NULL;
+    for (unsigned i = 1; i < SWITCH_WAYS; i++)
+        e = load_raw64(&set[i]) == word ? &set[i] : e;
+    return LIKELY(load_raw64(e) == word) ? e : NULL;
 }
 
 /* The entry with this key whatever its age, or NULL. */
