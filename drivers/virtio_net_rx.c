@@ -228,6 +228,7 @@ __attribute__((noinline)) static unsigned rx_run(struct virtio_net *vn, struct p
         if (UNLIKELY(!p || len - 1 >= PKT_DATA_BYTES))
             break;
         const uint8_t *header = posted_at(p);
+        __builtin_prefetch(header + VIRTIO_NET_HDR_BYTES); /* the dataplane will look at it soon */
         unsigned flags = rx_simple_flags(header, len, merge_mask, flags_mask);
         if (UNLIKELY(flags == RX_NOT_SIMPLE))
             break;

@@ -30,7 +30,7 @@ struct nic;
 struct nic_ops {
     /* Moves up to max received packets into out and returns their number; they belong to the caller
      * then. Also gives the device fresh buffers. A packet is an Ethernet frame without FCS, its
-     * first MIN(total_bytes, 128) bytes in the head segment. */
+     * first MIN(total_bytes, 128) bytes in the head segment, whose first line is prefetched. */
     unsigned (*rx_batch)(struct nic *nic, struct pkt **out, unsigned max);
 
     /* Queues packets for transmission, in order, and tells the device once. Returns how many were

@@ -235,9 +235,6 @@ void dp_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
 {
     const struct dp_port *port = &dp->ports[in];
 
-#pragma GCC unroll 8
-    for (unsigned i = 0; i < n; i++)
-        __builtin_prefetch(pkts[i]->data);
     if (port->network == NETWORK_UPLINK)
         fast_burst(dp, in, pkts, n, true);
     else if (port->network > NETWORK_UPLINK)

@@ -81,18 +81,24 @@ void dp_switch_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsig
      * in registers. */
     struct switch_table table = dp->table;
     struct quick quick[BURST_MAX];
+    struct pkt **end = pkts + n;
+    struct quick *q = quick;
 
-    for (unsigned i = 0; i < n; i++)
-        look(&table, network_bits, net->max_frame_bytes, pkts[i], &quick[i]);
-    for (unsigned i = 0; i < n;) {
-        if (LIKELY(send(dp, others, fresh, &quick[i], pkts[i]))) {
-            i++;
+    for (struct pkt *const *p = pkts; p < end; p++)
+        look(&table, network_bits, net->max_frame_bytes, *p, q++);
+    q = quick;
+    while (pkts < end) {
+        if (LIKELY(send(dp, others, fresh, q, *pkts))) {
+            q++;
+            pkts++;
             continue;
         }
         /* This one, and those behind it of which it is known already. */
-        unsigned first = i++;
-        while (i < n && quick[i].from.word == UINT64_MAX)
-            i++;
-        dp_general_input(dp, in, pkts + first, i - first);
+        unsigned count = 1;
+        while (pkts + count < end && q[count].from.word == UINT64_MAX)
+            count++;
+        dp_general_input(dp, in, pkts, count);
+        q += count;
+        pkts += count;
     }
 }
