@@ -14,11 +14,10 @@
 #include "net/nat.h"
 #include "net/wire/csum.h"
 #include "tests/fake/fake_alloc.h"
+#include "tests/bench/cycles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <x86intrin.h>
 
 #define BURST       32
 #define BUFFERS     256
@@ -180,23 +179,6 @@ static uint64_t translate(uint32_t flows, uint32_t count)
         cycles += __rdtsc() - began;
     }
     return cycles;
-}
-
-static int64_t clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static double ns_per_cycle(void)
-{
-    int64_t began_ns = clock_ns(), ns;
-    uint64_t began = __rdtsc();
-    do {
-        ns = clock_ns() - began_ns;
-    } while (ns < 50 * 1000 * 1000);
-    return (double)ns / (double)(__rdtsc() - began);
 }
 
 /* The best of some rounds: whatever disturbs, adds. */

@@ -12,11 +12,10 @@
  */
 #include "net/switch.h"
 #include "tests/fake/fake_alloc.h"
+#include "tests/bench/cycles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <x86intrin.h>
 
 #define BURST    32
 #define STATIONS 65536u
@@ -113,23 +112,6 @@ static uint64_t run(uint32_t count)
                 die("wrong port");
     }
     return cycles;
-}
-
-static int64_t clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static double ns_per_cycle(void)
-{
-    int64_t began_ns = clock_ns(), ns;
-    uint64_t began = __rdtsc();
-    do {
-        ns = clock_ns() - began_ns;
-    } while (ns < 50 * 1000 * 1000);
-    return (double)ns / (double)(__rdtsc() - began);
 }
 
 int main(int argc, char **argv)
