@@ -86,7 +86,7 @@ void resolve_hosts(struct resolver *r)
 static const char *forward_text(const struct config_fwd *fwd, char text[static FORWARD_BYTES])
 {
     static const char *const names[] = {"", "tcp", "udp", "tcp+udp"};
-    snprintf(text, FORWARD_BYTES, "forward %s %u", names[fwd->protocols & 3], ntoh16(fwd->port));
+    snprintf(text, FORWARD_BYTES, "forward %s %u", names[fwd->protocols & 3], fwd->first_port);
     return text;
 }
 
@@ -106,7 +106,7 @@ static void check_own_services(struct resolver *r, unsigned i)
     char text[FORWARD_BYTES];
     for (unsigned s = 0; s < ARRAY_COUNT(own_services); s++) {
         if (!(own_services[s].protocols & fwd->protocols) ||
-            own_services[s].port != ntoh16(fwd->port))
+            own_services[s].port != fwd->first_port)
             continue;
         if (own_services[s].only_dhcp && !r->config->uplink.dhcp)
             continue;
@@ -130,7 +130,7 @@ static void find_named_target(struct resolver *r, unsigned i)
         config_suggest_offer(&suggestion, host->name);
         if (strcmp(host->name, name) != 0)
             continue;
-        fwd->target = host->ip;
+        fwd->targets[0] = host->ip;
         if (!host->ip)
             resolve_conflict(r, &draft->item, "host",
                              "%s: host %.40s has no reserved address to forward to", text, name);
@@ -152,9 +152,9 @@ static void find_first_lease(struct resolver *r, unsigned i)
         const struct config_net *net = &r->config->nets[n];
         if (!config_mode(net)->routes_to_uplink || !net->pool_first)
             continue;
-        fwd->target = net->pool_first;
+        fwd->targets[0] = net->pool_first;
         resolve_note(r, "%s names no guest: it leads to %s, the first address of the pool of %s",
-                     text, value_ip4_text(fwd->target, ip), net->name);
+                     text, value_ip4_text(fwd->targets[0], ip), net->name);
         return;
     }
     if (!(r->broken & BROKEN_NET))
@@ -168,12 +168,12 @@ static void check_target(struct resolver *r, unsigned i)
     struct config_fwd *fwd = &r->config->fwds[i];
     const struct draft_item *item = &r->draft->fwds[i].item;
     char text[FORWARD_BYTES], ip[IP4_TEXT_BYTES], what[64];
-    if (!fwd->target)
+    if (!fwd->targets[0])
         return; /* told already */
-    fwd->net = (uint8_t)find_net(r->config, fwd->target);
+    fwd->net = (uint8_t)find_net(r->config, fwd->targets[0]);
     snprintf(what, sizeof(what), "%s: target %s", forward_text(fwd, text),
-             value_ip4_text(fwd->target, ip));
-    check_address(r, item, "fwd", what, fwd->target, fwd->net);
+             value_ip4_text(fwd->targets[0], ip));
+    check_address(r, item, "fwd", what, fwd->targets[0], fwd->net);
     if (fwd->net == CONFIG_NO_NET)
         return;
     const struct config_net *net = &r->config->nets[fwd->net];
@@ -199,8 +199,8 @@ static void check_bind(struct resolver *r, unsigned i)
 
 static bool want_the_same(const struct config_fwd *a, const struct config_fwd *b)
 {
-    return a->protocols & b->protocols && a->port == b->port &&
-           (!a->bind || !b->bind || a->bind == b->bind) &&
+    return a->protocols & b->protocols && a->first_port <= b->last_port &&
+           b->first_port <= a->last_port && (!a->bind || !b->bind || a->bind == b->bind) &&
            subnets_overlap(a->from, a->from_prefix, b->from, b->from_prefix);
 }
 
@@ -227,9 +227,10 @@ void resolve_fwds(struct resolver *r)
         struct config_fwd *fwd = &r->config->fwds[i];
         fwd->protocols = draft->forward.protocols;
         fwd->bind = draft->forward.bind;
-        fwd->port = draft->forward.port;
-        fwd->target_port = draft->forward.target_port;
-        fwd->target = draft->forward.ip;
+        fwd->first_port = fwd->last_port = ntoh16(draft->forward.port);
+        fwd->target_count = 1;
+        fwd->target_port = ntoh16(draft->forward.target_port);
+        fwd->targets[0] = draft->forward.ip;
         fwd->from = draft->from.ip;
         fwd->from_prefix = draft->from.prefix;
         fwd->net = CONFIG_NO_NET;

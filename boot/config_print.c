@@ -185,12 +185,12 @@ static void print_fwd(const struct config *config, const struct config_fwd *fwd,
     static const char *const names[] = {"", "tcp", "udp", "tcp+udp"};
     char text[IP4_TEXT_BYTES];
     struct line line = {.used = 0};
-    const char *name = name_of(config, fwd->target);
+    const char *name = name_of(config, fwd->targets[0]);
     add(&line, LABEL "%s ", "forward", names[fwd->protocols & 3]);
     if (fwd->bind)
         add(&line, "%s:", value_ip4_text(fwd->bind, text));
-    add(&line, "%u -> %s:%u", ntoh16(fwd->port), value_ip4_text(fwd->target, text),
-        ntoh16(fwd->target_port));
+    add(&line, "%u -> %s:%u", fwd->first_port, value_ip4_text(fwd->targets[0], text),
+        fwd->target_port);
     if (name)
         add(&line, " (%s)", name);
     if (fwd->from_prefix)

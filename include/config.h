@@ -7,15 +7,19 @@
  * forwarded.
  *
  * When ok is true, these hold and need no second check:
- *   - every port number is below port_count, and a port is the uplink or in at most one network,
- * not both;
+ *   - every port number is below port_count; on a port, each VLAN ID and the untagged frames belong
+ * to at most one network or to the uplink; there is at most one network of a mode that joins the
+ * uplink, and only with an uplink;
  *   - a network with an address has a prefix of 1..30, its address is a host address of that
- * subnet, no two networks overlap, and none overlaps a static uplink;
+ * subnet; two networks overlap only if neither can reach the other (rules included), and none that
+ * routes to the uplink overlaps a static uplink;
  *   - pool_first..pool_last lies inside the subnet, without its first, last and router address;
  *   - a reservation with an address lies inside network host.net, and no two share a MAC, address
  * or name;
- *   - a forward leads to a host address of network fwd.net, whose mode reaches the uplink, and no
- * two forwards can want the same packet.
+ *   - a forward leads to host addresses of network fwd.net, whose mode translates or routes to the
+ * uplink, and no two forwards can want the same packet;
+ *   - every rule could match something, and no rule allows what a mode forbids (net/rules.h);
+ *   - every assertion holds.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -27,13 +31,18 @@
 #define CONFIG_MAX_NETS     16
 #define CONFIG_MAX_HOSTS    256
 #define CONFIG_MAX_FWDS     256
+#define CONFIG_MAX_TARGETS  8 /* hosts that one forward takes in turn */
+#define CONFIG_MAX_RULES    256
+#define CONFIG_MAX_ASSERTS  64
+#define CONFIG_MAX_DNSRECS  256
+#define CONFIG_MAX_DNSFWDS  32
 #define CONFIG_MAX_DNS      3
 #define CONFIG_NAME_BYTES   32         /* of networks, with the final NUL */
 #define CONFIG_DOMAIN_BYTES 64         /* of hosts and domains, with the final NUL */
 #define CONFIG_FOREVER      UINT32_MAX /* a lease of "inf" */
 #define CONFIG_NO_NET       0xFF       /* no network */
 
-enum net_mode { NET_NAT, NET_HOSTONLY, NET_MODE_COUNT };
+enum net_mode { NET_NAT, NET_ROUTED, NET_HOSTONLY, NET_INTERNAL, NET_BRIDGE, NET_MODE_COUNT };
 
 /* One row a mode: what a network of that mode does. Code asks for a property, never for a mode. */
 struct net_mode_info {
@@ -42,6 +51,8 @@ struct net_mode_info {
     bool routes_to_uplink; /* its hosts may open flows to the uplink, and forwards lead to them */
     bool has_address;      /* the router has an address in it and routes for it */
     bool dhcp;             /* the router serves DHCP in it unless pool=off */
+    bool transparent;      /* tagged frames pass as they are: a bare switch */
+    bool joins_uplink;     /* its ports are on the uplink's own segment */
     const char *help;
 };
 
@@ -52,11 +63,15 @@ struct config_uplink {
     bool dhcp;    /* address, gateway and servers come by DHCP; ip, prefix, gw and dns are then 0 */
     uint8_t port;
     uint8_t prefix;
+    bool silent; /* the router has no address there: the port only belongs to a bridge network */
     uint8_t dns_count;
     be32 ip;
     be32 gw;
     be32 dns[CONFIG_MAX_DNS];
-    uint16_t mtu;                       /* 0: the port's own */
+    uint16_t mtu;  /* 0: the port's own */
+    uint16_t vlan; /* its frames on the port carry this VLAN ID; 0: none */
+    bool mac_given;
+    uint8_t mac[MAC_BYTES];             /* the router's there, if given; else the port's */
     char hostname[CONFIG_DOMAIN_BYTES]; /* told to the outside's DHCP server */
 };
 
@@ -65,15 +80,37 @@ struct config_net {
     uint8_t mode;   /* enum net_mode */
     uint8_t prefix; /* length, of ip */
     bool dns_self;  /* hosts are told to ask the router */
+    bool isolate;   /* its ports reach the router (and a bridge's uplink), but not each other */
     uint8_t dns_count;
-    uint32_t ports;  /* bit p: port p belongs to it */
-    be32 ip;         /* the router's address; 0 if the mode has none */
-    be32 pool_first; /* DHCP pool, both ends included; 0: no DHCP in this network */
+    uint16_t vlan;                  /* vlan=: its VLAN ID, by which port= attaches ports; 0: none */
+    uint32_t ports;                 /* bit p: port p belongs to it */
+    uint16_t tag[CONFIG_MAX_PORTS]; /* its frames on port p carry this VLAN ID; 0: none */
+    be32 ip;                        /* the router's address; 0 if the mode has none */
+    be32 pool_first;                /* DHCP pool, both ends included; 0: no DHCP in this network */
     be32 pool_last;
     uint32_t lease_s; /* CONFIG_FOREVER: inf */
     be32 dns[CONFIG_MAX_DNS];
     uint16_t mtu; /* 0: the port's own */
     char domain[CONFIG_DOMAIN_BYTES];
+};
+
+enum config_lock {
+    LOCK_OFF,
+    LOCK_MAC,   /* one given source MAC */
+    LOCK_FIRST, /* the first source MAC seen since the link came up */
+    LOCK_IP, /* ARP and IPv4 from the addresses that DHCP has given there, or reserves; no more */
+};
+
+#define CONFIG_STORM_PPS 10000 /* default of config_port.storm_pps */
+
+struct config_port {
+    char name[CONFIG_NAME_BYTES]; /* "": none */
+    uint8_t lock;                 /* enum config_lock */
+    uint8_t lock_mac[MAC_BYTES];
+    bool promisc;         /* gets a copy of every frame of its networks */
+    uint32_t storm_pps;   /* flooded frames a second that may come in by it; 0: any number */
+    uint64_t rate_in_bps; /* from and to its hosts, bits a second; 0: any */
+    uint64_t rate_out_bps;
 };
 
 struct config_host {
@@ -88,14 +125,67 @@ struct config_host {
 enum config_protocol { CONFIG_TCP = 1 << 0, CONFIG_UDP = 1 << 1 };
 
 struct config_fwd {
-    uint8_t protocols;   /* enum config_protocol, one or both */
-    uint8_t net;         /* index of the network the target is in */
-    uint8_t from_prefix; /* 0: from anywhere */
-    be32 from;           /* outside addresses it is open to */
-    be32 bind;           /* 0: every address of the uplink */
-    be32 target;
-    be16 port;
-    be16 target_port;
+    uint8_t protocols;    /* enum config_protocol, one or both */
+    uint8_t net;          /* index of the network the targets are in */
+    uint8_t from_prefix;  /* 0: from anywhere */
+    uint8_t target_count; /* 1 or more: flows take turns */
+    be32 from;            /* outside addresses it is open to */
+    be32 bind;            /* 0: every address of the uplink */
+    be32 targets[CONFIG_MAX_TARGETS];
+    /* Ports, in host order: first_port..last_port outside lead to as many from target_port on. */
+    uint16_t first_port, last_port, target_port;
+};
+
+/* Whom a rule is about. */
+enum config_where_kind {
+    WHERE_ANY,
+    WHERE_NET,    /* net: hosts of that network */
+    WHERE_UPLINK, /* anything outside */
+    WHERE_ROUTER, /* the router itself */
+    WHERE_CIDR,   /* ip, prefix: these addresses, wherever they are */
+    WHERE_HOST,   /* net, ip, mac: the machine of a host= */
+};
+
+struct config_where {
+    uint8_t kind; /* enum config_where_kind */
+    uint8_t net;
+    uint8_t prefix;
+    uint8_t mac[MAC_BYTES];
+    be32 ip;
+};
+
+enum config_action {
+    RULE_ALLOW,
+    RULE_DENY,   /* dropped without a word */
+    RULE_REJECT, /* dropped, and the sender is told: TCP reset, else ICMP prohibited */
+};
+
+struct config_rule {
+    uint8_t action; /* enum config_action */
+    uint8_t proto;  /* IP protocol; 0: any */
+    bool log;
+    bool ports_given;               /* then TCP and UDP only, to these ports */
+    uint16_t first_port, last_port; /* host order */
+    struct config_where from, to;
+    uint16_t column, line; /* where it stands in its text; line 0: the text has one line */
+};
+
+/* "Hosts at from can (yes) or cannot open anything to where", checked at start. */
+struct config_assert {
+    bool yes;
+    uint8_t from, to; /* network index, REACH_UPLINK or REACH_ROUTER */
+};
+
+/* dnsrec=NAME:A */
+struct config_dnsrec {
+    char name[CONFIG_DOMAIN_BYTES];
+    be32 ip;
+};
+
+/* dnsfwd=DOMAIN:A: names of this domain and below are asked there. */
+struct config_dnsfwd {
+    char domain[CONFIG_DOMAIN_BYTES];
+    be32 server;
 };
 
 struct config {
@@ -107,17 +197,30 @@ struct config {
     uint8_t net_count;
     uint16_t host_count;
     uint16_t fwd_count;
+    uint16_t rule_count;
+    uint16_t assert_count;
+    uint16_t dnsrec_count;
+    uint16_t dnsfwd_count;
     uint32_t flows; /* flow table capacity; 0: from memory size */
+    uint32_t macs;  /* switch table capacity; 0: 65,536, fewer on small machines */
+    be32 dmz;       /* where what is not otherwise forwarded goes; 0: nowhere */
+    uint8_t dmz_net;
     uint64_t seed;
     char hostname[CONFIG_DOMAIN_BYTES]; /* the router's own name */
     struct config_uplink uplink;
+    struct config_port ports[CONFIG_MAX_PORTS];
     struct config_net nets[CONFIG_MAX_NETS];
     struct config_host hosts[CONFIG_MAX_HOSTS];
     struct config_fwd fwds[CONFIG_MAX_FWDS];
+    struct config_rule rules[CONFIG_MAX_RULES];
+    struct config_assert asserts[CONFIG_MAX_ASSERTS];
+    struct config_dnsrec dnsrecs[CONFIG_MAX_DNSRECS];
+    struct config_dnsfwd dnsfwds[CONFIG_MAX_DNSFWDS];
 };
 
-/* Ends of a way through the router, for reach_allowed(): a network's index, or */
+/* Ends of a way through the router: a network's index, or */
 #define REACH_UPLINK 0xFE
+#define REACH_ROUTER 0xFD
 
 /* True if a host at from may open a flow to a host at to. The one place that decides it: what is
  * not said here is denied. Forwards are exceptions from outside to single hosts and are not in it.

@@ -105,9 +105,9 @@ static int forwards_init(struct dataplane *dp, alloc_fn alloc)
             forwards[count++] = (struct nat_forward){.proto = udp ? IP_PROTO_UDP : IP_PROTO_TCP,
                                                      .zone = from->net,
                                                      .bind_ip = from->bind,
-                                                     .port = from->port,
-                                                     .target_port = from->target_port,
-                                                     .target_ip = from->target,
+                                                     .port = hton16(from->first_port),
+                                                     .target_port = hton16(from->target_port),
+                                                     .target_ip = from->targets[0],
                                                      .from_ip = from->from,
                                                      .from_mask = prefix_mask(from->from_prefix)};
         }
@@ -177,11 +177,12 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
 
 /* ---- a round ---- */
 
-void dp_general_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n)
+void dp_general_input(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
+                      unsigned n)
 {
-    dp_l2_input(dp, port, pkts, n);
+    dp_l2_input(dp, port, network, pkts, n);
     if (dp->jobs_end != dp->jobs)
-        dp_route_burst(dp, port);
+        dp_route_burst(dp, port, network);
 }
 
 static unsigned poll_port(struct dataplane *dp, unsigned i)
@@ -194,7 +195,7 @@ static unsigned poll_port(struct dataplane *dp, unsigned i)
     if (n == 0)
         return 0;
     dp->totals.received += n;
-    dp_input(dp, i, pkts, n);
+    dp_input(dp, i, dp->ports[i].network, pkts, n);
     return n;
 }
 

@@ -39,14 +39,15 @@ struct fast {
 
 /* True if the source is one the general path has just seen on this port (so that learning it again
  * would change nothing), or the port is the uplink, where nothing is learned. */
-INLINE bool source_known(const struct dataplane *dp, const struct dp_port *port,
-                         const struct dp_network *net, uint64_t source, bool from_uplink)
+INLINE bool source_known(const struct dataplane *dp, const struct dp_port *port, unsigned network,
+                         uint64_t source, bool from_uplink)
 {
     if (from_uplink)
-        return !(source & MAC_WORD_GROUP) && source != 0 && source != net->mac_word;
-    if (LIKELY((source | (uint64_t)port->network << 48) == port->last_source))
+        return !(source & MAC_WORD_GROUP) && source != 0 &&
+               source != dp->networks[network].mac_word;
+    if (LIKELY((source | (uint64_t)network << 48) == port->last_source))
         return port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves;
-    struct switch_key key = switch_key(&dp->table, source | (uint64_t)port->network << 48);
+    struct switch_key key = switch_key(&dp->table, source | (uint64_t)network << 48);
     const struct switch_entry *e = switch_find(&dp->table, &key);
     return e && e->port == (uint8_t)(port - dp->ports) && e->seen_s == dp->now_s;
 }
@@ -83,17 +84,17 @@ INLINE bool metadata_fits(struct pkt *p, const struct quick_ip4 *q, struct fast 
 }
 
 /* True if p may go the fast way as far as it alone can tell. */
-INLINE bool look(const struct dataplane *dp, const struct dp_port *port, struct pkt *p,
-                 struct fast *fast, bool from_uplink)
+INLINE bool look(const struct dataplane *dp, const struct dp_port *port, unsigned network,
+                 struct pkt *p, struct fast *fast, bool from_uplink)
 {
-    const struct dp_network *net = &dp->networks[port->network];
+    const struct dp_network *net = &dp->networks[network];
     struct quick_ip4 q;
 
     if (UNLIKELY(p->len < L4_OFF + TCP_HDR_BYTES))
         return false;
     uint64_t tail = load_raw64(p->data + ETH_SRC_OFF); /* source and type */
     if ((load_raw64(p->data) & MAC_WORD_MASK) != net->mac_word || tail >> 48 != ETH_TYPE_IP4 ||
-        !source_known(dp, port, net, tail & MAC_WORD_MASK, from_uplink))
+        !source_known(dp, port, network, tail & MAC_WORD_MASK, from_uplink))
         return false;
     if (UNLIKELY(!view_quick_ip4(&q, p)) || (q.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) ||
         UNLIKELY(q.ttl <= 1))
@@ -108,7 +109,7 @@ INLINE bool look(const struct dataplane *dp, const struct dp_port *port, struct 
         return false;
     if (!metadata_fits(p, &q, fast))
         return false;
-    uint64_t rest = q.ports | (uint64_t)(q.proto | (uint32_t)port->network << 8) << 32;
+    uint64_t rest = q.ports | (uint64_t)(q.proto | (uint32_t)network << 8) << 32;
     memcpy(&fast->key, &q.addresses, sizeof(q.addresses));
     memcpy((char *)&fast->key + sizeof(q.addresses), &rest, sizeof(rest));
     fast->hash = hash_words(&dp->nat.flows.key, q.addresses, rest);
@@ -181,12 +182,12 @@ INLINE bool send(struct dataplane *dp, const struct fast *fast, enum flow_dir di
         f->last_ms = dp->now_ms;
     n->used_ms = dp->now_ms;
 
-    dp_stage(dp, n->port, p);
+    dp_stage(dp, n->network, n->port, p);
     return true;
 }
 
-INLINE void fast_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n,
-                       const bool from_uplink)
+INLINE void fast_burst(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts,
+                       unsigned n, const bool from_uplink)
 {
     const enum flow_dir dir = from_uplink ? FLOW_IN : FLOW_OUT;
     struct fast fast[BURST_MAX];
@@ -195,12 +196,12 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, uns
 
     for (unsigned i = 0; i < n; i++) {
         fast[i].p = pkts[i];
-        fast[i].is = look(dp, &dp->ports[in], pkts[i], &fast[i], from_uplink);
+        fast[i].is = look(dp, &dp->ports[in], network, pkts[i], &fast[i], from_uplink);
         fast_count += fast[i].is;
     }
     dp->ports[in].routes = fast_count > 0;
     if (fast_count == 0) {
-        dp_general_input(dp, in, pkts, n);
+        dp_general_input(dp, in, network, pkts, n);
         return;
     }
     for (unsigned i = 0; i < n; i++)
@@ -209,7 +210,7 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, uns
     for (unsigned i = 0; i < n; i++) {
         if (LIKELY(fast[i].is)) {
             if (UNLIKELY(general_count)) {
-                dp_general_input(dp, in, general, general_count);
+                dp_general_input(dp, in, network, general, general_count);
                 general_count = 0;
             }
             if (LIKELY(send(dp, &fast[i], dir)))
@@ -218,29 +219,27 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, uns
         general[general_count++] = pkts[i];
     }
     if (general_count)
-        dp_general_input(dp, in, general, general_count);
+        dp_general_input(dp, in, network, general, general_count);
 }
 
 /* True if a burst from a network is likely to be all switching: as the one before was, and its
  * first frame is. What else is among it takes the general path then. */
 
 static inline bool only_switching(const struct dataplane *dp, const struct dp_port *port,
-                                  const struct pkt *first)
+                                  unsigned network, const struct pkt *first)
 {
     return !port->routes && first->len >= ETH_HDR_BYTES &&
-           (load_raw64(first->data) & MAC_WORD_MASK) != dp->networks[port->network].mac_word;
+           (load_raw64(first->data) & MAC_WORD_MASK) != dp->networks[network].mac_word;
 }
 
-void dp_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
+void dp_input(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts, unsigned n)
 {
-    const struct dp_port *port = &dp->ports[in];
-
-    if (port->network == NETWORK_UPLINK)
-        fast_burst(dp, in, pkts, n, true);
-    else if (port->network > NETWORK_UPLINK)
-        dp_general_input(dp, in, pkts, n);
-    else if (only_switching(dp, port, pkts[0]))
-        dp_switch_burst(dp, in, pkts, n);
+    if (network == NETWORK_UPLINK)
+        fast_burst(dp, in, network, pkts, n, true);
+    else if (network > NETWORK_UPLINK)
+        dp_general_input(dp, in, network, pkts, n);
+    else if (only_switching(dp, &dp->ports[in], network, pkts[0]))
+        dp_switch_burst(dp, in, network, pkts, n);
     else
-        fast_burst(dp, in, pkts, n, false);
+        fast_burst(dp, in, network, pkts, n, false);
 }

@@ -106,7 +106,7 @@ static void send_error(struct dataplane *dp, const struct dp_job *job, const str
     store_raw16(e->data + ETH_TYPE_OFF, ETH_TYPE_IP4);
     dp->totals.created++;
     dp->totals.icmp_errors_sent++;
-    dp_stage(dp, about->port, e);
+    dp_stage(dp, job->network, about->port, e);
 }
 
 void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason, uint16_t mtu)

@@ -138,7 +138,7 @@ bool dp_stage_special(struct dataplane *dp, struct dp_port *port, struct pkt *p)
 /* One packet became got others, and missing more that there was no buffer for. */
 void dp_count_split(struct dataplane *dp, unsigned got, unsigned missing);
 
-/* For packets that the port's NIC can send as they are, within its MTU. */
+/* For packets that the port's NIC can send as they are, within its MTU, and untagged. */
 static inline void dp_stage_plain(struct dataplane *dp, unsigned out, struct pkt *p)
 {
     struct dp_port *port = &dp->ports[out];
@@ -148,8 +148,11 @@ static inline void dp_stage_plain(struct dataplane *dp, unsigned out, struct pkt
         dp_flush_port(dp, out);
 }
 
-static inline void dp_stage(struct dataplane *dp, unsigned out, struct pkt *p)
+/* Sends p, a frame of this network without the tag it has on the port, by the port. */
+static inline void dp_stage(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
 {
+    (void)network;
+
     struct dp_port *port = &dp->ports[out];
 
     if (UNLIKELY(!pkt_plain(p) || p->total_bytes > port->max_frame_bytes) &&
@@ -160,23 +163,26 @@ static inline void dp_stage(struct dataplane *dp, unsigned out, struct pkt *p)
 
 /* ---- dataplane_fast.c ---- */
 
-/* A burst from a port. */
-void dp_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+/* A burst from a port, all of one network, without the tag it has on the port. */
+void dp_input(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts, unsigned n);
 
 /* ---- dataplane_switch.c ---- */
 
 /* A burst from a port of a network of which most is switched. */
-void dp_switch_burst(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+void dp_switch_burst(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
+                     unsigned n);
 
 /* ---- dataplane.c ---- */
 
 /* Packets from a port that the fast path has left: switched, routed, and all the rest. */
-void dp_general_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+void dp_general_input(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
+                      unsigned n);
 
 /* ---- dataplane_l2.c ---- */
 
 /* Frames from a port, by the general path. IPv4 packets for the router are left in dp->jobs. */
-void dp_l2_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+void dp_l2_input(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
+                 unsigned n);
 
 /* Sends p to every port of the network that is up, but for one (SWITCH_PORT_NONE: to all). */
 void dp_flood(struct dataplane *dp, unsigned network, unsigned except, struct pkt *p);
@@ -186,8 +192,8 @@ void dp_deliver(struct dataplane *dp, uint8_t network, struct pkt *p);
 
 /* ---- dataplane_route.c ---- */
 
-/* Routes and translates dp->jobs, all from this port. */
-void dp_route_burst(struct dataplane *dp, unsigned in);
+/* Routes and translates dp->jobs, all from this port and network. */
+void dp_route_burst(struct dataplane *dp, unsigned in, unsigned network);
 
 static inline bool dp_self_owns(const struct dataplane *dp, uint8_t proto, be16 port)
 {

@@ -17,9 +17,9 @@ struct look {
 };
 
 /* The ports that a frame which came in by one may leave by. */
-static inline uint32_t dp_other_ports(const struct dataplane *dp, unsigned in)
+static inline uint32_t dp_other_ports(const struct dataplane *dp, unsigned in, unsigned network)
 {
-    return dp->networks[dp->ports[in].network].ports & ~(1u << in);
+    return dp->networks[network].ports & ~(1u << in);
 }
 
 /* The first 14 bytes, in two loads that overlap in nothing but length: a frame of 14 bytes has both
@@ -111,17 +111,16 @@ void dp_flood(struct dataplane *dp, unsigned network, unsigned except, struct pk
             pkt_ref(p);
             dp->totals.created++;
         }
-        dp_stage(dp, out, p);
+        dp_stage(dp, network, out, p);
     }
 }
 
 /* Broadcast and multicast: to the network's other ports, and to the router what it listens to. The
  * router's copy is one of its own, because a shared packet may not be written to. */
-static void switch_group(struct dataplane *dp, unsigned in, struct pkt *p)
+static void switch_group(struct dataplane *dp, unsigned in, uint8_t network, struct pkt *p)
 {
-    uint8_t network = dp->ports[in].network;
     const struct dp_network *net = &dp->networks[network];
-    uint32_t others = dp_other_ports(dp, in) & dp->ports_up;
+    uint32_t others = dp_other_ports(dp, in, network) & dp->ports_up;
     be16 type = load_raw16(p->data + ETH_TYPE_OFF);
     bool wanted = mac_is_broadcast(p->data) && net->mac_word != MAC_WORD_NONE &&
                   (type == ETH_TYPE_IP4 || type == ETH_TYPE_ARP);
@@ -141,11 +140,9 @@ static void switch_group(struct dataplane *dp, unsigned in, struct pkt *p)
     dp_flood(dp, network, in, p);
 }
 
-static inline void switch_frame(struct dataplane *dp, unsigned in, uint32_t others,
+static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t network, uint32_t others,
                                 const struct look *look)
 {
-    uint8_t network = dp->ports[in].network;
-
     if (look->from.set &&
         UNLIKELY(!switch_learn_key(&dp->table, &look->from, (uint8_t)in, dp->now_s))) {
         dp_drop(dp, look->p, DROP_ETH_SOURCE);
@@ -153,14 +150,14 @@ static inline void switch_frame(struct dataplane *dp, unsigned in, uint32_t othe
     }
     if (UNLIKELY(!look->to.set)) {
         if (mac_is_group(look->p->data))
-            switch_group(dp, in, look->p);
+            switch_group(dp, in, network, look->p);
         else
             frame_to_self(dp, network, look->p, load_raw16(look->p->data + ETH_TYPE_OFF), false);
         return;
     }
     unsigned out = switch_lookup_key(&dp->table, &look->to, dp->now_s);
     if (LIKELY(out < CONFIG_MAX_PORTS && (others >> out & 1)))
-        dp_stage(dp, out, look->p);
+        dp_stage(dp, network, out, look->p);
     else if (out == in)
         dp_drop(dp, look->p, DROP_SAME_PORT);
     else
@@ -197,14 +194,15 @@ static inline enum drop_reason look_at(const struct look_context *c, struct pkt 
 }
 
 /* First all frames are looked at, then all are switched. */
-static void lan_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
+static void lan_input(struct dataplane *dp, unsigned in, uint8_t network, struct pkt **pkts,
+                      unsigned n)
 {
     struct look looks[BURST_MAX], *end = looks;
     struct dp_port *port = &dp->ports[in];
-    uint32_t others = dp_other_ports(dp, in);
+    uint32_t others = dp_other_ports(dp, in, network);
     struct look_context c = {.table = dp->table,
-                             .network_bits = (uint64_t)port->network << 48,
-                             .own_mac = dp->networks[port->network].mac_word};
+                             .network_bits = (uint64_t)network << 48,
+                             .own_mac = dp->networks[network].mac_word};
 
     if (port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves)
         c.last_source = port->last_source;
@@ -218,7 +216,7 @@ static void lan_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsi
     if (end == looks)
         return;
     for (const struct look *look = looks; look < end; look++)
-        switch_frame(dp, in, others, look);
+        switch_frame(dp, in, network, others, look);
     /* Remembered, unless it was refused for being our own. */
     if ((end[-1].from.word & MAC_WORD_MASK) != c.own_mac) {
         port->last_source = end[-1].from.word;
@@ -253,14 +251,12 @@ static void uplink_input(struct dataplane *dp, struct pkt **pkts, unsigned n)
     }
 }
 
-void dp_l2_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
+void dp_l2_input(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts, unsigned n)
 {
-    uint8_t network = dp->ports[in].network;
-
     if (network == NETWORK_UPLINK) {
         uplink_input(dp, pkts, n);
     } else if (network < NETWORK_UPLINK) {
-        lan_input(dp, in, pkts, n);
+        lan_input(dp, in, (uint8_t)network, pkts, n);
     } else {
         for (unsigned i = 0; i < n; i++)
             dp_drop(dp, pkts[i], DROP_NO_NETWORK);

@@ -498,9 +498,9 @@ static inline void route_burst(struct dataplane *dp, unsigned in, const bool fro
         from_uplink ? forward_in(dp, ready[i]) : forward_out(dp, ready[i]);
 }
 
-void dp_route_burst(struct dataplane *dp, unsigned in)
+void dp_route_burst(struct dataplane *dp, unsigned in, unsigned network)
 {
-    if (dp->ports[in].network == NETWORK_UPLINK)
+    if (network == NETWORK_UPLINK)
         route_burst(dp, in, true);
     else
         route_burst(dp, in, false);

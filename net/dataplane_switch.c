@@ -71,10 +71,11 @@ static inline bool send(struct dataplane *dp, uint32_t others, uint64_t fresh,
     return true;
 }
 
-void dp_switch_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
+void dp_switch_burst(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts,
+                     unsigned n)
 {
-    const struct dp_network *net = &dp->networks[dp->ports[in].network];
-    uint64_t network_bits = (uint64_t)dp->ports[in].network << 48;
+    const struct dp_network *net = &dp->networks[network];
+    uint64_t network_bits = (uint64_t)network << 48;
     uint64_t fresh = fresh_entry(in, dp->now_s);
     uint32_t others = net->ports & ~(1u << in);
     /* Where the table is and how it hashes, in a copy that nothing here writes to, so that it stays
@@ -97,7 +98,7 @@ void dp_switch_burst(struct dataplane *dp, unsigned in, struct pkt **pkts, unsig
         unsigned count = 1;
         while (pkts + count < end && q[count].from.word == UINT64_MAX)
             count++;
-        dp_general_input(dp, in, pkts, count);
+        dp_general_input(dp, in, network, pkts, count);
         q += count;
         pkts += count;
     }

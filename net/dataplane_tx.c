@@ -125,7 +125,7 @@ void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p)
         out = switch_lookup(&dp->table, p->data, network, dp->now_s);
 
     if (out < dp->port_count)
-        dp_stage(dp, out, p);
+        dp_stage(dp, network, out, p);
     else if (network == NETWORK_UPLINK)
         dp_drop(dp, p, DROP_NO_UPLINK);
     else

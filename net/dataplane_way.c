@@ -34,7 +34,7 @@ static void send_to_hop_slow(struct dataplane *dp, struct neighbor *n, struct pk
     uint8_t out = hop_port(dp, n);
 
     if (out < dp->port_count)
-        dp_stage(dp, out, p);
+        dp_stage(dp, n->network, out, p);
     else if (out == SWITCH_PORT_NONE)
         dp_flood(dp, n->network, SWITCH_PORT_NONE, p);
     else
@@ -45,7 +45,7 @@ static inline void send_to_hop(struct dataplane *dp, struct neighbor *n, struct 
 {
     memcpy(p->data, n->hdr, ETH_HDR_BYTES);
     if (LIKELY(n->port < SWITCH_PORT_SELF && n->port_moves == dp->table.moves))
-        dp_stage(dp, n->port, p);
+        dp_stage(dp, n->network, n->port, p);
     else
         send_to_hop_slow(dp, n, p);
 }

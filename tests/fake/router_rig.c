@@ -81,14 +81,18 @@ static void configure(struct rig *r, unsigned flags)
         c->fwd_count = 2;
         c->fwds[0] = (struct config_fwd){.protocols = CONFIG_TCP,
                                          .net = RIG_LAN,
-                                         .target = RIG_HOST(10),
-                                         .port = BE16(8080),
-                                         .target_port = BE16(80)};
+                                         .targets = {RIG_HOST(10)},
+                                         .first_port = 8080,
+                                         .last_port = 8080,
+                                         .target_count = 1,
+                                         .target_port = 80};
         c->fwds[1] = (struct config_fwd){.protocols = CONFIG_UDP,
                                          .net = RIG_LAB,
-                                         .target = RIG_LAB_HOST(20),
-                                         .port = BE16(5000),
-                                         .target_port = BE16(5001)};
+                                         .targets = {RIG_LAB_HOST(20)},
+                                         .first_port = 5000,
+                                         .last_port = 5000,
+                                         .target_count = 1,
+                                         .target_port = 5001};
     }
 }
 

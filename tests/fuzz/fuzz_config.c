@@ -86,24 +86,24 @@ static void check_hosts(void)
 /* Would a packet from address by protocol to address bind:port be taken by this forward? */
 static bool takes(const struct config_fwd *fwd, unsigned protocol, be32 from, be32 to, be16 port)
 {
-    return fwd->protocols & protocol && fwd->port == port && (!fwd->bind || fwd->bind == to) &&
-           !((fwd->from ^ from) & prefix_mask(fwd->from_prefix));
+    return fwd->protocols & protocol && hton16(fwd->first_port) == port &&
+           (!fwd->bind || fwd->bind == to) && !((fwd->from ^ from) & prefix_mask(fwd->from_prefix));
 }
 
 static void check_fwds(void)
 {
     for (unsigned i = 0; i < config.fwd_count; i++) {
         const struct config_fwd *fwd = &config.fwds[i];
-        REQUIRE(fwd->protocols >= 1 && fwd->protocols <= 3 && fwd->port && fwd->target_port);
+        REQUIRE(fwd->protocols >= 1 && fwd->protocols <= 3 && fwd->first_port && fwd->target_port);
         REQUIRE(fwd->net < config.net_count && config.uplink.present);
-        REQUIRE(config_net_has(&config.nets[fwd->net], fwd->target));
+        REQUIRE(config_net_has(&config.nets[fwd->net], fwd->targets[0]));
         REQUIRE(config_mode(&config.nets[fwd->net])->routes_to_uplink);
         for (unsigned k = 0; k < config.fwd_count; k++) {
             const struct config_fwd *other = &config.fwds[k];
             be32 to = fwd->bind ? fwd->bind : other->bind;
             for (unsigned protocol = CONFIG_TCP; k != i && protocol <= CONFIG_UDP; protocol <<= 1)
-                REQUIRE(!takes(fwd, protocol, fwd->from, to, fwd->port) ||
-                        !takes(other, protocol, fwd->from, to, fwd->port));
+                REQUIRE(!takes(fwd, protocol, fwd->from, to, hton16(fwd->first_port)) ||
+                        !takes(other, protocol, fwd->from, to, hton16(fwd->first_port)));
         }
     }
 }

@@ -289,9 +289,9 @@ static void test_values_arrive(void **state)
     assert_int_equal(c->fwd_count, 1);
     assert_int_equal(c->fwds[0].protocols, CONFIG_TCP | CONFIG_UDP);
     assert_int_equal(c->fwds[0].bind, BE_IP4(203, 0, 113, 2));
-    assert_int_equal(c->fwds[0].port, BE16(8080));
-    assert_int_equal(c->fwds[0].target, BE_IP4(10, 1, 9, 9));
-    assert_int_equal(c->fwds[0].target_port, BE16(80));
+    assert_int_equal(c->fwds[0].first_port, 8080);
+    assert_int_equal(c->fwds[0].targets[0], BE_IP4(10, 1, 9, 9));
+    assert_int_equal(c->fwds[0].target_port, 80);
     assert_int_equal(c->fwds[0].net, 0);
     assert_int_equal(c->fwds[0].from, BE_IP4(198, 51, 100, 7));
     assert_int_equal(c->fwds[0].from_prefix, 32);
@@ -324,7 +324,7 @@ static void test_later_texts_override(void **state)
     assert_int_equal(f.config.host_count, 1);
     assert_string_equal(f.config.hosts[0].name, "two");
     assert_int_equal(f.config.fwd_count, 1);
-    assert_int_equal(f.config.fwds[0].target, BE_IP4(192, 168, 9, 7));
+    assert_int_equal(f.config.fwds[0].targets[0], BE_IP4(192, 168, 9, 7));
 }
 
 static void test_a_single_key_twice_in_one_text(void **state)

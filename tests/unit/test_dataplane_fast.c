@@ -142,7 +142,7 @@ static void step(struct run *run, unsigned number, bool fast)
         unsigned n = r.nics[i].nic.ops->rx_batch(&r.nics[i].nic, pkts, BURST_MAX);
         dp->totals.received += n;
         if (n)
-            dp_general_input(dp, i, pkts, n);
+            dp_general_input(dp, i, dp->ports[i].network, pkts, n);
     }
     rig_step(&r);
     for (unsigned i = 0; i < RIG_PORTS; i++) {
