@@ -101,25 +101,25 @@ void rig_start(struct rig *r, unsigned flags)
     rig_start_with(r, flags, 0);
 }
 
-void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads)
+static void start(struct rig *r, uint32_t offloads, const uint16_t *mtu, uint32_t flows)
 {
     static const uint8_t random[65] =
         "sixty-four bytes that are not random at all, and known to us all";
-    struct nic *nics[RIG_PORTS];
+    struct nic *nics[CONFIG_MAX_PORTS];
 
-    memset(r, 0, sizeof(*r));
     r->now_us = 4294967000ull * 1000; /* the millisecond clock wraps soon */
-    configure(r, flags);
     pkt_pool_init(&r->pool, buffers, RIG_BUFFERS);
-    for (unsigned i = 0; i < RIG_PORTS; i++) {
+    for (unsigned i = 0; i < r->config.port_count; i++) {
         fake_nic_init(&r->nics[i], &r->pool, (uint8_t)(0xE0 + i));
         r->nics[i].nic.offloads = offloads;
+        if (mtu)
+            r->nics[i].nic.mtu = mtu[i];
         nics[i] = &r->nics[i].nic;
     }
     struct dataplane_params params = {.config = &r->config,
                                       .nics = nics,
                                       .pool = &r->pool,
-                                      .flow_capacity = flags & RIG_TINY ? 4 : 1024,
+                                      .flow_capacity = flows,
                                       .alloc_dirty = fake_alloc_dirty,
                                       .switch_capacity = 1024,
                                       .random = random,
@@ -128,6 +128,26 @@ void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads)
                                       .now_us = r->now_us};
     r->dp = dataplane_create(&params, fake_alloc);
     CHECK(r->dp);
+}
+
+void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads)
+{
+    memset(r, 0, sizeof(*r));
+    configure(r, flags);
+    start(r, offloads, NULL, flags & RIG_TINY ? 4 : 1024);
+}
+
+void rig_start_config_mtu(struct rig *r, const struct config *config, uint32_t offloads,
+                          const uint16_t *mtu)
+{
+    memset(r, 0, sizeof(*r));
+    r->config = *config;
+    start(r, offloads, mtu, 1024);
+}
+
+void rig_start_config(struct rig *r, const struct config *config, uint32_t offloads)
+{
+    rig_start_config_mtu(r, config, offloads, NULL);
 }
 
 void rig_stop(struct rig *r)
@@ -161,12 +181,22 @@ const uint8_t *rig_mac(be32 ip)
 
 const uint8_t *rig_router_mac(const struct rig *r, unsigned network)
 {
-    return r->nics[network == RIG_LAN ? 1 : network == RIG_LAB ? 4 : 0].nic.mac;
+    const struct config *c = &r->config;
+    unsigned port = network == NETWORK_UPLINK ? c->uplink.port
+                                              : (unsigned)__builtin_ctz(c->nets[network].ports);
+
+    return r->nics[port].nic.mac;
 }
 
-static unsigned network_of(unsigned port)
+/* The network of untagged frames of a port; the uplink, if it is in none. */
+static unsigned network_of(const struct rig *r, unsigned port)
 {
-    return port == 0 ? NETWORK_UPLINK : port < 4 ? RIG_LAN : RIG_LAB;
+    const struct config *c = &r->config;
+
+    for (unsigned i = 0; i < c->net_count; i++)
+        if (c->nets[i].ports >> port & 1 && c->nets[i].tag[port] == 0)
+            return config_mode(&c->nets[i])->joins_uplink ? NETWORK_UPLINK : i;
+    return NETWORK_UPLINK;
 }
 
 void rig_make(struct rig *r, unsigned port, const struct rig_packet *k)
@@ -183,9 +213,10 @@ void rig_make(struct rig *r, unsigned port, const struct rig_packet *k)
     if (k->broadcast)
         memset(f->b, 0xFF, MAC_BYTES);
     else
-        memcpy(f->b, rig_router_mac(r, network_of(port)), MAC_BYTES);
+        memcpy(f->b, rig_router_mac(r, network_of(r, port)), MAC_BYTES);
     /* What comes from outside comes by the gateway. */
-    memcpy(f->b + 6, rig_mac(port == 0 ? RIG_GATEWAY : k->src), MAC_BYTES);
+    memcpy(f->b + 6, rig_mac(network_of(r, port) == NETWORK_UPLINK ? RIG_GATEWAY : k->src),
+           MAC_BYTES);
     uint8_t *ip = f->b + f->l3, *l4 = f->b + f->l4;
     store_be16(ip + 6, k->frag ? k->frag : k->may_fragment ? 0 : 0x4000);
     ip[8] = k->ttl ? k->ttl : 64;
@@ -232,7 +263,7 @@ unsigned rig_flush(struct rig *r)
 {
     unsigned sent = 0;
 
-    for (unsigned i = 0; i < RIG_PORTS; i++) {
+    for (unsigned i = 0; i < r->config.port_count; i++) {
         sent += fake_nic_sent_count(&r->nics[i]);
         fake_nic_clear(&r->nics[i]);
     }
@@ -243,6 +274,13 @@ unsigned rig_flush(struct rig *r)
 
 /* ---- steps ---- */
 
+/* True if a port belongs to the uplink or a network. */
+static bool in_use(const struct config *c, unsigned port)
+{
+    return (c->uplink.present && c->uplink.port == port) ||
+           config_net_of_port(c, port) != CONFIG_NO_NET;
+}
+
 unsigned rig_step(struct rig *r)
 {
     struct dataplane_totals t;
@@ -250,7 +288,8 @@ unsigned rig_step(struct rig *r)
 
     dataplane_totals(r->dp, &t);
     CHECK(dataplane_sum_holds(&t));
-    CHECK(fake_nic_sent_count(&r->nics[6]) == 0);
+    for (unsigned i = 0; i < r->config.port_count; i++)
+        CHECK(in_use(&r->config, i) || fake_nic_sent_count(&r->nics[i]) == 0);
     return work;
 }
 

@@ -15,7 +15,7 @@
 #include "tests/fake/fake_nic.h"
 #include "tests/fake/frame_build.h"
 
-#define RIG_PORTS       7
+#define RIG_PORTS       7 /* of the topology above */
 #define RIG_BUFFERS     512
 #define RIG_DELIVERED   64
 #define RIG_LAN         0
@@ -30,7 +30,7 @@
 
 struct rig {
     struct config config;
-    struct fake_nic nics[RIG_PORTS];
+    struct fake_nic nics[CONFIG_MAX_PORTS]; /* config.port_count of them are there */
     struct pkt_pool pool;
     struct dataplane *dp;
     uint64_t now_us;
@@ -80,6 +80,11 @@ enum rig_flags {
 void rig_start(struct rig *r, unsigned flags);
 /* The same with these offloads (enum nic_offloads) on every port. */
 void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads);
+
+/* Any configuration (copied), instead of the topology above. mtu: of each port; NULL: 1500. */
+void rig_start_config(struct rig *r, const struct config *config, uint32_t offloads);
+void rig_start_config_mtu(struct rig *r, const struct config *config, uint32_t offloads,
+                          const uint16_t *mtu);
 
 /* CHECKs that every buffer has come back. */
 void rig_stop(struct rig *r);
