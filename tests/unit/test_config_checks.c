@@ -162,8 +162,8 @@ static const struct row rows[] = {
     {56, 2, "uplink=9 fwd=tcp:80:192.168.8.10",
      "1 there is no port 9: this machine has ports 0-1\n"},
     {57, 2, "net=lan,nta,ip=10.0.0.1/24 fwd=tcp:80:10.0.0.5 host=52:54:00:aa:bb:01,10.0.0.5",
-     "9 'nta' in net=lan,nta,ip=10.0.0.1/24: expected a mode: nat or hostonly; did you"
-     " mean 'nat'?\n"},
+     "9 'nta' in net=lan,nta,ip=10.0.0.1/24: expected a mode: nat, routed, hostonly, i"
+     "nternal or bridge; did you mean 'nat'?\n"},
     {58, 2, "hots=52:54:00:aa:bb:01,192.168.8.10,web fwd=tcp:80:web",
      "1 hots=52:54:00:aa:bb:01,192.168.8.10,web: no such option; did you mean 'host='?"
      "\n"},

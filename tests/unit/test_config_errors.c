@@ -93,9 +93,10 @@ static const struct row rows[] = {
      "21 '2' in net=lan,nat,ports=1,2: expected one of the options in its usage\n"},
     /* names */
     {30, 2, "net=lan",
-     "1 net=lan: expected a mode: nat or hostonly\n"},
+     "1 net=lan: expected a mode: nat, routed, hostonly, internal or bridge\n"},
     {31, 2, "net=lan,nta",
-     "9 'nta' in net=lan,nta: expected a mode: nat or hostonly; did you mean 'nat'?\n"},
+     "9 'nta' in net=lan,nta: expected a mode: nat, routed, hostonly, internal or brid"
+     "ge; did you mean 'nat'?\n"},
     {32, 2, "net=uplink,nat",
      "5 'uplink' in net=uplink,nat: expected another name: this word has a meaning of "
      "its own\n"},
@@ -109,7 +110,8 @@ static const struct row rows[] = {
      "5 'abcdefghijklmnopqrstuvwxyzabcdef' in net=abcdefghijklmnopqrstuvwxyzabcdef,nat"
      ": expected a name of letters, digits and '-', at most 31, with a letter\n"},
     {36, 2, "net=nat,lan",
-     "9 'lan' in net=nat,lan: expected a mode: nat or hostonly\n"},
+     "9 'lan' in net=nat,lan: expected a mode: nat, routed, hostonly, internal or brid"
+     "ge\n"},
     {37, 2, "net=lan,nat,domain=home..example",
      "20 'home..example' in net=lan,nat,domain=home..example: expected a domain like l"
      "an or home.example, at most 63 characters\n"},
@@ -296,8 +298,8 @@ static void test_all_errors_at_once(void **state)
         f.said, "10 'dhpc' in uplink=0,dhpc,mtu=12: expected one of the options in its usage; "
                 "did you mean 'dhcp'?\n"
                 "19 '12' in uplink=0,dhpc,mtu=12: expected 576 to 9216 bytes\n"
-                "40 'nta' in net=lan,nta,lease=5: expected a mode: nat or hostonly; did you "
-                "mean 'nat'?\n"
+                "40 'nta' in net=lan,nta,lease=5: expected a mode: nat, routed, hostonly, "
+                "internal or bridge; did you mean 'nat'?\n"
                 "50 '5' in net=lan,nta,lease=5: expected a duration like 30s, 5m, 12h, 7d or "
                 "inf\n"
                 "52 lgo=info: no such option; did you mean 'log='?\n");
