@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
- * (frames), dataplane_route.c (IPv4), dataplane_way.c (next hops), dataplane_icmp.c (errors we
- * send), dataplane_tx.c (staging and sending), dataplane_status.c; then the short ways past all
- * that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
+ * (frames), dataplane_route.c (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c,
+ * dataplane_way.c (next hops), dataplane_icmp.c (errors we send), dataplane_tx.c (staging and
+ * sending), dataplane_status.c; then the short ways past all that, dataplane_fast.c (routed) and
+ * dataplane_switch.c (switched).
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
  * one way: dp_drop, dp_stage, dp_deliver, or neighbor_hold. That is what makes the sum in
@@ -53,7 +54,7 @@ struct dp_network {
     bool to_uplink;           /* reach_allowed() to the uplink */
 };
 
-/* One IPv4 packet of a burst on its way through dataplane_route.c. */
+/* One IPv4 packet of a burst on its way through dataplane_route.c and its kin. */
 struct dp_job {
     struct nat_job nat;
     uint8_t network; /* it came from */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of the routing half share: dataplane_route.c (bursts), dataplane_out.c (from a
+ * network), dataplane_in.c (from the uplink), dataplane_hairpin.c. Private to them.
+ */
+#ifndef NET_DATAPLANE_ROUTE_H
+#define NET_DATAPLANE_ROUTE_H
+
+#include "net/dataplane_internal.h"
+
+/* ---- dataplane_out.c: from a network ---- */
+
+/* True: the job goes on to dp_forward_out(), with its key but for later fragments. False: it was
+ * dealt with. */
+bool dp_prepare_out(struct dataplane *dp, struct dp_job *job);
+void dp_forward_out(struct dataplane *dp, struct dp_job *job);
+
+/* ---- dataplane_in.c: the same from the uplink ---- */
+
+bool dp_prepare_in(struct dataplane *dp, struct dp_job *job);
+void dp_forward_in(struct dataplane *dp, struct dp_job *job);
+
+/* ---- dataplane_hairpin.c ---- */
+
+/* A packet from inside to the outside address, and so to a mapping or a forward: out and in again,
+ * so that its receiver sees the sender's outside address and port (RFC 4787, REQ-9). */
+void dp_hairpin(struct dataplane *dp, struct dp_job *job);
+
+/* ---- all of them ---- */
+
+/* The next hop towards an outside address; 0 = none. */
+static inline be32 dp_uplink_hop(const struct dataplane *dp, be32 dst)
+{
+    const struct dp_network *up = &dp->networks[NETWORK_UPLINK];
+    return (dst ^ up->ip) & up->mask ? up->gateway : dst;
+}
+
+/* True for the first and last address of a subnet, which name no host. Point-to-point prefixes have
+ * none (RFC 3021). */
+static inline bool dp_is_subnet_edge(be32 ip, const struct dp_network *net)
+{
+    uint32_t last = ~ntoh32(net->mask), host = ntoh32(ip) & last;
+
+    return last > 1 && ip4_in_prefix(ip, net->ip, net->mask) && (host == 0 || host == last);
+}
+
+static inline void deliver_job(struct dataplane *dp, const struct dp_job *job)
+{
+    dp_deliver(dp, job->network, job->nat.p);
+}
+
+static inline void drop_job(struct dataplane *dp, const struct dp_job *job, enum drop_reason reason)
+{
+    dp_drop(dp, job->nat.p, reason);
+}
+
+#define DHCP_SERVER_PORT BE16(67)
+#define DHCP_CLIENT_PORT BE16(68)
+
+static inline bool is_dhcp(const struct view *v, be16 sport, be16 dport)
+{
+    return v->proto == IP_PROTO_UDP && v->sport == sport && v->dport == dport;
+}
+
+/* To a host of ours that a packet with the outside address is for: the second half of a hairpin, or
+ * the way in. */
+static inline void send_inside(struct dataplane *dp, struct dp_job *job, struct flow *f)
+{
+    dp_send_translated(dp, job, f, f->zone, f->in_ip);
+}
+
+/* A flow was found for this packet: if it is the first fragment of its datagram, the others will
+ * need to know. */
+static inline void note_fragment(struct dataplane *dp, const struct dp_job *job, uint8_t zone)
+{
+    if (UNLIKELY(job->nat.v.fragment == FRAGMENT_FIRST))
+        fragment_note(&dp->datagrams, job->nat.p, &job->nat.v, zone, dp->now_ms);
+}
+
+/* Its key is computed in the last pass only: the first fragment may be in the same burst. */
+static inline bool is_later_fragment(const struct dp_job *job)
+{
+    return UNLIKELY(job->nat.v.fragment == FRAGMENT_LATER);
+}
+
+/* Gives a later fragment its datagram's ports; where they are not known, nat_key() refuses it. */
+static inline void match_fragment(struct dataplane *dp, struct dp_job *job, uint8_t zone)
+{
+    if (is_later_fragment(job))
+        fragment_match(&dp->datagrams, job->nat.p, &job->nat.v, zone, dp->now_ms);
+}
+
+#endif
