@@ -25,14 +25,14 @@ WEB_PORT, IPERF_PORT, ECHO_PORT = 80, 5201, 7
 
 
 class Outside:
-    """The ISP, and the server behind it. A context manager."""
+    """The ISP, and the server behind it. A context manager. nic(host, mac) makes its eth0 another way than as a TAP."""
 
-    def __init__(self, far=False, far_mtu=1500, mac="52:54:00:ff:00:01", **tap):
+    def __init__(self, far=False, far_mtu=1500, mac="52:54:00:ff:00:01", nic=None, **tap):
         self.host = Host("isp")
         self.far = None
         self._log = []
         try:
-            self.uplink_fd = self.host.tap("eth0", mac=mac, **tap)
+            self.uplink_fd = nic(self.host, mac) if nic else self.host.tap("eth0", mac=mac, **tap)
             self.host.ip("addr", "add", GATEWAY + "/24", "dev", "eth0")
             self.host.sysctl("net/ipv4/ip_forward", 1)
             self.host.sysctl("net/ipv4/icmp_ratelimit", 0)
