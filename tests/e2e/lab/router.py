@@ -6,6 +6,7 @@ names. Its serial port is its standard input and output; a thread keeps all that
 for words on that console. QMP runs over a socket pair. QEMU gets SIGKILL from the kernel if we die.
 """
 
+import contextlib
 import ctypes
 import dataclasses
 import json
@@ -53,7 +54,7 @@ class Router:
     """A booted router. A context manager: leaving it normally also checks that nothing panicked."""
 
     def __init__(self, ports, config="", machine="q35", memory_mb=64, image=None, boot=None, extra=(),
-                 echo=None):
+                 echo=None, accel="tcg"):
         self.ports = list(ports)
         self.config = config
         self._text = ""
@@ -62,7 +63,7 @@ class Router:
         self._stopped = False
         ours, theirs = socket.socketpair()
         # microvm has no serial port of its own accord with -nodefaults; -serial makes one everywhere.
-        argv = ["qemu-system-x86_64", "-accel", "tcg", "-M", MACHINES[machine], "-cpu", "max", "-smp", "1",
+        argv = ["qemu-system-x86_64", "-accel", accel, "-M", MACHINES[machine], "-cpu", "max", "-smp", "1",
                 "-m", str(memory_mb), "-display", "none", "-nodefaults", "-no-reboot",
                 "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
                 "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
@@ -212,6 +213,23 @@ class Router:
         panic = PANIC.search(self._text)
         assert not panic, f"the router panicked ({panic.group()})\n{self.tail(80)}"
         assert ended is None, f"QEMU ended by itself, status {ended}\n{self.tail()}"
+
+
+def accelerator(limit_s=2.0):
+    """What QEMU should run the image with: "kvm" if it is seen to run with it here, else "tcg".
+
+    /dev/kvm says little: there are machines that have it and whose guests never execute an instruction.
+    """
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    with contextlib.ExitStack() as stack:
+        router = Router([], accel="kvm")
+        stack.callback(router.stop, check=False)
+        try:
+            router.wait_for(r"^ready ", timeout=limit_s)
+        except AssertionError:
+            return "tcg"
+    return "kvm"
 
 
 def _die_with_parent():
