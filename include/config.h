@@ -186,6 +186,7 @@ struct config_dnsrec {
 struct config_dnsfwd {
     char domain[CONFIG_DOMAIN_BYTES];
     be32 server;
+    uint8_t net; /* index of the network the server is in; CONFIG_NO_NET: outside */
 };
 
 struct config {

@@ -31,6 +31,8 @@ struct dns_pending {
     uint16_t question_bucket, client_bucket;
     uint16_t n, question_bytes;
     uint8_t server_index, waiter_count;
+    uint8_t network; /* where it is asked */
+    bool one_server;
     struct dns_waiter waiters[DNS_WAITERS_MAX];
     uint8_t bytes[DNS_QUERY_MAX_BYTES];
 };
@@ -189,23 +191,29 @@ static void refuse(struct dns_proxy *d, const struct dns_client *to, const uint8
         d->ops->answer(d->ctx, to, answer, length);
 }
 
-static bool answer_local(struct dns_proxy *d, const struct dns_client *from, const uint8_t *query,
-                         size_t n, const struct dns_question *q, uint64_t now_us)
+/* A name that nobody else is to be asked about, whatever is asked about it. */
+static void answer_local(struct dns_proxy *d, const struct dns_client *from, const uint8_t *query,
+                         size_t n, const struct dns_question *q, const struct dns_route *route)
 {
     uint8_t answer[DNS_HDR_BYTES + DNS_MAX_NAME_BYTES + 4 + 16 + 11];
-    char name[DNS_MAX_NAME_BYTES + 1];
 
-    if (q->class != DNS_CLASS_IN || load_be16(query + DNS_FLAGS_OFF) & DNS_FLAG_OPCODE ||
-        !dns_name_text(name, sizeof(name), query, q))
-        return false;
-    be32 ip = d->ops->lookup(d->ctx, from->network, name, now_us);
-    if (!ip)
-        return false;
-    size_t length = dns_write_address(answer, sizeof(answer), query, n, q, ip, DNS_LOCAL_TTL_S);
+    d->counters.local++;
+    if (load_be16(query + DNS_FLAGS_OFF) & DNS_FLAG_OPCODE) { /* a dynamic update, mostly */
+        refuse(d, from, query, n, q, DNS_NOTIMP);
+        return;
+    }
+    if (q->class != DNS_CLASS_IN && q->class != DNS_CLASS_ANY) {
+        refuse(d, from, query, n, q, DNS_REFUSED);
+        return;
+    }
+    if (route->way != DNS_ADDRESS) {
+        refuse(d, from, query, n, q, route->way == DNS_NO_NAME ? DNS_NXDOMAIN : DNS_NOERROR);
+        return;
+    }
+    size_t length =
+        dns_write_address(answer, sizeof(answer), query, n, q, route->ip, DNS_LOCAL_TTL_S);
     if (length)
         d->ops->answer(d->ctx, from, answer, length);
-    d->counters.local++;
-    return true;
 }
 
 /* True if this client already waits for this very query, and now does if it did not. */
@@ -253,15 +261,17 @@ static bool ask(struct dns_proxy *d, struct dns_pending *p)
         return false;
     d->ops->random(d->ctx, &p->id, sizeof(p->id));
     store_raw16(p->bytes + DNS_ID_OFF, p->id);
-    p->server = d->servers[p->server_index % d->server_count];
+    if (!p->one_server)
+        p->server = d->servers[p->server_index % d->server_count];
     link_port(d, p);
     d->counters.relayed++;
-    d->ops->ask(d->ctx, p->port, p->server, p->bytes, p->n);
+    d->ops->ask(d->ctx, p->port, p->network, p->server, p->bytes, p->n);
     return true;
 }
 
 static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
-                  size_t n, const struct dns_question *q, uint16_t bucket, uint64_t now_us)
+                  size_t n, const struct dns_question *q, uint16_t bucket,
+                  const struct dns_route *route, uint64_t now_us)
 {
     uint16_t client = (uint16_t)(hash_words(&d->key, from->ip, from->network) % CLIENT_BUCKETS);
 
@@ -275,6 +285,9 @@ static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint
     p->question_bucket = bucket;
     p->client_bucket = client;
     p->server_index = d->first_server;
+    p->network = route->network;
+    p->one_server = route->way == DNS_ONE_SERVER;
+    p->server = route->ip;
     p->waiters[0] = (struct dns_waiter){*from, load_raw16(bytes + DNS_ID_OFF)};
     p->waiter_count = 1;
     p->give_up_us = now_us + DNS_GIVE_UP_US;
@@ -292,9 +305,10 @@ static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint
 }
 
 void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
-                     size_t n, bool upstream, uint64_t now_us)
+                     size_t n, uint64_t now_us)
 {
     struct dns_question q;
+    char name[DNS_MAX_NAME_BYTES];
 
     d->counters.queries++;
     if (n < DNS_HDR_BYTES || n > DNS_QUERY_MAX_BYTES ||
@@ -307,16 +321,21 @@ void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const u
         refuse(d, from, bytes, n, NULL, DNS_FORMERR);
         return;
     }
-    if (answer_local(d, from, bytes, n, &q, now_us))
+    dns_name_text(name, bytes, &q);
+    struct dns_route route = d->ops->route(d->ctx, from->network, name, q.type, now_us);
+    if (route.way < DNS_FORBIDDEN) {
+        answer_local(d, from, bytes, n, &q, &route);
         return;
-    if (!upstream) {
+    }
+    if (route.way == DNS_FORBIDDEN) {
         d->counters.refused++;
         refuse(d, from, bytes, n, &q, DNS_REFUSED);
         return;
     }
     uint16_t bucket = question_bucket(d, bytes + DNS_HDR_BYTES, q.bytes);
-    if (d->server_count > 0) {
-        if (share(d, from, bytes, n, &q, bucket) || begin(d, from, bytes, n, &q, bucket, now_us))
+    if (d->server_count > 0 || route.way == DNS_ONE_SERVER) {
+        if (share(d, from, bytes, n, &q, bucket) ||
+            begin(d, from, bytes, n, &q, bucket, &route, now_us))
             return;
     }
     d->counters.refused++;
@@ -325,18 +344,19 @@ void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const u
 
 /* ---- answers ---- */
 
-bool dns_proxy_listens(const struct dns_proxy *d, be16 port)
+bool dns_proxy_listens(const struct dns_proxy *d, uint8_t network, be16 port)
 {
-    return by_port(d, port) != NULL;
+    const struct dns_pending *p = by_port(d, port);
+
+    return p && p->network == network;
 }
 
-static bool matches(const struct dns_pending *p, be32 server, be16 sport, const uint8_t *bytes,
-                    size_t n)
+static bool matches(const struct dns_pending *p, be16 sport, const uint8_t *bytes, size_t n)
 {
     size_t head = DNS_HDR_BYTES + (size_t)p->question_bytes;
     unsigned asked = load_be16(p->bytes + DNS_FLAGS_OFF), got;
 
-    if (server != p->server || sport != BE16(DNS_PORT) || n < head)
+    if (sport != BE16(DNS_PORT) || n < head)
         return false;
     got = load_be16(bytes + DNS_FLAGS_OFF);
     return load_raw16(bytes + DNS_ID_OFF) == p->id && (got & DNS_FLAG_RESPONSE) &&
@@ -345,18 +365,19 @@ static bool matches(const struct dns_pending *p, be32 server, be16 sport, const 
            memcmp(bytes + DNS_HDR_BYTES, p->bytes + DNS_HDR_BYTES, p->question_bytes) == 0;
 }
 
-bool dns_proxy_answer(struct dns_proxy *d, be32 server, be16 sport, be16 dport, uint8_t *bytes,
-                      size_t n)
+bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sport, be16 dport,
+                      uint8_t *bytes, size_t n)
 {
     struct dns_pending *p = by_port(d, dport);
 
     if (!p)
         return false;
-    if (!matches(p, server, sport, bytes, n)) {
+    bool asked = p->network == network && p->server == server;
+    if (!asked || !matches(p, sport, bytes, n)) {
         d->counters.forged++;
-        return true;
+        return asked;
     }
-    for (unsigned i = 0; i < d->server_count; i++)
+    for (unsigned i = 0; i < d->server_count && !p->one_server; i++)
         if (d->servers[i] == server)
             d->first_server = (uint8_t)i;
     for (unsigned i = 0; i < p->waiter_count; i++) {
@@ -388,11 +409,11 @@ static void retry(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
     dequeue(d, p);
     enqueue(d, p, now_us + DNS_RETRY_US);
-    if (d->server_count == 1 && p->server == d->servers[0]) {
+    if (p->one_server || (d->server_count == 1 && p->server == d->servers[0])) {
         /* Nobody else to ask. The same port and id leave a late answer its chance, and a forger no
          * more. */
         d->counters.relayed++;
-        d->ops->ask(d->ctx, p->port, p->server, p->bytes, p->n);
+        d->ops->ask(d->ctx, p->port, p->network, p->server, p->bytes, p->n);
         return;
     }
     be16 old = p->port;
@@ -412,7 +433,7 @@ unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
 
     while (d->oldest != NONE && d->pending[d->oldest].due_us <= now_us) {
         struct dns_pending *p = &d->pending[d->oldest];
-        if (now_us >= p->give_up_us || d->server_count == 0)
+        if (now_us >= p->give_up_us || (d->server_count == 0 && !p->one_server))
             give_up(d, p);
         else
             retry(d, p, now_us);

@@ -12,6 +12,9 @@
  * (RFC 5452, section 5). After DNS_RETRY_US the next server is asked, with another port and id;
  * after DNS_GIVE_UP_US the client gets SERVFAIL. All retries take equally long, so the entries
  * stand in one queue by the time at which they are due.
+ *
+ * Which names are our own, and who may ask whom for the others, is decided outside: see struct
+ * dns_route. What is ours is answered here and never sent on.
  */
 #ifndef NET_DNS_PROXY_H
 #define NET_DNS_PROXY_H
@@ -36,25 +39,43 @@ struct dns_client {
     uint8_t mac[MAC_BYTES];
 };
 
+/* What becomes of a query. */
+enum dns_way {
+    DNS_ADDRESS,    /* a name of our own: it has the address ip, and no other record */
+    DNS_NO_RECORD,  /* a name of our own that has no record, but names below it */
+    DNS_NO_NAME,    /* in a domain of our own, where there is no such name */
+    DNS_FORBIDDEN,  /* its network may not ask those who know */
+    DNS_ALL,        /* the servers of dns_proxy_set_servers() are asked */
+    DNS_ONE_SERVER, /* the server ip is asked, and no other */
+};
+
+struct dns_route {
+    enum dns_way way;
+    uint8_t network; /* DNS_ALL, DNS_ONE_SERVER: where the servers are */
+    be32 ip;
+};
+
 /* What the forwarder needs of its surroundings. Bytes are borrowed for the call. */
 struct dns_ops {
     be16 (*reserve_port)(void *ctx); /* 0: none is free */
     void (*release_port)(void *ctx, be16 port);
-    void (*ask)(void *ctx, be16 port, be32 server, const uint8_t *bytes, size_t n);
+    void (*ask)(void *ctx, be16 port, uint8_t network, be32 server, const uint8_t *bytes, size_t n);
     void (*answer)(void *ctx, const struct dns_client *to, const uint8_t *bytes, size_t n);
     void (*random)(void *ctx, void *to, size_t n);
-    /* The address of a name of our own, as hosts of network see it; 0: not ours. */
-    be32 (*lookup)(void *ctx, uint8_t network, const char *name, uint64_t now_us);
+    /* The way of a query of this type by a host of network. All queries that are sent on for a name
+     * have the same servers, whoever asks. */
+    struct dns_route (*route)(void *ctx, uint8_t network, const char *name, uint16_t type,
+                              uint64_t now_us);
 };
 
 struct dns_counters {
     uint64_t queries;   /* from hosts */
-    uint64_t local;     /* answered by ourselves */
+    uint64_t local;     /* answered by ourselves, be it that there is no such name */
     uint64_t relayed;   /* datagrams sent to servers, retries included */
     uint64_t answered;  /* answers given on to hosts */
     uint64_t forged;    /* came to one of our ports and did not match */
     uint64_t timed_out; /* hosts told SERVFAIL because no server answered */
-    uint64_t refused; /* hosts told so: nothing upstream for their network, no server, or no room */
+    uint64_t refused;   /* hosts told so: they may not ask there, no server, or no room */
     uint64_t malformed;
 };
 
@@ -82,17 +103,17 @@ int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, co
 /* The servers to ask from now on; none: queries are answered with SERVFAIL. */
 void dns_proxy_set_servers(struct dns_proxy *d, const be32 *servers, unsigned count);
 
-/* A UDP payload that came to port 53. upstream: this client's network may ask outside. */
+/* A UDP payload that came to port 53. */
 void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
-                     size_t n, bool upstream, uint64_t now_us);
+                     size_t n, uint64_t now_us);
 
-/* A UDP payload that came to the uplink's address. False if no query of ours uses that port. The id
- * in bytes is written to. */
-bool dns_proxy_answer(struct dns_proxy *d, be32 server, be16 sport, be16 dport, uint8_t *bytes,
-                      size_t n);
+/* A UDP payload that came to the router's address on a network. False if no query of ours waits
+ * there for an answer of this server. The id in bytes is written to. */
+bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sport, be16 dport,
+                      uint8_t *bytes, size_t n);
 
-/* True if a query of ours uses that port. */
-bool dns_proxy_listens(const struct dns_proxy *d, be16 port);
+/* True if a query of ours waits on that port for an answer from that network. */
+bool dns_proxy_listens(const struct dns_proxy *d, uint8_t network, be16 port);
 
 /* Retries and gives up what is due; the number of such steps. And when that is next (UINT64_MAX:
  * never). */

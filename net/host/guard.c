@@ -135,8 +135,9 @@ static bool uplink_ip_passes(const struct host *h, const struct view *v, bool br
         return v->fragment == FRAGMENT_LATER || v->icmp_type == ICMP_ECHO;
     if (v->proto != IP_PROTO_UDP)
         return false;
-    return v->fragment == FRAGMENT_LATER ? h->services.dns.pending_count > 0
-                                         : dns_proxy_listens(&h->services.dns, v->dport);
+    return v->fragment == FRAGMENT_LATER
+               ? h->services.dns.pending_count > 0
+               : dns_proxy_listens(&h->services.dns, NETWORK_UPLINK, v->dport);
 }
 
 static bool ip_passes(struct host *h, struct host_if *i, const struct pkt *p,

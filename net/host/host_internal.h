@@ -125,6 +125,13 @@ bool uplink_check_reply(struct host *h, const uint8_t *bytes, size_t n);
 /* To be called whenever lwIP may have changed the uplink's address. */
 void uplink_watch(struct host *h);
 
+/* True while the outside can be asked something: there is an address, and no confusion with a
+ * network of ours. */
+static inline bool uplink_usable(const struct host *h)
+{
+    return h->uplink.ip && !h->uplink.overlaps;
+}
+
 void uplink_link_up(struct host *h);
 bool uplink_is_busy(const struct host *h);
 void uplink_print(const struct host *h, void (*line)(const char *text));

@@ -38,14 +38,12 @@ static bool dns_offered(const struct host *h, unsigned network)
     return h->config->nets[network].dns_self;
 }
 
-/* A host-only network must not reach the outside, and so not by way of names either. */
 static void dns_handle(struct host *h, const struct service_request *r)
 {
     struct dns_client from = {.ip = r->from, .port = r->port, .network = r->network};
-    bool upstream = config_mode(&h->config->nets[r->network])->routes_to_uplink;
 
     memcpy(from.mac, r->mac, MAC_BYTES);
-    dns_proxy_query(&h->services.dns, &from, r->bytes, r->n, upstream, r->now_us);
+    dns_proxy_query(&h->services.dns, &from, r->bytes, r->n, r->now_us);
 }
 
 static be16 dns_reserve_port(void *ctx)
@@ -58,10 +56,11 @@ static void dns_release_port(void *ctx, be16 port)
     dataplane_release_port(((struct host *)ctx)->dp, IP_PROTO_UDP, port);
 }
 
-static void dns_ask(void *ctx, be16 port, be32 server, const uint8_t *bytes, size_t n)
+static void dns_ask(void *ctx, be16 port, uint8_t network, be32 server, const uint8_t *bytes,
+                    size_t n)
 {
     struct host *h = ctx;
-    struct netif *netif = &h->ifs[NETWORK_UPLINK].netif;
+    struct netif *netif = &h->ifs[network].netif;
     struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)n, PBUF_RAM);
     ip_addr_t to = IPADDR4_INIT(server);
 
@@ -84,18 +83,16 @@ static void dns_random(void *ctx, void *to, size_t n)
     ((struct host *)ctx)->env.random(to, n);
 }
 
-/* Names of our own are single labels, with or without the network's domain behind them. */
-static be32 dns_lookup(void *ctx, uint8_t network, const char *name, uint64_t now_us)
+static struct dns_route dns_route(void *ctx, uint8_t network, const char *name, uint16_t type,
+                                  uint64_t now_us)
 {
     const struct host *h = ctx;
-    const struct config_net *net = &h->config->nets[network];
-    size_t label = strcspn(name, ".");
+    struct dns_route route = names_route(&h->services.names, network, name, type, now_us);
 
-    if (name[label] && !host_name_equal(net->domain, name + label + 1, strlen(name + label + 1)))
-        return 0;
-    if (host_name_equal(h->config->hostname, name, label))
-        return net->ip;
-    return dhcp_server_find_name(&h->services.dhcp, network, name, label, now_us);
+    /* Out there nobody can be asked: the forwarder has been told of no servers then. */
+    if (route.way == DNS_ONE_SERVER && route.network == NETWORK_UPLINK && !uplink_usable(h))
+        route.way = DNS_ALL;
+    return route;
 }
 
 static const struct dns_ops dns_ops = {
@@ -104,7 +101,7 @@ static const struct dns_ops dns_ops = {
     .ask = dns_ask,
     .answer = dns_answer,
     .random = dns_random,
-    .lookup = dns_lookup,
+    .route = dns_route,
 };
 
 /* ---- the table ---- */
@@ -177,13 +174,15 @@ static void serve_lan(struct host *h, const struct service *service, const struc
         service->handle(h, &r);
 }
 
-static void serve_uplink(struct host *h, struct pbuf *p, be16 sport, be16 dport)
+/* An answer to a query of the forwarder's. False: it is not from whom was asked. */
+static bool serve_answer(struct host *h, const struct host_if *i, struct pbuf *p, be16 sport,
+                         be16 dport)
 {
     size_t n;
     uint8_t *bytes = payload_of(&h->services, p, ip_current_header_tot_len(), &n);
 
-    if (bytes)
-        dns_proxy_answer(&h->services.dns, ip4_current_src_addr()->addr, sport, dport, bytes, n);
+    return !bytes || dns_proxy_answer(&h->services.dns, i->network, ip4_current_src_addr()->addr,
+                                      sport, dport, bytes, n);
 }
 
 /* lwIP's callback for every UDP datagram; 1: it was ours, and p is freed. */
@@ -201,7 +200,10 @@ static u8_t on_datagram(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip
     if (i->network == NETWORK_UPLINK) {
         if (dport == BE16(DHCP_CLIENT_PORT))
             return 0;
-        serve_uplink(h, p, sport, dport);
+        serve_answer(h, i, p, sport, dport);
+    } else if (dns_proxy_listens(&h->services.dns, i->network, dport)) {
+        if (!serve_answer(h, i, p, sport, dport))
+            return 0; /* to anybody else the port is as closed as the next one */
     } else {
         const struct service *service = find(h, i->network, dport);
         if (!service)
@@ -222,6 +224,7 @@ int services_start(struct host *h, alloc_fn alloc)
     err = dhcp_server_init(&s->dhcp, h->config, random, alloc);
     if (err)
         return err;
+    names_init(&s->names, h->config, &s->dhcp);
     h->env.random(random, sizeof(random));
     err = dns_proxy_init(&s->dns, &dns_ops, h, random, alloc);
     if (err)

@@ -5,8 +5,9 @@
  *
  * Theory of operation. One raw protocol block of lwIP's sees every UDP datagram for the router
  * after reassembly and before lwIP's own UDP. On a network, the table's row for the port gets it;
- * on the uplink, the DNS forwarder if it has a query under way from that port. lwIP's own UDP gets
- * what is left of the networks' (and answers with ICMP that nobody listens) and the DHCP client's.
+ * there and on the uplink, the DNS forwarder if it has a query under way from that port. lwIP's own
+ * UDP gets what is left of the networks' (and answers with ICMP that nobody listens) and the DHCP
+ * client's.
  *
  * Answers leave in frames addressed to where the request's frame came from, so they need no ARP.
  */
@@ -17,6 +18,7 @@
 #include "config.h"
 #include "net/dhcp_server.h"
 #include "net/dns_proxy.h"
+#include "net/host/names.h"
 
 struct host;
 struct raw_pcb;
@@ -45,6 +47,7 @@ struct service {
 struct services {
     struct dhcp_server dhcp;
     struct dns_proxy dns;
+    struct names names;
     struct raw_pcb *raw;
     struct udp_pcb *ask; /* sends the forwarder's queries; bound to nothing */
     struct dhcp_reply reply;

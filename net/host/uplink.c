@@ -142,7 +142,7 @@ static void tell(struct host *h)
 
     /* The dataplane says what it does about an overlap. */
     u->overlaps = u->ip && overlaps(h, u->ip, u->mask);
-    dns_proxy_set_servers(&h->services.dns, u->dns, u->ip && !u->overlaps ? u->dns_count : 0);
+    dns_proxy_set_servers(&h->services.dns, u->dns, uplink_usable(h) ? u->dns_count : 0);
     if (u->ip) {
         describe(h, text, sizeof(text));
         log_info("%s", text);

@@ -4,6 +4,8 @@
  */
 #include "net/wire/dns.h"
 
+#include "check.h"
+
 bool dns_read_question(struct dns_question *q, const uint8_t *message, size_t n)
 {
     size_t at = DNS_HDR_BYTES;
@@ -28,27 +30,23 @@ bool dns_read_question(struct dns_question *q, const uint8_t *message, size_t n)
     return true;
 }
 
-bool dns_name_text(char *to, size_t size, const uint8_t *message, const struct dns_question *q)
+void dns_name_text(char to[static DNS_MAX_NAME_BYTES], const uint8_t *message,
+                   const struct dns_question *q)
 {
     const uint8_t *at = message + DNS_HDR_BYTES;
     size_t used = 0;
 
+    /* Each label takes as much here as there, its length being the dot, and the first has none. */
+    CHECK(q->bytes <= DNS_MAX_NAME_BYTES + 4);
     for (; *at != 0; at += 1 + *at) {
-        if (used + *at + 2 > size || at + *at >= message + DNS_HDR_BYTES + q->bytes)
-            return false;
         if (used > 0)
             to[used++] = '.';
         for (unsigned i = 1; i <= *at; i++) {
             uint8_t c = at[i];
-            if (c <= ' ' || c >= 0x7F || c == '.')
-                return false;
-            to[used++] = (char)c;
+            to[used++] = c <= ' ' || c >= 0x7F || c == '.' ? '?' : (char)c;
         }
     }
-    if (used >= size)
-        return false;
     to[used] = '\0';
-    return true;
 }
 
 /* True if the query's only further record is an OPT, as resolvers send it: RFC 6891, section 6.1.1

@@ -31,10 +31,19 @@ enum dns_rcode {
     DNS_FORMERR = 1,
     DNS_SERVFAIL = 2,
     DNS_NXDOMAIN = 3,
+    DNS_NOTIMP = 4,
     DNS_REFUSED = 5
 };
-enum dns_type { DNS_TYPE_A = 1, DNS_TYPE_OPT = 41, DNS_TYPE_ANY = 255 };
-enum dns_class { DNS_CLASS_IN = 1 };
+enum dns_type {
+    DNS_TYPE_A = 1,
+    DNS_TYPE_NS = 2,
+    DNS_TYPE_SOA = 6,
+    DNS_TYPE_OPT = 41,
+    DNS_TYPE_DS = 43,
+    DNS_TYPE_DNSKEY = 48,
+    DNS_TYPE_ANY = 255
+};
+enum dns_class { DNS_CLASS_IN = 1, DNS_CLASS_ANY = 255 };
 
 #define DNS_MAX_NAME_BYTES  255 /* encoded, with lengths and root (RFC 1035, section 2.3.4) */
 #define DNS_MAX_LABEL_BYTES 63
@@ -49,9 +58,11 @@ struct dns_question {
  * malformed. */
 bool dns_read_question(struct dns_question *q, const uint8_t *message, size_t n);
 
-/* The question's name as text without the last dot, in to; false if it does not fit or has
- * characters that no host name has. The root is "". */
-bool dns_name_text(char *to, size_t size, const uint8_t *message, const struct dns_question *q);
+/* The question's name as text without the last dot. A byte that no host name has (a dot inside a
+ * label, too) is a '?', so that every name has a text, and none of ours is any of those. The root
+ * is "". */
+void dns_name_text(char to[static DNS_MAX_NAME_BYTES], const uint8_t *message,
+                   const struct dns_question *q);
 
 /* An answer to a query without records but with this code, as long as fits in room; its length. q
  * NULL: the question could not be read and is not repeated. */

@@ -4,11 +4,12 @@
  * byte, and that many bytes (times two, for messages over 255):
  *
  *   bits 0..1   0, 1: a query with these bytes; 2: an answer with these bytes to the last query
- * asked, its id and question made right if bit 4 is set; 3: time passes bits 2..3   which host bit
- * 5       the network may not ask outside
+ * asked, its id and question made right if bit 4 is set; 3: time passes bits 2..3   which host
  *
- * Judged: an answer given on carries the question of the query that was asked; ports do not leak;
- * all queries end.
+ * What becomes of a query is chosen by the first letter of its name.
+ *
+ * Judged: names of our own are not sent on; an answer given on carries the question of the query
+ * that was asked; ports do not leak; all queries end.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -27,15 +28,32 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define OUTSIDE       16
+#define INSIDE        3
+#define INSIDE_SERVER BE_IP4(192, 168, 12, 53)
+
 static struct dns_proxy proxy;
 static struct {
     be16 port;
+    uint8_t network;
     be32 server;
     size_t n;
     uint8_t bytes[DNS_QUERY_MAX_BYTES];
 } last;
 static bool reserved[65536];
 static unsigned reserved_count, next_port, answers;
+
+/* By the first letter, so that inputs find every way. */
+static enum dns_way way_of(const char *name)
+{
+    static const char letters[] = "wdnfes";
+
+    REQUIRE(strlen(name) < DNS_MAX_NAME_BYTES);
+    for (unsigned i = 0; i < 6; i++)
+        if (name[0] == letters[i])
+            return (enum dns_way)i;
+    return DNS_ALL;
+}
 
 static be16 reserve_port(void *ctx)
 {
@@ -56,14 +74,19 @@ static void release_port(void *ctx, be16 port)
     reserved_count--;
 }
 
-static void ask(void *ctx, be16 port, be32 server, const uint8_t *bytes, size_t n)
+static void ask(void *ctx, be16 port, uint8_t network, be32 server, const uint8_t *bytes, size_t n)
 {
     struct dns_question q;
+    char name[DNS_MAX_NAME_BYTES];
 
     (void)ctx;
     REQUIRE(reserved[ntoh16(port)] && n <= sizeof(last.bytes));
     REQUIRE(dns_read_question(&q, bytes, n));
+    dns_name_text(name, bytes, &q);
+    REQUIRE(way_of(name) >= DNS_ALL); /* what is ours, and what is forbidden, is never sent */
+    REQUIRE(network == OUTSIDE ? server != INSIDE_SERVER : server == INSIDE_SERVER);
     last.port = port;
+    last.network = network;
     last.server = server;
     last.n = n;
     memcpy(last.bytes, bytes, n);
@@ -86,13 +109,16 @@ static void random_bytes(void *ctx, void *to, size_t n)
         ((uint8_t *)to)[i] = state++;
 }
 
-static be32 lookup(void *ctx, uint8_t network, const char *name, uint64_t now_us)
+static struct dns_route route(void *ctx, uint8_t network, const char *name, uint16_t type,
+                              uint64_t now_us)
 {
     (void)ctx;
     (void)network;
+    (void)type;
     (void)now_us;
-    REQUIRE(strlen(name) <= DNS_MAX_NAME_BYTES);
-    return name[0] == 'w' ? BE_IP4(192, 168, 8, 10) : 0;
+    return (struct dns_route){.way = way_of(name),
+                              .network = way_of(name) == DNS_ONE_SERVER ? INSIDE : OUTSIDE,
+                              .ip = INSIDE_SERVER};
 }
 
 static void give_answer(const uint8_t *bytes, size_t n, bool right)
@@ -107,7 +133,7 @@ static void give_answer(const uint8_t *bytes, size_t n, bool right)
         n += last.n;
     }
     unsigned pending = proxy.pending_count, before = answers;
-    dns_proxy_answer(&proxy, last.server, BE16(DNS_PORT), last.port, exact, n);
+    dns_proxy_answer(&proxy, last.network, last.server, BE16(DNS_PORT), last.port, exact, n);
     REQUIRE((proxy.pending_count < pending) == (answers > before));
     free(exact);
 }
@@ -115,7 +141,7 @@ static void give_answer(const uint8_t *bytes, size_t n, bool right)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dns_ops ops = {reserve_port, release_port, ask,
-                                       answer,       random_bytes, lookup};
+                                       answer,       random_bytes, route};
     static const uint8_t secret[32] = {1};
     static const be32 servers[] = {BE_IP4(9, 9, 9, 9), BE_IP4(8, 8, 8, 8)};
     uint64_t now_us = 0;
@@ -131,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if ((what & 3) < 2) {
             uint8_t *exact = malloc(n + 1);
             memcpy(exact, data + 2, n);
-            dns_proxy_query(&proxy, &from, exact, n, !(what & 32), now_us);
+            dns_proxy_query(&proxy, &from, exact, n, now_us);
             free(exact);
         } else if ((what & 3) == 2) {
             give_answer(data + 2, n, what & 16);

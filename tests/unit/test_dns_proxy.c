@@ -18,11 +18,16 @@
 
 #define SERVER(i) BE_IP4(9, 9, 9, 1 + (i))
 #define OWN_IP    BE_IP4(192, 168, 8, 10)
+#define OUTSIDE   16 /* networks, where servers are */
+#define INSIDE    3
+
+#define INSIDE_SERVER BE_IP4(192, 168, 12, 53)
 
 /* One datagram the forwarder sent, to a server or to a host. */
 struct sent {
     be32 to;
     be16 port; /* ours towards servers, the host's towards hosts */
+    uint8_t network;
     size_t n;
     uint8_t bytes[600];
 };
@@ -66,29 +71,30 @@ static void release_port(void *ctx, be16 port)
     ports_left++;
 }
 
-static void record(struct sent *list, unsigned *count, be32 to, be16 port, const uint8_t *bytes,
-                   size_t n)
+static void record(struct sent *list, unsigned *count, be32 to, be16 port, uint8_t network,
+                   const uint8_t *bytes, size_t n)
 {
     struct sent *s = &list[(*count)++ % ARRAY_COUNT(asked)];
 
     assert_true(n <= sizeof(s->bytes));
     s->to = to;
     s->port = port;
+    s->network = network;
     s->n = n;
     memcpy(s->bytes, bytes, n);
 }
 
-static void ask(void *ctx, be16 port, be32 server, const uint8_t *bytes, size_t n)
+static void ask(void *ctx, be16 port, uint8_t network, be32 server, const uint8_t *bytes, size_t n)
 {
     (void)ctx;
     assert_true(reserved[ntoh16(port)]);
-    record(asked, &asked_count, server, port, bytes, n);
+    record(asked, &asked_count, server, port, network, bytes, n);
 }
 
 static void answer(void *ctx, const struct dns_client *to, const uint8_t *bytes, size_t n)
 {
     (void)ctx;
-    record(answered, &answered_count, to->ip, to->port, bytes, n);
+    record(answered, &answered_count, to->ip, to->port, to->network, bytes, n);
 }
 
 static void random_bytes(void *ctx, void *to, size_t n)
@@ -98,14 +104,32 @@ static void random_bytes(void *ctx, void *to, size_t n)
         ((uint8_t *)to)[i] = (uint8_t)rnd(256);
 }
 
-static be32 lookup(void *ctx, uint8_t network, const char *name, uint64_t now)
+static struct dns_route route(void *ctx, uint8_t network, const char *name, uint16_t type,
+                              uint64_t now)
 {
+    static const struct {
+        const char *name;
+        struct dns_route route;
+    } rows[] = {
+        {"web.lan", {DNS_ADDRESS, 0, OWN_IP}},
+        {"lan", {DNS_NO_RECORD, 0, 0}},
+        {"nobody.lan", {DNS_NO_NAME, 0, 0}},
+        {"w?b.lan", {DNS_NO_NAME, 0, 0}},
+        {"private.example", {DNS_FORBIDDEN, 0, 0}},
+        {"corp.example", {DNS_ONE_SERVER, INSIDE, INSIDE_SERVER}},
+    };
+
     (void)ctx;
-    (void)now;
-    return network == 0 && strcmp(name, "web.lan") == 0 ? OWN_IP : 0;
+    (void)type;
+    (void)network;
+    assert_int_equal(now, now_us);
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return rows[i].route;
+    return (struct dns_route){DNS_ALL, OUTSIDE, 0};
 }
 
-static const struct dns_ops ops = {reserve_port, release_port, ask, answer, random_bytes, lookup};
+static const struct dns_ops ops = {reserve_port, release_port, ask, answer, random_bytes, route};
 
 static int setup(void **state)
 {
@@ -165,7 +189,7 @@ static void query(unsigned number, uint16_t id, const char *name)
     uint8_t b[512];
     size_t n = build(b, id, name, DNS_TYPE_A);
 
-    dns_proxy_query(&proxy, &from, b, n, true, now_us);
+    dns_proxy_query(&proxy, &from, b, n, now_us);
 }
 
 static struct sent *last_asked(void)
@@ -198,7 +222,7 @@ static bool give_answer(const struct sent *q)
     uint8_t b[600];
     size_t n = build_answer(b, q);
 
-    return dns_proxy_answer(&proxy, q->to, BE16(DNS_PORT), q->port, b, n);
+    return dns_proxy_answer(&proxy, q->network, q->to, BE16(DNS_PORT), q->port, b, n);
 }
 
 static void test_relays_bytes_unaltered(void **state)
@@ -214,7 +238,7 @@ static void test_relays_bytes_unaltered(void **state)
     const uint8_t opt[] = {0, 0, 41, 16, 0, 0, 0, 0x80, 0, 0, 7, 0xFD, 0xE9, 0, 3, 1, 2, 3};
     memcpy(b + n, opt, sizeof(opt));
     n += sizeof(opt);
-    dns_proxy_query(&proxy, &from, b, n, true, now_us);
+    dns_proxy_query(&proxy, &from, b, n, now_us);
     assert_int_equal(asked_count, 1);
     assert_int_equal(asked[0].to, SERVER(0));
     assert_int_equal(asked[0].n, n);
@@ -222,7 +246,8 @@ static void test_relays_bytes_unaltered(void **state)
     assert_int_not_equal(load_be16(asked[0].bytes), 0x1234);
 
     size_t length = build_answer(back, &asked[0]);
-    assert_true(dns_proxy_answer(&proxy, SERVER(0), BE16(DNS_PORT), asked[0].port, back, length));
+    assert_true(
+        dns_proxy_answer(&proxy, OUTSIDE, SERVER(0), BE16(DNS_PORT), asked[0].port, back, length));
     assert_int_equal(answered_count, 1);
     assert_int_equal(answered[0].to, from.ip);
     assert_int_equal(answered[0].port, from.port);
@@ -270,10 +295,10 @@ static void test_only_the_right_answer_counts(void **state)
         uint8_t *exact = malloc(n);
         memcpy(exact, b, n);
         be16 port = hton16((uint16_t)(ntoh16(asked[0].port) + rows[i].port));
-        bool ours =
-            dns_proxy_answer(&proxy, SERVER(rows[i].server), hton16(rows[i].sport), port, exact, n);
+        bool ours = dns_proxy_answer(&proxy, OUTSIDE, SERVER(rows[i].server), hton16(rows[i].sport),
+                                     port, exact, n);
         free(exact);
-        if (ours != (rows[i].port == 0) || answered_count != 0)
+        if (ours != (rows[i].port == 0 && rows[i].server == 0) || answered_count != 0)
             fail_msg("row %d", rows[i].id);
     }
     assert_int_equal(proxy.counters.forged, ARRAY_COUNT(rows) - 1);
@@ -299,7 +324,7 @@ static void test_forged_answers_are_refused(void **state)
         for (unsigned k = 0; k < asked_count; k++)
             hits += asked[k].port == port && load_raw16(asked[k].bytes) == id;
         store_raw16(b, id);
-        dns_proxy_answer(&proxy, SERVER(0), BE16(DNS_PORT), port, b, n);
+        dns_proxy_answer(&proxy, OUTSIDE, SERVER(0), BE16(DNS_PORT), port, b, n);
     }
     assert_int_equal(hits, 0); /* the seed is such that nobody guessed right */
     assert_int_equal(answered_count, 0);
@@ -373,7 +398,7 @@ static void test_one_question_is_not_asked_often(void **state)
         size_t n = build(b, (uint16_t)i, "victim.example", DNS_TYPE_A);
         for (unsigned k = 13; k < 19; k++) /* all letter cases of "victim" */
             b[k] = (uint8_t)(b[k] ^ (i >> (k - 13) & 1 ? 0x20 : 0));
-        dns_proxy_query(&proxy, &from, b, n, true, now_us);
+        dns_proxy_query(&proxy, &from, b, n, now_us);
     }
     assert_int_equal(asked_count, DNS_SAME_QUESTION_MAX);
     query(1, 1, "bystander.example");
@@ -475,10 +500,10 @@ static void test_without_servers_or_upstream(void **state)
 {
     struct dns_client from = host(1);
     uint8_t b[512];
-    size_t n = build(b, 9, "example.org", DNS_TYPE_A);
+    size_t n = build(b, 9, "private.example", DNS_TYPE_A);
 
     (void)state;
-    dns_proxy_query(&proxy, &from, b, n, false, now_us);
+    dns_proxy_query(&proxy, &from, b, n, now_us);
     assert_int_equal(rcode(&answered[0]), DNS_REFUSED);
     dns_proxy_set_servers(&proxy, NULL, 0);
     query(1, 9, "example.org");
@@ -500,15 +525,25 @@ static void test_own_names(void **state)
         int id;
         const char *name;
         uint16_t type;
-        int records; /* -1: relayed */
+        int records; /* -1: relayed, -2: there is no such name */
     } rows[] = {
         {1, "web.lan", DNS_TYPE_A, 1},
         {2, "web.lan", DNS_TYPE_ANY, 1},
         {3, "web.lan", 28, 0},
         {4, "web.lan", 15, 0},
-        {5, "other.lan", DNS_TYPE_A, -1},
+        {5, "other.example", DNS_TYPE_A, -1},
         {6, "web.lan.example", DNS_TYPE_A, -1},
         {7, "", DNS_TYPE_A, -1},
+        {8, "nobody.lan", DNS_TYPE_A, -2},
+        {9, "nobody.lan", 28, -2},
+        {10, "nobody.lan", DNS_TYPE_ANY, -2},
+        {11, "lan", DNS_TYPE_SOA, 0},
+        {12,
+         "w\xE9"
+         "b.lan",
+         DNS_TYPE_A, -2}, /* no host name, but in our domain */
+        {13, "w b.lan", DNS_TYPE_A, -2},
+        {14, "w b.lan.example", DNS_TYPE_A, -1},
     };
 
     (void)state;
@@ -517,9 +552,13 @@ static void test_own_names(void **state)
         uint8_t b[512];
         size_t n = build(b, (uint16_t)i, rows[i].name, rows[i].type);
         unsigned before = answered_count;
-        dns_proxy_query(&proxy, &from, b, n, true, now_us);
+        dns_proxy_query(&proxy, &from, b, n, now_us);
         int records =
             answered_count > before ? load_be16(last_answered()->bytes + DNS_ANCOUNT_OFF) : -1;
+        if (records == 0 && rcode(last_answered()) == DNS_NXDOMAIN)
+            records = -2;
+        else if (records >= 0)
+            assert_int_equal(rcode(last_answered()), DNS_NOERROR);
         if (records != rows[i].records)
             fail_msg("row %d", rows[i].id);
         if (records == 1)
@@ -533,9 +572,102 @@ static void test_own_names(void **state)
     const uint8_t opt[] = {0, 0, 41, 4, 0xD0, 0, 0, 0, 0, 0, 0};
     store_be16(b + DNS_ARCOUNT_OFF, 1);
     memcpy(b + n, opt, sizeof(opt));
-    dns_proxy_query(&proxy, &from, b, n + sizeof(opt), true, now_us);
+    dns_proxy_query(&proxy, &from, b, n + sizeof(opt), now_us);
     assert_int_equal(load_be16(last_answered()->bytes + DNS_ARCOUNT_OFF), 1);
     assert_int_equal(last_answered()->n, n + 16 + sizeof(opt));
+}
+
+/* Updates of our own zone, and other classes, are ours to refuse: nobody outside hears of them. */
+static void test_own_names_are_never_sent_on(void **state)
+{
+    static const struct {
+        int id;
+        const char *name;
+        uint16_t flags, class;
+        int code; /* -1: relayed */
+    } rows[] = {
+        {1, "web.lan", 0x2800, DNS_CLASS_IN, DNS_NOTIMP},
+        {2, "lan", 0x2800, DNS_CLASS_IN, DNS_NOTIMP},
+        {3, "nobody.lan", 0, 3, DNS_REFUSED},
+        {4, "web.lan", 0, 3, DNS_REFUSED},
+        {5, "web.lan", 0, DNS_CLASS_ANY, DNS_NOERROR},
+        {6, "web.example", 0x2800, DNS_CLASS_IN, -1},
+        {7, "version.bind", 0, 3, -1},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct dns_client from = host(1);
+        uint8_t b[512];
+        size_t n = build(b, (uint16_t)i, rows[i].name, DNS_TYPE_A);
+        unsigned asked_before = asked_count, before = answered_count;
+        store_be16(b + DNS_FLAGS_OFF, rows[i].flags);
+        store_be16(b + n - 2, rows[i].class);
+        dns_proxy_query(&proxy, &from, b, n, now_us);
+        if ((rows[i].code < 0) != (asked_count > asked_before) ||
+            (answered_count > before ? (int)rcode(last_answered()) : -1) != rows[i].code)
+            fail_msg("row %d", rows[i].id);
+    }
+    assert_int_equal(proxy.counters.local, 5);
+}
+
+/* A domain with a server of its own: only that one is asked, and only its answer counts. */
+static void test_one_server(void **state)
+{
+    uint8_t b[600];
+
+    (void)state;
+    query(1, 7, "corp.example");
+    query(2, 8, "corp.example"); /* shares */
+    assert_int_equal(asked_count, 1);
+    assert_int_equal(asked[0].to, INSIDE_SERVER);
+    assert_int_equal(asked[0].network, INSIDE);
+    assert_true(dns_proxy_listens(&proxy, INSIDE, asked[0].port));
+    assert_false(dns_proxy_listens(&proxy, OUTSIDE, asked[0].port));
+    now_us += DNS_RETRY_US;
+    dns_proxy_poll(&proxy, now_us);
+    assert_int_equal(asked_count, 2);
+    assert_int_equal(asked[1].to, INSIDE_SERVER);
+    assert_int_equal(asked[1].port, asked[0].port);
+    /* The uplink's servers, the right address on another network, and then the right one. */
+    size_t n = build_answer(b, &asked[0]);
+    assert_false(dns_proxy_answer(&proxy, OUTSIDE, SERVER(0), BE16(53), asked[0].port, b, n));
+    assert_false(dns_proxy_answer(&proxy, OUTSIDE, INSIDE_SERVER, BE16(53), asked[0].port, b, n));
+    assert_false(dns_proxy_answer(&proxy, INSIDE, SERVER(0), BE16(53), asked[0].port, b, n));
+    assert_int_equal(proxy.counters.forged, 3);
+    assert_int_equal(answered_count, 0);
+    assert_true(give_answer(&asked[0]));
+    assert_int_equal(answered_count, 2);
+
+    /* It needs no servers of the uplink, and outlives their loss. */
+    query(1, 9, "corp.example");
+    query(1, 10, "example.org");
+    dns_proxy_set_servers(&proxy, NULL, 0);
+    now_us += DNS_RETRY_US;
+    dns_proxy_poll(&proxy, now_us);
+    dns_proxy_poll(&proxy, now_us);
+    assert_int_equal(answered_count, 3); /* the other's SERVFAIL */
+    assert_int_equal(load_be16(last_answered()->bytes), 10);
+    assert_true(give_answer(last_asked()));
+    assert_int_equal(load_be16(last_answered()->bytes), 9);
+    query(1, 11, "corp.example");
+    assert_int_equal(last_asked()->to, INSIDE_SERVER);
+    for (unsigned i = 0; i < 4; i++) {
+        now_us += DNS_RETRY_US;
+        dns_proxy_poll(&proxy, now_us);
+    }
+    assert_int_equal(load_be16(last_answered()->bytes), 11);
+    assert_int_equal(rcode(last_answered()), DNS_SERVFAIL);
+    assert_int_equal(proxy.pending_count, 0);
+
+    /* Nor does its answer say anything about the others. */
+    const be32 servers[] = {SERVER(0), INSIDE_SERVER};
+    dns_proxy_set_servers(&proxy, servers, 2);
+    query(1, 12, "corp.example");
+    give_answer(last_asked());
+    query(1, 13, "example.org");
+    assert_int_equal(last_asked()->to, SERVER(0));
+    give_answer(last_asked());
 }
 
 static void test_malformed_queries(void **state)
@@ -547,7 +679,7 @@ static void test_malformed_queries(void **state)
     (void)state;
     for (size_t cut = DNS_HDR_BYTES; cut < n; cut++) {
         unsigned before = answered_count;
-        dns_proxy_query(&proxy, &from, b, cut, true, now_us);
+        dns_proxy_query(&proxy, &from, b, cut, now_us);
         assert_int_equal(answered_count, before + 1);
         assert_int_equal(rcode(last_answered()), DNS_FORMERR);
         assert_int_equal(last_answered()->n, DNS_HDR_BYTES);
@@ -555,11 +687,11 @@ static void test_malformed_queries(void **state)
     /* Silence for what is no query: responses, pieces of headers, too much. */
     unsigned silent = answered_count;
     b[DNS_FLAGS_OFF] |= 0x80;
-    dns_proxy_query(&proxy, &from, b, n, true, now_us);
+    dns_proxy_query(&proxy, &from, b, n, now_us);
     for (n = 0; n < DNS_HDR_BYTES; n++)
-        dns_proxy_query(&proxy, &from, b, n, true, now_us);
+        dns_proxy_query(&proxy, &from, b, n, now_us);
     build(b, 1, "a", DNS_TYPE_A);
-    dns_proxy_query(&proxy, &from, b, DNS_QUERY_MAX_BYTES + 1, true, now_us);
+    dns_proxy_query(&proxy, &from, b, DNS_QUERY_MAX_BYTES + 1, now_us);
     assert_int_equal(answered_count, silent);
     assert_int_equal(asked_count, 0);
 }
@@ -612,6 +744,8 @@ int main(void)
         T(test_limits),
         T(test_without_servers_or_upstream),
         T(test_own_names),
+        T(test_own_names_are_never_sent_on),
+        T(test_one_server),
         T(test_malformed_queries),
         T(test_random_traffic),
     };

@@ -32,7 +32,7 @@ static void test_questions(void **state)
         bool ok;
         size_t n;
         uint8_t tail[24];
-        const char *name; /* NULL: not to be read as text */
+        const char *name;
     } rows[] = {
         {1, true, 5, {0, 0, 1, 0, 1}, ""},
         {2, true, 7, {1, 'a', 0, 0, 1, 0, 1}, "a"},
@@ -47,21 +47,23 @@ static void test_questions(void **state)
         {11, false, 6, {64, 'a', 0, 1, 0, 1}, NULL},  /* a label over 63 */
         {12, false, 6, {0x80, 0, 0, 1, 0, 1}, NULL},
         {13, false, 7, {5, 'a', 0, 0, 1, 0, 1}, NULL}, /* a label beyond the end */
-        {14, true, 7, {1, '.', 0, 0, 1, 0, 1}, NULL},  /* a dot inside a label is no host's */
-        {15, true, 7, {1, 0, 0, 0, 1, 0, 1}, NULL},
-        {16, true, 7, {1, 0x80, 0, 0, 1, 0, 1}, NULL},
+        {14, true, 7, {1, '.', 0, 0, 1, 0, 1}, "?"},   /* a dot inside a label is no host's */
+        {15, true, 7, {1, 0, 0, 0, 1, 0, 1}, "?"},
+        {16, true, 7, {1, 0x80, 0, 0, 1, 0, 1}, "?"},
     };
     struct dns_question q;
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         uint8_t *m = message(rows[i].tail, rows[i].n);
-        char name[16];
+        char name[DNS_MAX_NAME_BYTES];
         if (dns_read_question(&q, m, DNS_HDR_BYTES + rows[i].n) != rows[i].ok)
             fail_msg("row %d", rows[i].id);
-        if (rows[i].ok && (dns_name_text(name, sizeof(name), m, &q) != (rows[i].name != NULL) ||
-                           (rows[i].name && strcmp(name, rows[i].name) != 0)))
-            fail_msg("row %d: name", rows[i].id);
+        if (rows[i].ok) {
+            dns_name_text(name, m, &q);
+            if (strcmp(name, rows[i].name) != 0)
+                fail_msg("row %d: name", rows[i].id);
+        }
         free(m);
     }
     /* Exactly one question. */
@@ -92,7 +94,7 @@ static void test_longest_name(void **state)
 {
     uint8_t tail[300];
     struct dns_question q;
-    char text[DNS_MAX_NAME_BYTES + 1];
+    char *text = malloc(DNS_MAX_NAME_BYTES);
 
     (void)state;
     size_t n = long_name(tail, 62);
@@ -102,13 +104,9 @@ static void test_longest_name(void **state)
     n = long_name(tail, 61);
     m = message(tail, n);
     assert_true(dns_read_question(&q, m, DNS_HDR_BYTES + n));
-    assert_true(dns_name_text(text, sizeof(text), m, &q));
+    dns_name_text(text, m, &q);
     assert_int_equal(strlen(text), 253);
-    for (size_t size = 1; size <= 253; size++) {
-        char *small = malloc(size);
-        assert_false(dns_name_text(small, size, m, &q));
-        free(small);
-    }
+    free(text);
     free(m);
 }
 

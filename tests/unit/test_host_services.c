@@ -54,25 +54,29 @@ static void test_dhcp_service(void **state)
     lab_nothing_sent();
 }
 
-static size_t make_query(uint8_t *b, uint16_t id, const char *label)
+static size_t make_query(uint8_t *b, uint16_t id, const char *name)
 {
-    size_t n = DNS_HDR_BYTES, length = strlen(label);
+    size_t n = DNS_HDR_BYTES;
 
     memset(b, 0, DNS_HDR_BYTES);
     store_be16(b, id);
     b[2] = 1;
     b[5] = 1;
-    b[n++] = (uint8_t)length;
-    memcpy(b + n, label, length);
-    n += length;
-    memcpy(b + n, "\3lan\0\0\1\0\1", 9);
-    return n + 9;
+    while (*name) {
+        size_t label = strcspn(name, ".");
+        b[n++] = (uint8_t)label;
+        memcpy(b + n, name, label);
+        n += label;
+        name += label + (name[label] == '.');
+    }
+    memcpy(b + n, "\0\0\1\0\1", 5);
+    return n + 5;
 }
 
-static void ask(unsigned port, be32 from, be32 router, uint16_t id, const char *label)
+static void ask(unsigned port, be32 from, be32 router, uint16_t id, const char *name)
 {
     uint8_t b[512];
-    size_t n = make_query(b, id, label);
+    size_t n = make_query(b, id, name);
 
     lab_make_udp(port, lab_host_mac, from, router, BE16(5353), BE16(53), b, n);
     lab_receive(port);
@@ -87,12 +91,18 @@ static void test_dns_service(void **state)
     ask(LAN_PORT, HOST_IP, LAN_IP, 1, "web");
     assert_true(lab_sent(LAN_PORT) && lab_is_udp(BE16(53), BE16(5353)));
     assert_memory_equal(lab.got.b + lab.got.n - 4, &address, 4);
-    ask(LAN_PORT, HOST_IP, LAN_IP, 1, "gate");
+    ask(LAN_PORT, HOST_IP, LAN_IP, 1, "gate.lan");
     assert_true(lab_sent(LAN_PORT));
     assert_memory_equal(lab.got.b + lab.got.n - 4, &router, 4);
 
+    /* What is ours and is not known goes nowhere. */
+    ask(LAN_PORT, HOST_IP, LAN_IP, 1, "nobody.lan");
+    assert_true(lab_sent(LAN_PORT));
+    assert_int_equal(lab.got.b[lab.got.payload + 3] & 15, DNS_NXDOMAIN);
+    lab_nothing_sent();
+
     /* Others go to the uplink's server, from an unforeseeable port. */
-    ask(LAN_PORT, HOST_IP, LAN_IP, 0x4242, "elsewhere");
+    ask(LAN_PORT, HOST_IP, LAN_IP, 0x4242, "elsewhere.example");
     do
         assert_true(lab_sent_outside());
     while (!lab_is_udp(0, BE16(53)));
@@ -129,7 +139,7 @@ static void test_dns_service(void **state)
     lab_nothing_sent();
 
     /* A host-only network learns nothing from outside. */
-    ask(CELL_PORT, BE_IP4(192, 168, 9, 5), CELL_IP, 1, "elsewhere");
+    ask(CELL_PORT, BE_IP4(192, 168, 9, 5), CELL_IP, 1, "elsewhere.example");
     assert_true(lab_sent(CELL_PORT));
     assert_int_equal(lab.got.b[lab.got.payload + 3] & 15, DNS_REFUSED);
     lab_nothing_sent();
@@ -139,7 +149,7 @@ static void test_dns_service(void **state)
 static void test_long_dns_answer(void **state)
 {
     (void)state;
-    ask(LAN_PORT, HOST_IP, LAN_IP, 7, "long");
+    ask(LAN_PORT, HOST_IP, LAN_IP, 7, "long.example");
     do
         assert_true(lab_sent_outside());
     while (!lab_is_udp(0, BE16(53)));

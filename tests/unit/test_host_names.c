@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * net/host/names.c: which names are answered, with what and to whom; which are asked elsewhere, and
+ * where.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "net/flow_table.h"
+#include "net/host/names.h"
+#include "net/wire/dns.h"
+#include "tests/fake/fake_alloc.h"
+
+#include <stdio.h>
+
+enum { LAN, DEV, LAB, TWIN, PLAIN, NETS };
+
+#define AAAA     28
+#define HTTPS    65
+#define IP(n, h) BE_IP4(192, 168, 10 + (n), h)
+#define OUTER    BE_IP4(198, 51, 100, 53)
+
+static struct config config;
+static struct dhcp_server dhcp;
+static struct names names;
+
+static void add_host(uint8_t net, be32 ip, const char *name)
+{
+    struct config_host *host = &config.hosts[config.host_count];
+
+    *host = (struct config_host){.net = net, .ip = ip};
+    host->mac[0] = 2;
+    host->mac[5] = (uint8_t)++config.host_count;
+    snprintf(host->name, sizeof(host->name), "%s", name);
+}
+
+static void add_record(const char *name, be32 ip)
+{
+    struct config_dnsrec *rec = &config.dnsrecs[config.dnsrec_count++];
+
+    snprintf(rec->name, sizeof(rec->name), "%s", name);
+    rec->ip = ip;
+}
+
+static void add_forward(const char *domain, be32 server, uint8_t net)
+{
+    struct config_dnsfwd *fwd = &config.dnsfwds[config.dnsfwd_count++];
+
+    snprintf(fwd->domain, sizeof(fwd->domain), "%s", domain);
+    fwd->server = server;
+    fwd->net = net;
+}
+
+static int setup(void **state)
+{
+    static const uint8_t secret[24] = {1};
+
+    (void)state;
+    fake_alloc_free_all();
+    memset(&config, 0, sizeof(config));
+    config.ok = true;
+    config.uplink.present = true;
+    config.net_count = NETS;
+    for (uint8_t i = 0; i < NETS; i++) {
+        config.nets[i] = (struct config_net){.mode = i == LAB ? NET_HOSTONLY : NET_NAT,
+                                             .prefix = 24,
+                                             .dns_self = i != PLAIN,
+                                             .ip = IP(i == TWIN ? LAN : i, 1),
+                                             .domain = "lan"};
+        snprintf(config.nets[i].name, sizeof(config.nets[i].name), "n%u", i);
+    }
+    snprintf(config.nets[DEV].domain, sizeof(config.nets[DEV].domain), "dev.example");
+    snprintf(config.nets[PLAIN].domain, sizeof(config.nets[PLAIN].domain), "plain.example");
+    snprintf(config.hostname, sizeof(config.hostname), "gate");
+    add_host(LAN, IP(LAN, 10), "web");
+    add_host(DEV, IP(DEV, 10), "build");
+    add_host(LAB, IP(LAB, 10), "cell");
+    add_host(TWIN, IP(LAN, 10), "mirror");
+    add_host(PLAIN, IP(PLAIN, 10), "old");
+    add_record("nas", IP(LAN, 5));
+    add_record("a.b.lan", IP(LAN, 6));
+    add_record("www.shop.example", IP(DEV, 7));
+    add_forward("corp.example", OUTER, CONFIG_NO_NET);
+    add_forward("ad.corp.example", IP(LAB, 53), LAB);
+    add_forward("inner.dev.example", IP(DEV, 53), DEV);
+    assert_int_equal(dhcp_server_init(&dhcp, &config, secret, fake_alloc), 0);
+    /* Who may open something to whom is another's business; here LAN sees DEV, and that is all. */
+    names_init(&names, &config, &dhcp);
+    for (unsigned i = 0; i < NETS; i++)
+        names.reaches[i] = 1u << i | (i == LAB ? 0 : 1u << NETWORK_UPLINK);
+    names.reaches[LAN] |= 1u << DEV;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_alloc_free_all();
+    return 0;
+}
+
+static void test_routes(void **state)
+{
+    static const struct {
+        int id;
+        uint8_t network;
+        const char *name;
+        enum dns_way way;
+        be32 ip;
+        uint8_t at; /* where servers are */
+    } rows[] = {
+        /* hosts, by their label and in their domain, in any case */
+        {1, LAN, "web", DNS_ADDRESS, IP(LAN, 10), 0},
+        {2, LAN, "WEB.Lan", DNS_ADDRESS, IP(LAN, 10), 0},
+        {3, LAN, "web.dev.example", DNS_NO_NAME, 0, 0},
+        {4, LAN, "x.web.lan", DNS_NO_NAME, 0, 0},
+        {5, LAN, "web.lan.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {6, LAN, "we", DNS_NO_NAME, 0, 0},
+        {7, LAN, "webb.lan", DNS_NO_NAME, 0, 0},
+        /* of networks that can be reached, and of no others */
+        {10, LAN, "build.dev.example", DNS_ADDRESS, IP(DEV, 10), 0},
+        {11, LAN, "build", DNS_ADDRESS, IP(DEV, 10), 0},
+        {12, LAN, "build.lan", DNS_NO_NAME, 0, 0},
+        {13, DEV, "web", DNS_NO_NAME, 0, 0},
+        {14, DEV, "web.lan", DNS_NO_NAME, 0, 0},
+        {15, LAN, "cell.lan", DNS_NO_NAME, 0, 0},
+        {16, LAB, "cell.lan", DNS_ADDRESS, IP(LAB, 10), 0},
+        {17, LAB, "web.lan", DNS_NO_NAME, 0, 0},
+        /* networks of one subnet */
+        {20, TWIN, "mirror.lan", DNS_ADDRESS, IP(LAN, 10), 0},
+        {21, TWIN, "web.lan", DNS_NO_NAME, 0, 0},
+        {22, LAN, "mirror.lan", DNS_NO_NAME, 0, 0},
+        /* the router, which has another address everywhere */
+        {30, LAN, "gate", DNS_ADDRESS, IP(LAN, 1), 0},
+        {31, LAN, "gate.lan", DNS_ADDRESS, IP(LAN, 1), 0},
+        {32, DEV, "gate.lan", DNS_ADDRESS, IP(DEV, 1), 0},
+        {33, DEV, "gate.dev.example", DNS_ADDRESS, IP(DEV, 1), 0},
+        {34, DEV, "gate.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {35, LAB, "gate", DNS_ADDRESS, IP(LAB, 1), 0},
+        /* records, for everybody */
+        {40, LAN, "nas", DNS_ADDRESS, IP(LAN, 5), 0},
+        {41, LAB, "nas.lan", DNS_ADDRESS, IP(LAN, 5), 0},
+        {42, LAB, "nas.dev.example", DNS_ADDRESS, IP(LAN, 5), 0},
+        {43, DEV, "nas.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {44, LAB, "www.SHOP.example", DNS_ADDRESS, IP(DEV, 7), 0},
+        {45, LAN, "shop.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {46, LAN, "x.www.shop.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {47, LAN, "www.shop.example.lan", DNS_NO_NAME, 0, 0},
+        {48, LAN, "a.b.lan", DNS_ADDRESS, IP(LAN, 6), 0},
+        {49, LAN, "b.lan", DNS_NO_RECORD, 0, 0}, /* exists, for a.b.lan is below it */
+        {50, LAN, "c.b.lan", DNS_NO_NAME, 0, 0},
+        /* domains */
+        {60, LAN, "lan", DNS_NO_RECORD, 0, 0},
+        {61, LAN, "dev.example", DNS_NO_RECORD, 0, 0},
+        {62, LAN, "xdev.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {63, LAN, "example", DNS_NO_RECORD, 0, 0},
+        {64, LAN, "", DNS_ALL, 0, NETWORK_UPLINK},
+        {65, LAN, "plain.example", DNS_ALL, 0, NETWORK_UPLINK}, /* its hosts ask others */
+        {66, LAN, "old.plain.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {67, LAB, "example.org", DNS_FORBIDDEN, 0, 0},
+        {68, LAB, "", DNS_FORBIDDEN, 0, 0},
+        {69, LAB, "nobody", DNS_NO_NAME, 0, 0},
+        {70, LAN, ".", DNS_ALL, 0, NETWORK_UPLINK}, /* no name has this text */
+        /* domains with a server of their own: the longest holds */
+        {80, LAN, "corp.example", DNS_ONE_SERVER, OUTER, NETWORK_UPLINK},
+        {81, LAN, "Www.Corp.Example", DNS_ONE_SERVER, OUTER, NETWORK_UPLINK},
+        {82, LAN, "xcorp.example", DNS_ALL, 0, NETWORK_UPLINK},
+        {83, LAB, "www.corp.example", DNS_FORBIDDEN, 0, 0},
+        {84, LAN, "dc.ad.corp.example", DNS_FORBIDDEN, 0, 0}, /* LAN cannot reach LAB */
+        {85, LAB, "dc.ad.corp.example", DNS_ONE_SERVER, IP(LAB, 53), LAB},
+        {86, LAN, "x.inner.dev.example", DNS_ONE_SERVER, IP(DEV, 53), DEV},
+        {87, DEV, "inner.dev.example", DNS_ONE_SERVER, IP(DEV, 53), DEV},
+        {88, TWIN, "inner.dev.example", DNS_FORBIDDEN, 0, 0},
+        {89, DEV, "outer.dev.example", DNS_NO_NAME, 0, 0},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct dns_route r = names_route(&names, rows[i].network, rows[i].name, DNS_TYPE_A, 1);
+        bool asks = r.way == DNS_ALL || r.way == DNS_ONE_SERVER;
+        if (r.way != rows[i].way || (asks && r.network != rows[i].at) ||
+            ((r.way == DNS_ADDRESS || r.way == DNS_ONE_SERVER) && r.ip != rows[i].ip))
+            fail_msg("row %d: %d", rows[i].id, r.way);
+    }
+}
+
+/* A domain of ours that also has a server: what we do not know is asked there. */
+static void test_forward_of_an_own_domain(void **state)
+{
+    (void)state;
+    add_forward("lan", OUTER, CONFIG_NO_NET);
+    assert_int_equal(names_route(&names, LAN, "web.lan", 1, 1).way, DNS_ADDRESS);
+    assert_int_equal(names_route(&names, LAN, "nobody.lan", 1, 1).way, DNS_ONE_SERVER);
+    assert_int_equal(names_route(&names, LAN, "lan", 1, 1).way, DNS_ONE_SERVER);
+    assert_int_equal(names_route(&names, LAB, "nobody.lan", 1, 1).way, DNS_FORBIDDEN);
+    assert_int_equal(names_route(&names, LAN, "x.dev.example", 1, 1).way, DNS_NO_NAME);
+    /* But not in a domain of ours below it. */
+    add_forward("example", OUTER, CONFIG_NO_NET);
+    assert_int_equal(names_route(&names, LAN, "x.dev.example", 1, 1).way, DNS_NO_NAME);
+    assert_int_equal(names_route(&names, LAN, "x.example", 1, 1).way, DNS_ONE_SERVER);
+}
+
+static void test_types(void **state)
+{
+    static const struct {
+        int id;
+        const char *name;
+        uint16_t type;
+        enum dns_way way;
+    } rows[] = {
+        {1, "nobody", AAAA, DNS_NO_NAME},         {2, "nobody", HTTPS, DNS_NO_NAME},
+        {3, "nobody", DNS_TYPE_ANY, DNS_NO_NAME}, {4, "com", DNS_TYPE_NS, DNS_ALL},
+        {5, "com", DNS_TYPE_DS, DNS_ALL},         {6, "com", DNS_TYPE_DNSKEY, DNS_ALL},
+        {7, "com", DNS_TYPE_SOA, DNS_ALL},        {8, "lan", DNS_TYPE_DS, DNS_NO_RECORD},
+        {9, "web", DNS_TYPE_DS, DNS_ADDRESS},     {10, "nobody.lan", DNS_TYPE_NS, DNS_NO_NAME},
+        {11, "web.lan", AAAA, DNS_ADDRESS}, /* that it has none is for others to write */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++)
+        if (names_route(&names, LAN, rows[i].name, rows[i].type, 1).way != rows[i].way)
+            fail_msg("row %d", rows[i].id);
+}
+
+/* What names_init() makes of the modes. */
+static void test_reach(void **state)
+{
+    (void)state;
+    names_init(&names, &config, &dhcp);
+    assert_int_equal(names.reaches[LAN], 1u << LAN | 1u << NETWORK_UPLINK);
+    assert_int_equal(names.reaches[LAB], 1u << LAB);
+    config.uplink.present = false;
+    names_init(&names, &config, &dhcp);
+    assert_int_equal(names.reaches[LAN], 1u << LAN);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_routes),
+        T(test_forward_of_an_own_domain),
+        T(test_types),
+        T(test_reach),
+    };
+    return cmocka_run_group_tests_name("host_names", tests, NULL, NULL);
+}
