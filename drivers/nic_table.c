@@ -52,6 +52,15 @@ static const struct nic_driver *driver_of(const struct pci_dev *pci)
     return NULL;
 }
 
+/* A person who sees fewer ports than NICs wants to know which one is missing. */
+static void tell_of_no_driver(const struct pci_dev *pci)
+{
+    if (pci_read(pci, PCI_CLASS, 1) == PCI_CLASS_NETWORK)
+        log_warn("%s: no driver for this network device (%04x:%04x); it is not used: make it "
+                 "virtio-net",
+                 pci->location, pci->vendor, pci->device);
+}
+
 unsigned nic_count(void)
 {
     unsigned n = 0, found = scan();
@@ -67,8 +76,10 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
 
     for (unsigned i = 0; i < found; i++) {
         const struct nic_driver *driver = driver_of(&devices[i]);
-        if (!driver)
+        if (!driver) {
+            tell_of_no_driver(&devices[i]);
             continue;
+        }
         if (n >= MIN(max, (unsigned)NIC_MAX)) {
             left++;
             continue;

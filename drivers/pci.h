@@ -26,6 +26,8 @@
 #define PCI_STATUS             0x06 /* 16, R and write-1-to-clear */
 #define PCI_STATUS_CAPS        (1u << 4)
 #define PCI_REVISION           0x08 /* 8, R */
+#define PCI_CLASS              0x0B /* 8, R: base class */
+#define PCI_CLASS_NETWORK      0x02u
 #define PCI_HEADER_TYPE        0x0E /* 8, R */
 #define PCI_HEADER_TYPE_MASK   0x7Fu
 #define PCI_HEADER_TYPE_DEVICE 0u

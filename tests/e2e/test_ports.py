@@ -11,6 +11,7 @@ import pytest
 from lab.clients import lease_by
 from lab.home import ROUTER, Home, fetch
 from lab.outside import SERVER, wait_until
+from lab.router import Port, Router
 
 FILE_MB = 5
 SHAPES = {
@@ -127,3 +128,12 @@ def test_connection_survives_a_short_break_of_the_uplink(home):
     home.router.set_link(0, True)
     assert process.wait(100) == 0
     assert host.run("sha256sum", "/run/big").stdout.split()[0] == expected
+
+
+def test_a_network_device_without_a_driver_is_named():
+    """One port fewer than NICs: the console says which one, and what to do."""
+    port, ours = Port.frames()
+    with ours, Router([port], extra=["-device", "rtl8139"]) as router:
+        router.wait_for(r"00:\d\d\.0: no driver for this network device \(10ec:8139\); it is not used")
+        router.wait_for(r"^ready ")
+        assert len(router.status().ports) == 1
