@@ -133,6 +133,17 @@ struct draft_fwd {
     struct draft_subnet from;
 };
 
+/* dnsrec= and dnsfwd=: a name or domain, and an address. */
+struct draft_named {
+    char name[CONFIG_DOMAIN_BYTES];
+    be32 ip;
+};
+
+struct draft_dns {
+    struct draft_item item;
+    struct draft_named value;
+};
+
 struct draft_number {
     struct draft_item item;
     uint64_t value;
@@ -162,6 +173,9 @@ struct config_draft {
     struct draft_net nets[CONFIG_MAX_NETS];
     struct draft_host hosts[CONFIG_MAX_HOSTS];
     struct draft_fwd fwds[CONFIG_MAX_FWDS];
+    unsigned dnsrec_count, dnsfwd_count;
+    struct draft_dns dnsrecs[CONFIG_MAX_DNSRECS];
+    struct draft_dns dnsfwds[CONFIG_MAX_DNSFWDS];
 };
 
 enum draft_broken {

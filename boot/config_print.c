@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config_names.h"
 #include "config_report.h"
 #include "config_table.h"
 
@@ -272,6 +273,7 @@ void config_print(const struct config *config, const struct port_info *ports, un
         print_hosts(config, out);
     for (unsigned i = 0; i < config->fwd_count; i++)
         print_fwd(config, &config->fwds[i], out);
+    config_print_names(config, out);
     if (config->net_count)
         print_reach(config, out);
 }

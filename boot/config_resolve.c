@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config_names.h"
 #include "config_resolve.h"
 #include "net/dhcp_lease.h"
 
@@ -210,6 +211,7 @@ bool config_resolve(struct config_draft *draft, const struct port_info *ports, u
     resolve_uplink(&r);
     resolve_nets(&r);
     resolve_hosts(&r);
+    resolve_names(&r);
     resolve_fwds(&r);
     config->ok = report->error_count == 0 && report->more_errors == 0;
     if (config->ok)

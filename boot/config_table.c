@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "config_names.h"
 #include "config_table.h"
 
 #define FIELD(record, member) offsetof(struct draft_##record, member)
@@ -71,6 +72,17 @@ static const struct field_row fwd_fields[] = {
                         "outside addresses it is open to"},
 };
 
+static const struct field_row dnsrec_fields[] = {
+    {"record", FIELD_REQUIRED, &value_dnsrec, FIELD(dns, value), NULL,
+     "the name, with or without dots; one without is also known behind the domains of the "
+     "networks"},
+};
+
+static const struct field_row dnsfwd_fields[] = {
+    {"forward", FIELD_REQUIRED, &value_dnsfwd, FIELD(dns, value), NULL,
+     "the domain, with all below it, and its server: outside, or a host of a network"},
+};
+
 static const struct spelling_row fwd_spellings[] = {
     {"hostfwd", forward_is_qemu, forward_read_qemu, "[tcp|udp]:[BIND]:PORT-[GUEST]:PORT",
      "as QEMU's -netdev user; an empty GUEST is the first address of the first pool"},
@@ -113,6 +125,12 @@ static bool same_fwd(const void *a, const void *b)
            x->from.prefix == y->from.prefix;
 }
 
+static bool same_dns(const void *a, const void *b)
+{
+    const struct draft_dns *x = a, *y = b;
+    return strcmp(x->value.name, y->value.name) == 0;
+}
+
 #define ROW_FIELDS(rows) .fields = (rows), .field_count = ARRAY_COUNT(rows)
 #define ROW_SINGLE(type, member)                                                                   \
     .record_bytes = sizeof(struct type), .offset = offsetof(struct config_draft, member)
@@ -152,6 +170,21 @@ const struct option_row config_options[] = {
      .spelling_count = ARRAY_COUNT(fwd_spellings),
      ROW_FIELDS(fwd_fields),
      ROW_ARRAY(draft_fwd, fwds, fwd_count, CONFIG_MAX_FWDS)},
+    {.key = "dnsrec",
+     .help = "A name of our own, answered by DNS in every network with dns=self; may be repeated.",
+     .example = "dnsrec=nas.home.example:192.168.8.5",
+     .broken = BROKEN_OTHER,
+     .same = same_dns,
+     ROW_FIELDS(dnsrec_fields),
+     ROW_ARRAY(draft_dns, dnsrecs, dnsrec_count, CONFIG_MAX_DNSRECS)},
+    {.key = "dnsfwd",
+     .help = "A domain that is asked of a server of its own instead of the uplink's, for networks "
+             "that may reach that server; may be repeated, the longest domain holds.",
+     .example = "dnsfwd=corp.example:192.168.8.53",
+     .broken = BROKEN_OTHER,
+     .same = same_dns,
+     ROW_FIELDS(dnsfwd_fields),
+     ROW_ARRAY(draft_dns, dnsfwds, dnsfwd_count, CONFIG_MAX_DNSFWDS)},
     {.key = "hostname",
      .help = "The router's own name.",
      .example = "hostname=gate",

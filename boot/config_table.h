@@ -68,6 +68,7 @@ union draft_record {
     struct draft_net net;
     struct draft_host host;
     struct draft_fwd fwd;
+    struct draft_dns dns;
 };
 
 /* Writes key=VALUE[,...] into text (cut to n bytes, NUL included). */
