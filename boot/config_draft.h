@@ -12,6 +12,7 @@
 #include "config.h"
 
 #define CONFIG_MAX_TEXTS 8
+#define DRAFT_MAX_TRUNK  (CONFIG_MAX_NETS + 1) /* VLANs of a trunk: each network's, the uplink's */
 
 struct draft_item {
     uint8_t text; /* which text it came from, from 1; 0: never given */
@@ -20,15 +21,34 @@ struct draft_item {
     uint32_t given; /* bit f: field f was given */
 };
 
-struct draft_port {
-    bool by_mac;
+/* A port as it was written. */
+enum draft_port_kind { PORT_BY_NUMBER, PORT_BY_MAC, PORT_BY_NAME };
+
+struct draft_port_ref {
+    uint8_t kind; /* enum draft_port_kind; what the others of it hold is 0 */
     uint8_t number;
+    uint8_t mac[MAC_BYTES];
+    char name[CONFIG_NAME_BYTES];
+};
+
+struct draft_port_refs {
+    uint8_t count;
+    struct draft_port_ref port[CONFIG_MAX_PORTS];
+};
+
+struct draft_trunk {
+    bool all;
+    uint8_t count;
+    uint16_t id[DRAFT_MAX_TRUNK];
+};
+
+struct draft_lock {
+    uint8_t kind; /* enum config_lock */
     uint8_t mac[MAC_BYTES];
 };
 
-struct draft_ports {
-    uint8_t count;
-    struct draft_port port[CONFIG_MAX_PORTS];
+struct draft_rate {
+    uint64_t in_bps, out_bps; /* 0: off */
 };
 
 struct draft_subnet {
@@ -55,7 +75,9 @@ enum uplink_field {
     FIELD_UPLINK_GW,
     FIELD_UPLINK_DNS,
     FIELD_UPLINK_MTU,
-    FIELD_UPLINK_NAME
+    FIELD_UPLINK_NAME,
+    FIELD_UPLINK_VLAN,
+    FIELD_UPLINK_MAC,
 };
 enum net_field {
     FIELD_NET_NAME,
@@ -67,13 +89,27 @@ enum net_field {
     FIELD_NET_DOMAIN,
     FIELD_NET_DNS,
     FIELD_NET_MTU,
+    FIELD_NET_VLAN,
+    FIELD_NET_ISOLATE,
+};
+enum port_field {
+    FIELD_PORT_PORT,
+    FIELD_PORT_NAME,
+    FIELD_PORT_VLAN,
+    FIELD_PORT_TRUNK,
+    FIELD_PORT_NATIVE,
+    FIELD_PORT_LOCK,
+    FIELD_PORT_PROMISC,
+    FIELD_PORT_RATE,
+    FIELD_PORT_STORM,
 };
 enum host_field {
     FIELD_HOST_MAC,
     FIELD_HOST_IP,
     FIELD_HOST_NAME,
     FIELD_HOST_LEASE,
-    FIELD_HOST_DENY
+    FIELD_HOST_DENY,
+    FIELD_HOST_NET,
 };
 enum fwd_field { FIELD_FWD_FORWARD, FIELD_FWD_FROM };
 
@@ -84,26 +120,44 @@ static inline bool draft_given(const struct draft_item *item, unsigned field)
 
 struct draft_uplink {
     struct draft_item item;
-    struct draft_port port;
+    struct draft_port_ref port;
     bool dhcp;
     struct draft_subnet ip;
     be32 gw;
     struct draft_servers dns;
     uint16_t mtu;
     char name[CONFIG_DOMAIN_BYTES];
+    uint16_t vlan;
+    uint8_t mac[MAC_BYTES];
 };
 
 struct draft_net {
     struct draft_item item;
     char name[CONFIG_NAME_BYTES];
     uint8_t mode;
-    struct draft_ports ports;
+    struct draft_port_refs ports;
     struct draft_subnet ip;
     struct draft_pool pool;
     uint32_t lease_s;
     char domain[CONFIG_DOMAIN_BYTES];
     struct draft_servers dns;
     uint16_t mtu;
+    uint16_t vlan;
+    bool isolate;
+};
+
+/* port= */
+struct draft_port {
+    struct draft_item item;
+    struct draft_port_ref port; /* never by name */
+    char name[CONFIG_NAME_BYTES];
+    uint16_t vlan;
+    struct draft_trunk trunk;
+    uint16_t native;
+    struct draft_lock lock;
+    bool promisc;
+    struct draft_rate rate;
+    uint32_t storm_pps; /* 0: off */
 };
 
 struct draft_host {
@@ -113,6 +167,7 @@ struct draft_host {
     char name[CONFIG_DOMAIN_BYTES];
     uint32_t lease_s;
     bool deny;
+    char net[CONFIG_NAME_BYTES];
 };
 
 enum draft_target { TARGET_ADDRESS, TARGET_NAME, TARGET_FIRST_LEASE };
@@ -166,10 +221,11 @@ struct config_draft {
      * would only repeat their error are left out. */
     uint32_t broken; /* enum draft_broken */
     struct draft_word log, panic, config;
-    struct draft_number seed, flows;
+    struct draft_number seed, flows, macs;
     struct draft_name hostname;
     struct draft_uplink uplink;
-    unsigned net_count, host_count, fwd_count;
+    unsigned port_count, net_count, host_count, fwd_count;
+    struct draft_port ports[CONFIG_MAX_PORTS];
     struct draft_net nets[CONFIG_MAX_NETS];
     struct draft_host hosts[CONFIG_MAX_HOSTS];
     struct draft_fwd fwds[CONFIG_MAX_FWDS];
@@ -184,8 +240,9 @@ enum draft_broken {
     BROKEN_NET = 1 << 2,
     BROKEN_HOST = 1 << 3,
     BROKEN_FWD = 1 << 4,
-    BROKEN_ALL = (1 << 5) - 1,
-    BROKEN_UNKNOWN = 1 << 5, /* an option that does not exist: may have been meant as any */
+    BROKEN_PORT = 1 << 5,
+    BROKEN_ALL = (1 << 6) - 1,
+    BROKEN_UNKNOWN = 1 << 6, /* an option that does not exist: may have been meant as any */
 };
 
 enum config_strictness { CONFIG_STRICT, CONFIG_LENIENT };

@@ -13,30 +13,29 @@
 
 /* ---- ports ---- */
 
-static void claim_port(struct resolver *r, unsigned net, int port)
+static void claim_named(struct resolver *r, unsigned net)
 {
-    const struct draft_item *item = net_item(r, net);
-    const char *name = r->config->nets[net].name;
-    unsigned owner = r->owner[port];
-    if (owner == net)
-        resolve_conflict(r, item, "net", "network %s names port %d twice", name, port);
-    else if (owner == OWNER_UPLINK)
-        resolve_conflict(r, item, "net", "port %d is the uplink and in network %s", port, name);
-    else if (owner != OWNER_NONE)
-        resolve_conflict(r, item, "net", "port %d is in network %s and in network %s", port,
-                         r->config->nets[owner].name, name);
-    if (owner != OWNER_NONE)
-        return;
-    r->owner[port] = (uint8_t)net;
-    r->config->nets[net].ports |= 1u << port;
+    const struct draft_net *draft = &r->draft->nets[net];
+    uint32_t named = 0;
+    for (unsigned i = 0; i < draft->ports.count; i++) {
+        int port = resolve_port(r, &draft->ports.port[i], &draft->item, "net");
+        if (port < 0)
+            continue;
+        if (named >> port & 1)
+            resolve_conflict(r, &draft->item, "net", "network %s names port %d twice", draft->name,
+                             port);
+        else
+            resolve_claim(r, net, (unsigned)port);
+        named |= 1u << port;
+    }
 }
 
 static void claim_rest(struct resolver *r, unsigned net)
 {
     for (unsigned p = 0; p < r->count; p++)
-        if (r->owner[p] == OWNER_NONE)
-            claim_port(r, net, (int)p);
-    if (!r->config->nets[net].ports && !(r->broken & (BROKEN_NET | BROKEN_UPLINK)))
+        if (resolve_port_left(r, p))
+            resolve_claim(r, net, p);
+    if (!r->config->nets[net].ports && !(r->broken & (BROKEN_NET | BROKEN_UPLINK | BROKEN_PORT)))
         resolve_conflict(r, net_item(r, net), "net",
                          "network %s has no port: of this machine's %u none is left for it",
                          r->config->nets[net].name, r->count);
@@ -47,23 +46,19 @@ static void resolve_net_ports(struct resolver *r)
     int rest = -1;
     for (unsigned i = 0; i < r->draft->net_count; i++) {
         const struct draft_net *net = &r->draft->nets[i];
-        if (!draft_given(&net->item, FIELD_NET_PORTS)) {
-            if (rest >= 0)
-                resolve_conflict(
-                    r, &net->item, "net",
-                    "network %s and network %s both lack ports=: only one can have all "
-                    "that are left",
-                    r->draft->nets[rest].name, net->name);
-            else
-                rest = (int)i;
+        if (draft_given(&net->item, FIELD_NET_PORTS))
+            claim_named(r, i);
+        else if (draft_given(&net->item, FIELD_NET_VLAN))
             continue;
-        }
-        for (unsigned p = 0; p < net->ports.count; p++) {
-            int port = resolve_port(r, &net->ports.port[p], &net->item, "net");
-            if (port >= 0)
-                claim_port(r, i, port);
-        }
+        else if (rest < 0)
+            rest = (int)i;
+        else
+            resolve_conflict(r, &net->item, "net",
+                             "network %s and network %s both lack ports=: only one can have all "
+                             "that are left",
+                             r->draft->nets[rest].name, net->name);
     }
+    resolve_vlans(r);
     if (rest >= 0)
         claim_rest(r, (unsigned)rest);
 }
@@ -127,7 +122,7 @@ static void resolve_addresses(struct resolver *r)
 {
     for (unsigned i = 0; i < r->draft->net_count; i++) {
         struct config_net *net = &r->config->nets[i];
-        if (!draft_given(&r->draft->nets[i].item, FIELD_NET_IP))
+        if (!draft_given(&r->draft->nets[i].item, FIELD_NET_IP) || !config_mode(net)->has_address)
             continue;
         net->ip = r->draft->nets[i].ip.ip;
         net->prefix = r->draft->nets[i].ip.prefix;
@@ -195,6 +190,39 @@ static void resolve_pool(struct resolver *r, unsigned i)
 
 /* ---- networks ---- */
 
+/* What makes no sense where the router has no address of its own, and what to do instead. */
+static const struct {
+    uint8_t field;
+    const char *option;
+    const char *internal;
+    const char *bridge;
+} router_options[] = {
+    {FIELD_NET_IP, "ip=", "the router has no address there; mode hostonly gives it one",
+     "the router's address there is the uplink's, uplink=PORT,ip=A/LEN,gw=A"},
+    {FIELD_NET_POOL, "pool=", "the router serves no DHCP there; in mode hostonly it does",
+     "the outside's DHCP server serves it"},
+    {FIELD_NET_LEASE, "lease=", "the router serves no DHCP there; in mode hostonly it does",
+     "the outside's DHCP server serves it"},
+    {FIELD_NET_DOMAIN, "domain=", "the router names no host there; in mode hostonly it does",
+     "its hosts' names are the outside's"},
+    {FIELD_NET_DNS, "dns=", "the router tells its hosts nothing; in mode hostonly it does",
+     "the outside tells its hosts; for the router itself write uplink=PORT,...,dns=A"},
+    {FIELD_NET_MTU, "mtu=", "a switch limits no packets; the NICs do",
+     "its MTU is the uplink's, uplink=PORT,mtu=N"},
+};
+
+static void check_mode_options(struct resolver *r, unsigned i)
+{
+    const struct draft_net *net = &r->draft->nets[i];
+    const struct net_mode_info *mode = &net_modes[net->mode];
+    for (unsigned k = 0; k < ARRAY_COUNT(router_options) && !mode->has_address; k++)
+        if (draft_given(&net->item, router_options[k].field))
+            resolve_conflict(r, &net->item, "net", "network %s is %s and takes no %s: %s",
+                             net->name, mode->name, router_options[k].option,
+                             mode->joins_uplink ? router_options[k].bridge
+                                                : router_options[k].internal);
+}
+
 static void copy_net(struct resolver *r, unsigned i)
 {
     const struct draft_net *draft = &r->draft->nets[i];
@@ -211,6 +239,32 @@ static void copy_net(struct resolver *r, unsigned i)
         memcpy(net->dns, draft->dns.ip, sizeof(net->dns));
     }
     net->mtu = draft->mtu;
+    net->vlan = draft->vlan;
+    net->isolate = draft->isolate;
+    check_mode_options(r, i);
+}
+
+/* A bridge network is the uplink's segment: there is one of those, if any. */
+static void check_bridges(struct resolver *r)
+{
+    const struct config_net *first = NULL;
+    for (unsigned i = 0; i < r->config->net_count; i++) {
+        const struct config_net *net = &r->config->nets[i];
+        if (!config_mode(net)->joins_uplink)
+            continue;
+        if (first)
+            resolve_conflict(r, net_item(r, i), "net",
+                             "network %s and network %s are both bridge: they would be one, the "
+                             "uplink's segment; put the ports of both into one",
+                             first->name, net->name);
+        else if (!r->config->uplink.present && !(r->broken & BROKEN_UPLINK))
+            resolve_conflict(r, net_item(r, i), "net",
+                             "network %s is bridge and needs an uplink to join, and there is none; "
+                             "write uplink=PORT",
+                             net->name);
+        if (!first)
+            first = net;
+    }
 }
 
 /* No net= at all: every port but the uplink is network lan. */
@@ -218,8 +272,8 @@ static void add_default_net(struct resolver *r)
 {
     bool left = false;
     for (unsigned p = 0; p < r->count; p++)
-        left |= r->owner[p] == OWNER_NONE;
-    if (r->broken & (BROKEN_NET | BROKEN_UPLINK)) {
+        left |= resolve_port_left(r, p);
+    if (r->broken & (BROKEN_NET | BROKEN_UPLINK | BROKEN_PORT)) {
         r->broken |= BROKEN_NET; /* which ports would be its own is not known */
         return;
     }
@@ -253,10 +307,13 @@ void resolve_nets(struct resolver *r)
     config->net_count = (uint8_t)r->draft->net_count;
     for (unsigned i = 0; i < config->net_count; i++)
         copy_net(r, i);
-    if (config->net_count == 0)
-        add_default_net(r);
-    else
+    if (config->net_count) {
         resolve_net_ports(r);
+    } else {
+        resolve_vlans(r);
+        add_default_net(r);
+    }
+    check_bridges(r);
     resolve_addresses(r);
     for (unsigned i = 0; i < config->net_count; i++)
         resolve_pool(r, i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * From the draft to struct config: settings, the uplink, and who gets the ports. The order matters:
+ * From the draft to struct config: settings, the uplink, and in which order the rest. It matters:
  * a part is checked only against parts that are settled already, so that each contradiction is told
  * once.
  */
@@ -36,37 +36,6 @@ void resolve_note(struct resolver *r, const char *format, ...)
     va_end(args);
 }
 
-static int find_port(const struct resolver *r, const struct draft_port *port)
-{
-    if (!port->by_mac)
-        return port->number < r->count ? port->number : -1;
-    for (unsigned i = 0; i < r->count; i++)
-        if (memcmp(r->ports[i].mac, port->mac, MAC_BYTES) == 0)
-            return (int)i;
-    return -1;
-}
-
-int resolve_port(struct resolver *r, const struct draft_port *port, const struct draft_item *item,
-                 const char *key)
-{
-    char mac[MAC_TEXT_BYTES], have[40];
-    int found = find_port(r, port);
-    if (found >= 0)
-        return found;
-    if (r->count == 0)
-        snprintf(have, sizeof(have), "this machine has no port");
-    else if (r->count == 1)
-        snprintf(have, sizeof(have), "this machine has port 0 only");
-    else
-        snprintf(have, sizeof(have), "this machine has ports 0-%u", r->count - 1);
-    if (port->by_mac)
-        resolve_conflict(r, item, key, "no port has the MAC %s: %s", value_mac_text(port->mac, mac),
-                         have);
-    else
-        resolve_conflict(r, item, key, "there is no port %u: %s", port->number, have);
-    return -1;
-}
-
 static void resolve_settings(struct resolver *r)
 {
     const struct config_draft *draft = r->draft;
@@ -76,6 +45,7 @@ static void resolve_settings(struct resolver *r)
     config->seed_given = draft->seed.item.text != 0;
     config->seed = draft->seed.value;
     config->flows = (uint32_t)draft->flows.value;
+    config->macs = (uint32_t)draft->macs.value;
     snprintf(config->hostname, sizeof(config->hostname), "%s",
              draft->hostname.item.text ? draft->hostname.value : "sluice");
     if (config->seed_given)
@@ -121,7 +91,9 @@ static void resolve_given_uplink(struct resolver *r)
     uplink->present = true;
     uplink->port = (uint8_t)port;
     uplink->mtu = draft->mtu;
-    r->owner[port] = OWNER_UPLINK;
+    uplink->mac_given = draft_given(&draft->item, FIELD_UPLINK_MAC);
+    memcpy(uplink->mac, draft->mac, MAC_BYTES);
+    resolve_uplink_vlan(r);
     if (draft_given(&draft->item, FIELD_UPLINK_IP)) {
         resolve_static_uplink(r);
         return;
@@ -135,17 +107,33 @@ static void resolve_given_uplink(struct resolver *r)
                          "uplink: dns= needs ip=; by DHCP the servers come with the lease");
 }
 
-/* A port that some net= names is not the uplink unless uplink= says so as well, which is an error
- * then. */
-static bool named_by_a_net(const struct resolver *r, unsigned port)
+/* A port that some net= names, or whose port= gives it VLANs, is not the uplink unless uplink= says
+ * so. A bridge network is no reason: it may name the uplink by mistake, and is told so then. */
+static bool spoken_for(const struct resolver *r, unsigned port)
 {
     for (unsigned i = 0; i < r->draft->net_count; i++) {
-        const struct draft_ports *ports = &r->draft->nets[i].ports;
+        const struct draft_port_refs *ports = &r->draft->nets[i].ports;
         for (unsigned p = 0; p < ports->count; p++)
-            if (find_port(r, &ports->port[p]) == (int)port)
+            if (resolve_find_port(r, &ports->port[p]) == (int)port &&
+                !net_modes[r->draft->nets[i].mode].joins_uplink)
                 return true;
     }
-    return false;
+    const struct draft_port *set = r->settings[port];
+    return set && (set->vlan || draft_given(&set->item, FIELD_PORT_TRUNK));
+}
+
+/* Without uplink=, is the port only there for a bridge network? Then the router needs no address
+ * there, and does not ask for one. */
+static bool only_bridged(const struct resolver *r)
+{
+    bool bridged = false;
+    for (unsigned i = 0; i < r->draft->net_count; i++) {
+        const struct net_mode_info *mode = &net_modes[r->draft->nets[i].mode];
+        bridged |= mode->joins_uplink;
+        if (mode->routes_to_uplink)
+            return false;
+    }
+    return bridged;
 }
 
 static void resolve_uplink(struct resolver *r)
@@ -153,11 +141,11 @@ static void resolve_uplink(struct resolver *r)
     struct config_uplink *uplink = &r->config->uplink;
     if (r->draft->uplink.item.text) {
         resolve_given_uplink(r);
-    } else if (r->count >= 2 && !(r->broken & BROKEN_UPLINK) && !named_by_a_net(r, 0)) {
+    } else if (r->count >= 2 && !(r->broken & BROKEN_UPLINK) && !spoken_for(r, 0)) {
         uplink->present = true;
-        uplink->dhcp = true;
         uplink->port = 0;
-        r->owner[0] = OWNER_UPLINK;
+        uplink->silent = only_bridged(r);
+        uplink->dhcp = !uplink->silent;
     }
     snprintf(uplink->hostname, sizeof(uplink->hostname), "%s",
              draft_given(&r->draft->uplink.item, FIELD_UPLINK_NAME) ? r->draft->uplink.name
@@ -169,7 +157,7 @@ static void note_oddities(struct resolver *r)
 {
     const struct config_uplink *uplink = &r->config->uplink;
     for (unsigned i = 0; i < r->count; i++)
-        if (r->owner[i] == OWNER_NONE)
+        if (!resolve_port_used(r, i))
             resolve_note(r, "port %u belongs to no network: what it receives is dropped", i);
     if (r->count == 0)
         resolve_note(r, "no network port was found: give the machine a NIC");
@@ -179,7 +167,12 @@ static void note_oddities(struct resolver *r)
             resolve_note(r, "of the pool of network %s only the first %u addresses are given out",
                          net->name, LEASE_MAX_POOL);
     }
-    if (uplink->present && !uplink->dhcp && uplink->dns_count == 0)
+    if (uplink->silent)
+        resolve_note(r,
+                     "port %u only belongs to a bridge network, and the router has no address "
+                     "there; uplink=%u gives it one by DHCP",
+                     uplink->port, uplink->port);
+    else if (uplink->present && !uplink->dhcp && uplink->dns_count == 0)
         resolve_note(r, "uplink without dns=: the router cannot resolve names of the outside");
     if (uplink->present)
         return;
@@ -199,7 +192,6 @@ bool config_resolve(struct config_draft *draft, const struct port_info *ports, u
                          .report = report,
                          .broken = draft->broken};
     memset(config, 0, sizeof(*config));
-    memset(r.owner, OWNER_NONE, sizeof(r.owner));
     config->port_count = (uint8_t)r.count;
     if (draft->config.value == CONFIG_LENIENT) {
         config_report_forgive(report);
@@ -208,10 +200,12 @@ bool config_resolve(struct config_draft *draft, const struct port_info *ports, u
     if (r.broken & BROKEN_UNKNOWN)
         r.broken |= BROKEN_ALL;
     resolve_settings(&r);
+    resolve_port_settings(&r);
     resolve_uplink(&r);
     resolve_nets(&r);
     resolve_hosts(&r);
     resolve_names(&r);
+    resolve_port_checks(&r);
     resolve_fwds(&r);
     config->ok = report->error_count == 0 && report->more_errors == 0;
     if (config->ok)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the parts of resolving share: config_resolve.c (settings, uplink, ports), config_nets.c
- * (networks) and config_hosts.c (reservations and forwards).
+ * What the parts of resolving share: config_resolve.c (settings, uplink), config_ports.c (ports and
+ * VLANs), config_nets.c (networks) and config_hosts.c (reservations and forwards).
  */
 #ifndef CONFIG_RESOLVE_H
 #define CONFIG_RESOLVE_H
@@ -17,8 +17,10 @@ struct resolver {
     unsigned count;
     struct config *config;
     struct config_report *report;
-    uint32_t broken;                 /* as in the draft, without what config=lenient forgives */
-    uint8_t owner[CONFIG_MAX_PORTS]; /* index of a network, or OWNER_ */
+    uint32_t broken; /* as in the draft, without what config=lenient forgives */
+    const struct draft_port *settings[CONFIG_MAX_PORTS]; /* its port=, or NULL */
+    int8_t port_of[CONFIG_MAX_PORTS];                    /* the port of each port=; -1: none */
+    uint32_t carried; /* bit i: some port= carries the VLAN of network i */
 };
 
 /* An error about item, whose option is key. */
@@ -26,9 +28,25 @@ void resolve_conflict(struct resolver *r, const struct draft_item *item, const c
                       const char *format, ...) PRINTF_LIKE(4, 5);
 void resolve_note(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Index of a port, or -1 with an error. */
-int resolve_port(struct resolver *r, const struct draft_port *port, const struct draft_item *item,
-                 const char *key);
+/* Index of a port, or less than 0; resolve_port() says why. */
+int resolve_find_port(const struct resolver *r, const struct draft_port_ref *port);
+int resolve_port(struct resolver *r, const struct draft_port_ref *port,
+                 const struct draft_item *item, const char *key);
+
+/* Whose frames with this tag (0: without) on port are: index of a network, or OWNER_. */
+unsigned resolve_owner(const struct resolver *r, unsigned port, unsigned tag);
+bool resolve_port_used(const struct resolver *r, unsigned port); /* someone's, with some tag */
+bool resolve_port_left(const struct resolver *r, unsigned port); /* nobody's, and without VLANs */
+
+/* Puts port, untagged, into network net; false, and an error, if that contradicts something. */
+bool resolve_claim(struct resolver *r, unsigned net, unsigned port);
+
+/* In this order, resolve_uplink_vlan() from within resolving the uplink, resolve_vlans() from
+ * within resolve_nets(), resolve_port_checks() when the hosts are known. */
+void resolve_port_settings(struct resolver *r);
+void resolve_uplink_vlan(struct resolver *r);
+void resolve_vlans(struct resolver *r);
+void resolve_port_checks(struct resolver *r);
 
 void resolve_nets(struct resolver *r);
 void resolve_hosts(struct resolver *r);

@@ -25,6 +25,10 @@ static const struct field_row uplink_fields[] = {
                           "largest IP packet, in bytes"},
     [FIELD_UPLINK_NAME] = {"name", FIELD_NAMED, &value_host_name, FIELD(uplink, name),
                            "hostname=", "the name told to the outside's DHCP server"},
+    [FIELD_UPLINK_VLAN] = {"vlan", FIELD_NAMED, &value_vlan, FIELD(uplink, vlan), NULL,
+                           "the uplink is this VLAN of the port; the port may carry networks too"},
+    [FIELD_UPLINK_MAC] = {"mac", FIELD_NAMED, &value_mac, FIELD(uplink, mac), "the NIC's",
+                          "the router's MAC there, for an outside that knows another one"},
 };
 
 static const struct field_row net_fields[] = {
@@ -33,7 +37,8 @@ static const struct field_row net_fields[] = {
     [FIELD_NET_MODE] = {"mode", FIELD_REQUIRED, &value_mode, FIELD(net, mode), NULL,
                         "what its hosts may reach; see the table of modes"},
     [FIELD_NET_PORTS] = {"ports", FIELD_NAMED, &value_ports, FIELD(net, ports), "all that are left",
-                         "the ports that belong to it; one network may leave it out"},
+                         "the ports whose untagged frames belong to it; one network may leave it "
+                         "out, and every one with vlan= that port= attaches"},
     [FIELD_NET_IP] = {"ip", FIELD_NAMED, &value_interface, FIELD(net, ip),
                       "192.168.8.1/24, or the next free 192.168.x.1/24",
                       "the router's address in it, and with it the subnet"},
@@ -48,7 +53,40 @@ static const struct field_row net_fields[] = {
                        "the DNS servers its hosts are told; self: the router"},
     [FIELD_NET_MTU] = {"mtu", FIELD_NAMED, &value_mtu, FIELD(net, mtu), "the NICs'",
                        "largest IP packet, in bytes"},
+    [FIELD_NET_VLAN] = {"vlan", FIELD_NAMED, &value_vlan, FIELD(net, vlan), NULL,
+                        "its VLAN ID, by which port= attaches ports to it"},
+    [FIELD_NET_ISOLATE] = {"isolate", FIELD_FLAG, NULL, FIELD(net, isolate), NULL,
+                           "its ports reach the router (or a bridge's uplink), not each other"},
 };
+
+static const struct field_row port_fields[] = {
+    [FIELD_PORT_PORT] = {"port", FIELD_REQUIRED, &value_nic, FIELD(port, port), NULL,
+                         "the port this is about"},
+    [FIELD_PORT_NAME] = {"name", FIELD_NAMED, &value_port_name, FIELD(port, name), NULL,
+                         "what other options may call it instead of its number or MAC"},
+    [FIELD_PORT_VLAN] = {"vlan", FIELD_NAMED, &value_vlan, FIELD(port, vlan), NULL,
+                         "access port: its untagged frames belong to the network with this VLAN "
+                         "ID; tagged ones are not for it"},
+    [FIELD_PORT_TRUNK] = {"trunk", FIELD_NAMED, &value_trunk, FIELD(port, trunk), NULL,
+                          "trunk port: frames tagged with one of these VLAN IDs belong to the "
+                          "network that has it; all: the IDs of every network and the uplink"},
+    [FIELD_PORT_NATIVE] = {"native", FIELD_NAMED, &value_vlan, FIELD(port, native),
+                           "untagged frames are dropped",
+                           "only with trunk=: this VLAN travels untagged there; it need not be in "
+                           "the list of trunk="},
+    [FIELD_PORT_LOCK] = {"lock", FIELD_NAMED, &value_lock, FIELD(port, lock), "off",
+                         "who may send from there: one MAC; the first MAC since the link came up; "
+                         "ip: addresses that DHCP has given or reserves there"},
+    [FIELD_PORT_PROMISC] = {"promisc", FIELD_FLAG, NULL, FIELD(port, promisc), NULL,
+                            "mirror port: gets a copy of every frame of its networks"},
+    [FIELD_PORT_RATE] = {"rate", FIELD_NAMED, &value_rate, FIELD(port, rate), "off/off",
+                         "bits a second that come in by it (IN, what its hosts send) and go out by "
+                         "it (OUT, what they receive)"},
+    [FIELD_PORT_STORM] = {"storm", FIELD_NAMED, &value_storm, FIELD(port, storm_pps), "10000",
+                          "frames a second coming in by it that may be flooded: broadcast, "
+                          "multicast, unknown addresses"},
+};
+static_assert(CONFIG_STORM_PPS == 10000, "the table names the default");
 
 static const struct field_row host_fields[] = {
     [FIELD_HOST_MAC] = {"mac", FIELD_REQUIRED, &value_mac, FIELD(host, mac), NULL,
@@ -61,6 +99,9 @@ static const struct field_row host_fields[] = {
                           "the network's", "how long its lease lasts"},
     [FIELD_HOST_DENY] = {"deny", FIELD_FLAG, NULL, FIELD(host, deny), NULL,
                          "this machine gets no lease at all"},
+    [FIELD_HOST_NET] = {"net", FIELD_NAMED, &value_net_name, FIELD(host, net),
+                        "the one its address is in",
+                        "the network of its address, where several have that subnet"},
 };
 
 static const struct field_row fwd_fields[] = {
@@ -102,6 +143,8 @@ SCALAR(panic, value_panic, "reset",
        "reset at once and serve again, or halt with the dump on screen")
 SCALAR(hostname, value_host_name, "sluice", "the name under which DNS answers with the router")
 SCALAR(flows, value_flows, "from memory size", "room for this many flows at a time")
+SCALAR(macs, value_macs, "65536, fewer on a small machine",
+       "room for this many MAC addresses at a time")
 SCALAR(config, value_config, "strict",
        "lenient ignores unknown options; all else is still an error")
 SCALAR(seed, value_seed, NULL, "makes every random choice a function of it: never in production")
@@ -109,6 +152,13 @@ SCALAR(seed, value_seed, NULL, "makes every random choice a function of it: neve
 static bool same_net(const void *a, const void *b)
 {
     return strcmp(((const struct draft_net *)a)->name, ((const struct draft_net *)b)->name) == 0;
+}
+
+static bool same_port(const void *a, const void *b)
+{
+    const struct draft_port_ref *x = &((const struct draft_port *)a)->port;
+    const struct draft_port_ref *y = &((const struct draft_port *)b)->port;
+    return x->kind == y->kind && x->number == y->number && memcmp(x->mac, y->mac, MAC_BYTES) == 0;
 }
 
 static bool same_host(const void *a, const void *b)
@@ -154,6 +204,14 @@ const struct option_row config_options[] = {
      .same = same_net,
      ROW_FIELDS(net_fields),
      ROW_ARRAY(draft_net, nets, net_count, CONFIG_MAX_NETS)},
+    {.key = "port",
+     .help = "A port's name, VLANs and limits; may be repeated, once a port. Not needed for a port "
+             "that only belongs to one network.",
+     .example = "port=2,name=srv,lock=first,rate=100m/20m",
+     .broken = BROKEN_PORT,
+     .same = same_port,
+     ROW_FIELDS(port_fields),
+     ROW_ARRAY(draft_port, ports, port_count, CONFIG_MAX_PORTS)},
     {.key = "host",
      .help = "A machine: its reserved address and its name; may be repeated.",
      .example = "host=52:54:00:aa:bb:01,192.168.8.10,web",
@@ -209,6 +267,12 @@ const struct option_row config_options[] = {
      .broken = BROKEN_OTHER,
      ROW_FIELDS(flows_fields),
      ROW_SINGLE(draft_number, flows)},
+    {.key = "macs",
+     .help = "Capacity of the switch: addresses learned, of all networks together.",
+     .example = "macs=1048576",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(macs_fields),
+     ROW_SINGLE(draft_number, macs)},
     {.key = "config",
      .help = "What to do about options this version does not know.",
      .example = "config=lenient",

@@ -66,6 +66,7 @@ union draft_record {
     struct draft_name name;
     struct draft_uplink uplink;
     struct draft_net net;
+    struct draft_port port;
     struct draft_host host;
     struct draft_fwd fwd;
     struct draft_dns dns;

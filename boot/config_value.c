@@ -86,7 +86,7 @@ bool value_is_host_address(be32 ip)
     return first != 0 && first != 127 && first < 224;
 }
 
-static int hex_digit(char c)
+int value_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -97,13 +97,13 @@ static int hex_digit(char c)
     return -1;
 }
 
-static bool read_mac(struct span text, uint8_t *mac)
+bool value_read_mac(struct span text, uint8_t *mac)
 {
     if (text.n != MAC_TEXT_BYTES - 1)
         return false;
     for (unsigned i = 0; i < MAC_BYTES; i++) {
-        int high = hex_digit(text.s[3 * i]);
-        int low = hex_digit(text.s[3 * i + 1]);
+        int high = value_hex_digit(text.s[3 * i]);
+        int low = value_hex_digit(text.s[3 * i + 1]);
         if (high < 0 || low < 0 || (i < MAC_BYTES - 1 && text.s[3 * i + 2] != ':'))
             return false;
         mac[i] = (uint8_t)(high << 4 | low);
@@ -111,41 +111,6 @@ static bool read_mac(struct span text, uint8_t *mac)
     static const uint8_t zero[MAC_BYTES];
     return !(mac[0] & 1) && memcmp(mac, zero, MAC_BYTES) != 0;
 }
-
-static const char *port_read(struct span *text, void *to)
-{
-    struct draft_port *port = to;
-    uint64_t number = 0;
-    if (memchr(text->s, ':', text->n)) {
-        port->by_mac = true;
-        return read_mac(*text, port->mac) ? NULL : value_port.what;
-    }
-    if (!value_read_number(*text, CONFIG_MAX_PORTS - 1, &number))
-        return value_port.what;
-    port->number = (uint8_t)number;
-    return NULL;
-}
-
-const struct value_type value_port = {
-    "PORT", "a port number 0-15 (NICs in PCI order) or a MAC like 52:54:00:aa:bb:01", port_read,
-    NULL, false};
-
-static const char *ports_read(struct span *text, void *to)
-{
-    struct draft_ports *ports = to;
-    struct span rest = *text;
-    while (span_cut(&rest, '+', text)) {
-        if (ports->count == CONFIG_MAX_PORTS)
-            return "at most 16 ports";
-        const char *wrong = port_read(text, &ports->port[ports->count++]);
-        if (wrong)
-            return wrong;
-    }
-    return NULL;
-}
-
-const struct value_type value_ports = {"P+P...", "ports joined by '+', like 1+2", ports_read, NULL,
-                                       false};
 
 /* Letters, digits and inner hyphens (RFC 1123 section 2.1), with at least one letter so that a name
  * is never taken for a number or an address. */
@@ -172,17 +137,22 @@ static const char *store_name(struct span text, char *to)
     return NULL;
 }
 
-static const char *net_name_read(struct span *text, void *to)
+const char *value_read_name(struct span text, char *to)
 {
-    /* Words that stand for something else wherever a network can be named. */
+    /* Words that stand for something else wherever a network or a port can be named. */
     static const char *const reserved[] = {"uplink", "router", "any", "all", "off", "self"};
-    if (!is_label(*text, CONFIG_NAME_BYTES - 1))
+    if (!is_label(text, CONFIG_NAME_BYTES - 1))
         return value_net_name.what;
-    store_name(*text, to);
+    store_name(text, to);
     for (unsigned i = 0; i < ARRAY_COUNT(reserved); i++)
         if (strcmp(to, reserved[i]) == 0)
             return "another name: this word has a meaning of its own";
     return NULL;
+}
+
+static const char *net_name_read(struct span *text, void *to)
+{
+    return value_read_name(*text, to);
 }
 
 const struct value_type value_net_name = {
@@ -266,7 +236,7 @@ const struct value_type value_mode = {"MODE", "a mode", mode_read, mode_word, tr
 
 static const char *mac_read(struct span *text, void *to)
 {
-    return read_mac(*text, to) ? NULL : value_mac.what;
+    return value_read_mac(*text, to) ? NULL : value_mac.what;
 }
 
 const struct value_type value_mac = {"MAC", "the MAC of one machine, like 52:54:00:aa:bb:01",
@@ -442,13 +412,24 @@ static const char *flows_read(struct span *text, void *to)
 
 const struct value_type value_flows = {"N", "64 to 16777216 flows", flows_read, NULL, false};
 
+static const char *macs_read(struct span *text, void *to)
+{
+    uint64_t number;
+    if (!value_read_number(*text, 1048576, &number) || number < 64)
+        return value_macs.what;
+    *(uint64_t *)to = number;
+    return NULL;
+}
+
+const struct value_type value_macs = {"N", "64 to 1048576 addresses", macs_read, NULL, false};
+
 static const char *seed_read(struct span *text, void *to)
 {
     uint64_t value = 0;
     if (text->n == 0 || text->n > 16)
         return value_seed.what;
     for (size_t i = 0; i < text->n; i++) {
-        int digit = hex_digit(text->s[i]);
+        int digit = value_hex_digit(text->s[i]);
         if (digit < 0)
             return value_seed.what;
         value = value << 4 | (uint64_t)digit;

@@ -36,9 +36,16 @@ struct value_type {
     bool only_words; /* messages list them behind what */
 };
 
-extern const struct value_type value_port;      /* struct draft_port */
-extern const struct value_type value_ports;     /* struct draft_ports */
+extern const struct value_type value_port;      /* struct draft_port_ref */
+extern const struct value_type value_nic;       /* struct draft_port_ref, not by name */
+extern const struct value_type value_ports;     /* struct draft_port_refs */
 extern const struct value_type value_net_name;  /* char[CONFIG_NAME_BYTES] */
+extern const struct value_type value_port_name; /* char[CONFIG_NAME_BYTES] */
+extern const struct value_type value_vlan;      /* uint16_t */
+extern const struct value_type value_trunk;     /* struct draft_trunk */
+extern const struct value_type value_lock;      /* struct draft_lock */
+extern const struct value_type value_rate;      /* struct draft_rate */
+extern const struct value_type value_storm;     /* uint32_t, 0: off */
 extern const struct value_type value_host_name; /* char[CONFIG_DOMAIN_BYTES] */
 extern const struct value_type value_domain;    /* char[CONFIG_DOMAIN_BYTES] */
 extern const struct value_type value_mode;      /* uint8_t, enum net_mode */
@@ -52,6 +59,7 @@ extern const struct value_type value_pool;      /* struct draft_pool */
 extern const struct value_type value_duration;  /* uint32_t, seconds */
 extern const struct value_type value_mtu;       /* uint16_t */
 extern const struct value_type value_flows;     /* uint64_t */
+extern const struct value_type value_macs;      /* uint64_t */
 extern const struct value_type value_seed;      /* uint64_t */
 extern const struct value_type value_level;     /* uint8_t, enum log_level */
 extern const struct value_type value_panic;     /* uint8_t, 1: halt */
@@ -67,6 +75,10 @@ const char *forward_read_virtualbox(struct span *text, void *to);
 /* Pieces other values are made of. */
 bool value_read_number(struct span text, uint64_t max, uint64_t *to);
 bool value_read_ip4(struct span text, be32 *to);
+bool value_read_mac(struct span text, uint8_t *mac); /* one machine's: not zero, not a group's */
+int value_hex_digit(char c);                         /* -1: none */
+/* The name of a network or a port, into to[CONFIG_NAME_BYTES]; NULL, or what was expected. */
+const char *value_read_name(struct span text, char *to);
 bool value_is_host_address(be32 ip);
 
 /* "192.168.8.1" into text[IP4_TEXT_BYTES]; returns text. */

@@ -54,17 +54,16 @@ static const struct row rows[] = {
      "an 'lenient'?\n"},
     /* ports */
     {14, 2, "uplink=16",
-     "8 '16' in uplink=16: expected a port number 0-15 (NICs in PCI order) or a MAC li"
-     "ke 52:54:00:aa:bb:01\n"},
+     "8 '16' in uplink=16: expected a port number 0-15 (NICs in PCI order), a MAC like"
+     " 52:54:00:aa:bb:01, or a port='s name\n"},
     {15, 2, "uplink=01",
-     "8 '01' in uplink=01: expected a port number 0-15 (NICs in PCI order) or a MAC li"
-     "ke 52:54:00:aa:bb:01\n"},
+     "8 '01' in uplink=01: expected a port number 0-15 (NICs in PCI order), a MAC like"
+     " 52:54:00:aa:bb:01, or a port='s name\n"},
     {16, 2, "uplink=eth0",
-     "8 'eth0' in uplink=eth0: expected a port number 0-15 (NICs in PCI order) or a MA"
-     "C like 52:54:00:aa:bb:01\n"},
+     "1 no port= is called eth0\n"},
     {17, 2, "uplink=52:54:00:12:34",
      "8 '52:54:00:12:34' in uplink=52:54:00:12:34: expected a port number 0-15 (NICs i"
-     "n PCI order) or a MAC like 52:54:00:aa:bb:01\n"},
+     "n PCI order), a MAC like 52:54:00:aa:bb:01, or a port='s name\n"},
     {18, 2, "uplink=0,dhpc",
      "10 'dhpc' in uplink=0,dhpc: expected one of the options in its usage; did you me"
      "an 'dhcp'?\n"},
@@ -84,11 +83,11 @@ static const struct row rows[] = {
      "14 '9217' in uplink=0,mtu=9217: expected 576 to 9216 bytes\n"},
     {26, 2, "uplink=0,mtu=1500,mtu=1400",
      "23 '1400' in uplink=0,mtu=1500,mtu=1400: expected this only once in a token\n"},
-    {27, 2, "uplink=0,vlan=5",
-     "10 'vlan' in uplink=0,vlan=5: expected one of the options in its usage\n"},
+    {27, 2, "uplink=0,pool=off",
+     "10 'pool' in uplink=0,pool=off: expected one of the options in its usage\n"},
     {28, 2, "net=lan,nat,ports=1+",
-     "21 '' in net=lan,nat,ports=1+: expected a port number 0-15 (NICs in PCI order) o"
-     "r a MAC like 52:54:00:aa:bb:01\n"},
+     "21 '' in net=lan,nat,ports=1+: expected a port number 0-15 (NICs in PCI order), "
+     "a MAC like 52:54:00:aa:bb:01, or a port='s name\n"},
     {29, 2, "net=lan,nat,ports=1,2",
      "21 '2' in net=lan,nat,ports=1,2: expected one of the options in its usage\n"},
     /* names */
