@@ -16,6 +16,7 @@ from .clients import lease_by
 from .hosts import Host
 from .outside import Outside
 from .router import Port
+from .trunk import PACKET_AUXDATA, SOL_PACKET, taken_tag
 
 ROUTER = "192.168.8.1"  # the router's address in the default LAN
 
@@ -67,12 +68,14 @@ def host_mac(number):
 class Capture:
     """Frames that pass a host's interface, kept by a thread. A context manager.
 
-    outgoing frames (our own) are left out unless asked for.
+    outgoing frames (our own) are left out unless asked for. VLAN tags, which the kernel takes out of what comes in, are
+    put back.
     """
 
     def __init__(self, host, interface="eth0", outgoing=False):
         self._socket = host.frames(interface)
         self._socket.settimeout(0.1)
+        self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self._outgoing = outgoing
         self._frames = []
         self._lock = threading.Lock()
@@ -91,10 +94,10 @@ class Capture:
     def _collect(self):
         while not self._stop:
             with contextlib.suppress(TimeoutError):
-                frame, (_, _, kind, *_) = self._socket.recvfrom(65536)
+                frame, ancillary, _, (_, _, kind, *_) = self._socket.recvmsg(65536, 128)
                 if self._outgoing or kind != 4:  # PACKET_OUTGOING
                     with self._lock:
-                        self._frames.append(frame)
+                        self._frames.append(with_tag(frame, ancillary))
 
     @property
     def frames(self):
@@ -112,6 +115,12 @@ class Capture:
             if time.monotonic() > end:
                 return None
             time.sleep(0.01)
+
+
+def with_tag(frame, ancillary):
+    """A frame with the VLAN tag that the kernel tells apart, if there is one."""
+    tag = taken_tag(ancillary)
+    return frame[:12] + tag + frame[12:] if tag else frame
 
 
 def fetch(host, path, to="/dev/null", timeout=120, server="files.example"):

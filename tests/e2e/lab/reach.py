@@ -85,8 +85,8 @@ class Probes:
             except OSError:  # an ICMP error about what it sent
                 continue
             kind, source, target = data.decode().split()
-            if kind == "ask" and here == target:
-                arrived.add((source, here))
+            if kind == "ask":
+                arrived.add((source, here))  # also where it was not meant to go
                 self._reply(here, f"answer {source} {target}", peer)
             elif kind == "answer" and here == source:
                 answered.add((here, target))

@@ -53,7 +53,8 @@ class Site:
             for number, port in enumerate(made):
                 port.properties = _properties(properties, number, number in bare)
             self.router = stack.enter_context(Router(made, config, **router))
-            self.router.wait_for(r"\bready\b")
+            if "forwarded" in self.router.wait_for(r"\bready\b|nothing is forwarded").group():
+                raise AssertionError("the router refuses its configuration\n" + self.router.tail())
             self.leases = self.lease(*leases)
             self._stack = stack.pop_all()
 

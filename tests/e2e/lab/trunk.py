@@ -25,10 +25,20 @@ from .hosts import Host
 TUNSETOFFLOAD = 0x400454D0
 TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6 = 1, 2, 4
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
-TP_STATUS_VLAN_VALID = 1 << 4
+TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
 VNET_HDR = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 NEEDS_CSUM, GSO_NONE = 1, 0
 MAX_READ = 65536 + 64
+
+
+def taken_tag(ancillary):
+    """The VLAN tag that the kernel took out of a received frame: its 4 bytes, or none."""
+    for level, kind, value in ancillary:
+        if level == SOL_PACKET and kind == PACKET_AUXDATA:
+            status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", value[:20])
+            if status & TP_STATUS_VLAN_VALID:
+                return struct.pack("!HH", tpid if status & TP_STATUS_VLAN_TPID_VALID else 0x8100, tci)
+    return b""
 
 
 class Trunk:
@@ -102,11 +112,9 @@ class Trunk:
     def _inward(self):
         """The router's frame, for a member if its VLAN has one. The kernel has taken the tag out already."""
         data, ancillary, _, _ = self._socket.recvmsg(MAX_READ, 128, socket.MSG_DONTWAIT)
-        for level, kind, value in ancillary:
-            if level == SOL_PACKET and kind == PACKET_AUXDATA:
-                status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", value[:20])
-                if status & TP_STATUS_VLAN_VALID and tci & 0xFFF:
-                    self._to_member(tci & 0xFFF, data)
+        tag = taken_tag(ancillary)
+        if tag:
+            self._to_member(int.from_bytes(tag[2:], "big") & 0xFFF, data)
 
     def _to_member(self, vid, data):
         if vid in self._members:
