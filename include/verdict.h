@@ -12,8 +12,12 @@
     X(ETH_RESERVED, "eth-reserved", "link-local group address 01-80-C2-00-00-0x")                  \
     X(ETH_TYPE, "eth-type", "EtherType the router does not route")                                 \
     X(ETH_NOT_FOR_US, "eth-not-for-us", "for another station or group on the uplink")              \
-    X(VLAN, "vlan", "VLAN tag on a port without VLANs")                                            \
+    X(VLAN, "vlan", "VLAN tag that no network has on that port, or none where one is needed")      \
+    X(LOCKED, "locked", "not from an address that its port is locked to")                          \
+    X(RATE, "rate", "over the rate= of a port")                                                    \
+    X(STORM, "storm", "too many flooded frames came in by its port")                               \
     X(SAME_PORT, "same-port", "destination is on the port it came from")                           \
+    X(ISOLATED, "isolated", "between two ports of an isolated network")                            \
     X(NO_NETWORK, "no-network", "port belongs to no network")                                      \
     X(IP_HEADER, "ip-header", "IPv4 version, header length or total length is wrong")              \
     X(IP_CSUM, "ip-checksum", "IPv4 header checksum is wrong")                                     \

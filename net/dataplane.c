@@ -10,6 +10,7 @@
  * while busy; a look can be costly in a virtual machine.
  */
 #include "net/dataplane_internal.h"
+/* FILTER #include "net/rules.h" */
 
 #define LINK_LOOK_US    250000 /* between looks at the links while busy */
 #define FLOWS_LOOK_MS   100    /* between looks at the flow table's wheel */
@@ -29,46 +30,125 @@ static uint16_t network_mtu(const struct dataplane *dp, uint32_t ports, uint16_t
     return mtu;
 }
 
-/* The router's MAC on a network is that of its first port. */
-static int network_init(struct dataplane *dp, unsigned network, uint32_t ports, uint16_t mtu,
-                        bool listens)
+/* Puts a network on a port, with this VLAN ID on its frames if it is not 0. */
+static int attach(struct dataplane *dp, unsigned network, unsigned i, uint16_t vlan, alloc_fn alloc)
+{
+    struct dp_network *net = &dp->networks[network];
+    struct dp_port *port = &dp->ports[i];
+
+    net->ports |= 1u << i;
+    port->networks |= 1u << network;
+    if (dp->config->ports[i].promisc)
+        net->mirrors |= 1u << i;
+    if (vlan == 0) {
+        port->network = (uint8_t)network;
+        return 0;
+    }
+    if (!port->vlans) {
+        port->vlans = alloc(VLAN_IDS, CACHE_LINE_BYTES);
+        if (!port->vlans)
+            return -ENOMEM;
+        memset(port->vlans, CONFIG_NO_NET, VLAN_IDS);
+        port->guarded = true;
+    }
+    port->vlans[vlan % VLAN_IDS] = (uint8_t)network;
+    net->tagged |= 1u << i;
+    net->tag[i] = hton16(vlan);
+    return 0;
+}
+
+/* The router's MAC on a network is that of its first port, unless it is given. mtu: 0 = the ports'
+ * own; hub: a port that isolated ones may reach, and that may reach them. */
+static int network_finish(struct dataplane *dp, unsigned network, uint16_t mtu, uint32_t hub,
+                          const uint8_t *mac)
 {
     struct dp_network *net = &dp->networks[network];
 
-    net->ports = ports;
-    net->mac_word = MAC_WORD_NONE;
-    net->mtu = network_mtu(dp, ports, mtu);
-    net->max_frame_bytes = (uint32_t)network_mtu(dp, ports, 0) + ETH_HDR_BYTES;
-    for (unsigned i = 0; i < dp->port_count; i++)
-        if (ports >> i & 1)
-            dp->ports[i].network = (uint8_t)network;
-    if (!ports || !listens)
+    net->mtu = network_mtu(dp, net->ports, mtu);
+    net->max_frame_bytes = (uint32_t)network_mtu(dp, net->ports, 0) + ETH_HDR_BYTES;
+    for (unsigned i = 0; i < dp->port_count; i++) {
+        uint32_t others = net->ports & ~(1u << i);
+        net->others[i] = net->isolated && !(hub >> i & 1) ? others & hub : others;
+    }
+    if (!net->ports || !mac)
         return 0;
-    memcpy(net->mac, dp->ports[__builtin_ctz(ports)].nic->mac, MAC_BYTES);
+    memcpy(net->mac, mac, MAC_BYTES);
     net->mac_word = load_mac(net->mac);
     return switch_add_self(&dp->table, net->mac, (uint8_t)network);
 }
 
-static int networks_init(struct dataplane *dp)
+/* A network of its own; what joins the uplink is a part of that. */
+static int network_init(struct dataplane *dp, unsigned i, alloc_fn alloc)
 {
-    const struct config *cfg = dp->config;
+    const struct config_net *from = &dp->config->nets[i];
+    const struct net_mode_info *mode = config_mode(from);
+    unsigned network = mode->joins_uplink ? NETWORK_UPLINK : i;
+    struct dp_network *net = &dp->networks[network];
+    uint32_t ports = from->ports;
     int error = 0;
 
-    for (unsigned i = 0; i < cfg->net_count && !error; i++) {
-        const struct config_net *from = &cfg->nets[i];
-        struct dp_network *net = &dp->networks[i];
-        net->ip = from->ip;
-        net->mask = prefix_mask(from->prefix);
-        net->first_host = ntoh32(net->ip & net->mask) + 1;
-        net->host_count = ~ntoh32(net->mask) - 1; /* prefixes are 1..30 */
-        net->to_uplink = reach_allowed(cfg, i, REACH_UPLINK);
-        error = network_init(dp, i, from->ports, from->mtu, from->ip != 0);
-    }
+    if (mode->joins_uplink)
+        ports &= ~(1u << dp->config->uplink.port);
+    for (unsigned p = 0; p < dp->port_count && !error; p++)
+        if (ports >> p & 1)
+            error = attach(dp, network, p, from->tag[p], alloc);
+    net->switched = true;
+    net->transparent = mode->transparent;
+    net->isolated = from->isolate;
+    /* FILTER net->filtered = rules_inside(dp->config, i); */
+    if (error || mode->joins_uplink)
+        return error;
+
+    net->ip = from->ip;
+    net->mask = prefix_mask(from->prefix);
+    net->first_host = ntoh32(net->ip & net->mask) + 1;
+    net->host_count = ~ntoh32(net->mask) - 1; /* prefixes are 1..30 */
+    net->to_uplink = reach_allowed(dp->config, i, REACH_UPLINK);
+    const uint8_t *mac = from->ip && ports ? dp->ports[__builtin_ctz(ports)].nic->mac : NULL;
+    return network_finish(dp, i, from->mtu, 0, mac);
+}
+
+static int uplink_init(struct dataplane *dp, alloc_fn alloc)
+{
+    const struct config_uplink *from = &dp->config->uplink;
+
     dp->uplink_port = SWITCH_PORT_NONE;
     dp->networks[NETWORK_UPLINK].mask = IP4_BROADCAST;
-    if (cfg->uplink.present && !error) {
-        dp->uplink_port = cfg->uplink.port;
-        error = network_init(dp, NETWORK_UPLINK, 1u << cfg->uplink.port, cfg->uplink.mtu, true);
+    if (!from->present)
+        return 0;
+    dp->uplink_port = from->port;
+    int error = attach(dp, NETWORK_UPLINK, from->port, from->vlan, alloc);
+    if (error)
+        return error;
+    const uint8_t *mac = from->mac_given ? from->mac : dp->ports[from->port].nic->mac;
+    return network_finish(dp, NETWORK_UPLINK, from->mtu, 1u << from->port,
+                          from->silent ? NULL : mac);
+}
+
+static int networks_init(struct dataplane *dp, alloc_fn alloc)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < NETWORK_COUNT; i++)
+        dp->networks[i].mac_word = MAC_WORD_NONE;
+    for (unsigned i = 0; i < dp->config->net_count && !error; i++)
+        error = network_init(dp, i, alloc);
+    if (!error)
+        error = uplink_init(dp, alloc);
+    /* Ports that need nothing but to be given frames say so, and networks of nothing but such. */
+    for (unsigned i = 0; i < dp->port_count; i++) {
+        struct dp_port *port = &dp->ports[i];
+        bool watched = false;
+        for (unsigned n = 0; n < NETWORK_COUNT; n++)
+            watched |= (port->networks >> n & 1) && dp->networks[n].mirrors;
+        if (!watched && !port->vlans && !port->rate_out.per_s)
+            port->plain_max_bytes = port->max_frame_bytes;
+    }
+    for (unsigned n = 0; n < NETWORK_COUNT; n++) {
+        struct dp_network *net = &dp->networks[n];
+        net->all_plain = true;
+        for (unsigned i = 0; i < dp->port_count; i++)
+            net->all_plain &= !(net->ports >> i & 1) || dp->ports[i].plain_max_bytes;
     }
     return error;
 }
@@ -84,6 +164,7 @@ static void ports_init(struct dataplane *dp, struct nic *const *nics)
         port->up = !nics[i]->dead && nics[i]->ops->link_up(nics[i]);
         if (port->up)
             dp->ports_up |= 1u << i;
+        dp_admit_init(dp, i);
     }
 }
 
@@ -140,6 +221,9 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
         error = fragment_init(&dp->datagrams, &key, alloc);
     if (!error)
         error = forwards_init(dp, alloc);
+    for (unsigned i = 0; i < dp->port_count && !error; i++)
+        if (dp->config->ports[i].lock == LOCK_IP && !dp->bindings.slots)
+            error = binding_init(&dp->bindings, &key, alloc);
     return error;
 }
 
@@ -164,7 +248,7 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
     dp->now_s = (uint32_t)(params->now_us / 1000000);
     dp->totals.flow_capacity = params->flow_capacity;
     ports_init(dp, params->nics);
-    if (services_init(dp, params, alloc) || networks_init(dp))
+    if (services_init(dp, params, alloc) || networks_init(dp, alloc))
         return NULL;
 
     /* Answers for our DHCP client come to this port; no host's flow may take it. */
@@ -195,14 +279,16 @@ static unsigned poll_port(struct dataplane *dp, unsigned i)
     if (n == 0)
         return 0;
     dp->totals.received += n;
-    dp_input(dp, i, dp->ports[i].network, pkts, n);
+    if (UNLIKELY(dp->ports[i].guarded))
+        dp_port_input(dp, i, pkts, n);
+    else
+        dp_input(dp, i, dp->ports[i].network, pkts, n);
     return n;
 }
 
 static void link_changed(struct dataplane *dp, unsigned i, bool up)
 {
     struct dp_port *port = &dp->ports[i];
-    uint8_t network = port->network;
 
     port->up = up;
     dp->ports_up = up ? dp->ports_up | 1u << i : dp->ports_up & ~(1u << i);
@@ -210,12 +296,17 @@ static void link_changed(struct dataplane *dp, unsigned i, bool up)
         log_error("port %u down: %s", i, port->nic->dead);
     else
         log_info("port %u link %s", i, up ? "up" : "down");
-    if (network >= NETWORK_COUNT)
+    if (!port->networks)
         return;
-    if (!up)
+    if (!up) {
         switch_forget_port(&dp->table, (uint8_t)i);
-    if (dp->self_ops->link && (up || !(dp->networks[network].ports & dp->ports_up)))
-        dp->self_ops->link(dp->self, network, up);
+        if (port->lock == LOCK_FIRST)
+            port->lock_mac = 0;
+    }
+    for (unsigned n = 0; n < NETWORK_COUNT; n++)
+        if (dp->self_ops->link && (port->networks >> n & 1) &&
+            (up || !(dp->networks[n].ports & dp->ports_up)))
+            dp->self_ops->link(dp->self, (uint8_t)n, up);
 }
 
 static unsigned look_at_links(struct dataplane *dp)

@@ -87,6 +87,13 @@ void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway
 const uint8_t *dataplane_mac(const struct dataplane *dp, uint8_t network);
 uint16_t dataplane_mtu(const struct dataplane *dp, uint8_t network);
 
+/* A host has this address until then (UINT64_MAX: for good), and no other: its lease, or its
+ * reservation. Ports with lock=ip let in nothing else. Where the MAC is a lease's, only the port it
+ * is on now. False: the table of them is full, and the host will be locked out. */
+bool dataplane_bind(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+                    uint64_t until_us);
+void dataplane_unbind(struct dataplane *dp, uint8_t network, be32 ip);
+
 /* Outside ports for the router's own sockets: see nat_reserve(). */
 be16 dataplane_reserve_port(struct dataplane *dp, uint8_t proto);
 bool dataplane_reserve_this_port(struct dataplane *dp, uint8_t proto, be16 port);

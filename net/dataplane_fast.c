@@ -38,11 +38,11 @@ struct fast {
 };
 
 /* True if the source is one the general path has just seen on this port (so that learning it again
- * would change nothing), or the port is the uplink, where nothing is learned. */
+ * would change nothing), or nothing is learned on the network. */
 INLINE bool source_known(const struct dataplane *dp, const struct dp_port *port, unsigned network,
-                         uint64_t source, bool from_uplink)
+                         uint64_t source, bool switched)
 {
-    if (from_uplink)
+    if (!switched)
         return !(source & MAC_WORD_GROUP) && source != 0 &&
                source != dp->networks[network].mac_word;
     if (LIKELY((source | (uint64_t)network << 48) == port->last_source))
@@ -85,7 +85,7 @@ INLINE bool metadata_fits(struct pkt *p, const struct quick_ip4 *q, struct fast 
 
 /* True if p may go the fast way as far as it alone can tell. */
 INLINE bool look(const struct dataplane *dp, const struct dp_port *port, unsigned network,
-                 struct pkt *p, struct fast *fast, bool from_uplink)
+                 struct pkt *p, struct fast *fast, bool from_uplink, bool switched)
 {
     const struct dp_network *net = &dp->networks[network];
     struct quick_ip4 q;
@@ -94,7 +94,7 @@ INLINE bool look(const struct dataplane *dp, const struct dp_port *port, unsigne
         return false;
     uint64_t tail = load_raw64(p->data + ETH_SRC_OFF); /* source and type */
     if ((load_raw64(p->data) & MAC_WORD_MASK) != net->mac_word || tail >> 48 != ETH_TYPE_IP4 ||
-        !source_known(dp, port, network, tail & MAC_WORD_MASK, from_uplink))
+        !source_known(dp, port, network, tail & MAC_WORD_MASK, switched))
         return false;
     if (UNLIKELY(!view_quick_ip4(&q, p)) || (q.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) ||
         UNLIKELY(q.ttl <= 1))
@@ -187,7 +187,7 @@ INLINE bool send(struct dataplane *dp, const struct fast *fast, enum flow_dir di
 }
 
 INLINE void fast_burst(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts,
-                       unsigned n, const bool from_uplink)
+                       unsigned n, const bool from_uplink, const bool switched)
 {
     const enum flow_dir dir = from_uplink ? FLOW_IN : FLOW_OUT;
     struct fast fast[BURST_MAX];
@@ -196,7 +196,7 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, unsigned network, stru
 
     for (unsigned i = 0; i < n; i++) {
         fast[i].p = pkts[i];
-        fast[i].is = look(dp, &dp->ports[in], network, pkts[i], &fast[i], from_uplink);
+        fast[i].is = look(dp, &dp->ports[in], network, pkts[i], &fast[i], from_uplink, switched);
         fast_count += fast[i].is;
     }
     dp->ports[in].routes = fast_count > 0;
@@ -222,24 +222,44 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, unsigned network, stru
         dp_general_input(dp, in, network, general, general_count);
 }
 
-/* True if a burst from a network is likely to be all switching: as the one before was, and its
- * first frame is. What else is among it takes the general path then. */
+/* Each for itself, which leaves the compiler more registers. */
+#define NOINLINE static __attribute__((noinline))
 
-static inline bool only_switching(const struct dataplane *dp, const struct dp_port *port,
-                                  unsigned network, const struct pkt *first)
+NOINLINE void burst_from_network(struct dataplane *dp, unsigned in, unsigned network,
+                                 struct pkt **pkts, unsigned n)
+{
+    fast_burst(dp, in, network, pkts, n, false, true);
+}
+
+NOINLINE void burst_from_uplink(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
+{
+    fast_burst(dp, in, NETWORK_UPLINK, pkts, n, true, false);
+}
+
+NOINLINE void burst_from_bridge(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigned n)
+{
+    fast_burst(dp, in, NETWORK_UPLINK, pkts, n, true, true);
+}
+
+/* True if a burst is likely to be all switching: as the one before was, and its first frame is.
+ * What else is among it takes the general path then. */
+static inline bool only_switching(const struct dp_port *port, const struct dp_network *net,
+                                  const struct pkt *first)
 {
     return !port->routes && first->len >= ETH_HDR_BYTES &&
-           (load_raw64(first->data) & MAC_WORD_MASK) != dp->networks[network].mac_word;
+           (load_raw64(first->data) & MAC_WORD_MASK) != net->mac_word && !net->filtered;
 }
 
 void dp_input(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts, unsigned n)
 {
-    if (network == NETWORK_UPLINK)
-        fast_burst(dp, in, network, pkts, n, true);
-    else if (network > NETWORK_UPLINK)
+    if (UNLIKELY(network > NETWORK_UPLINK) || UNLIKELY(dp->networks[network].mirrors != 0))
         dp_general_input(dp, in, network, pkts, n);
-    else if (only_switching(dp, &dp->ports[in], network, pkts[0]))
+    else if (!dp->networks[network].switched)
+        burst_from_uplink(dp, in, pkts, n);
+    else if (only_switching(&dp->ports[in], &dp->networks[network], pkts[0]))
         dp_switch_burst(dp, in, network, pkts, n);
+    else if (network == NETWORK_UPLINK)
+        burst_from_bridge(dp, in, pkts, n);
     else
-        fast_burst(dp, in, network, pkts, n, false);
+        burst_from_network(dp, in, network, pkts, n);
 }

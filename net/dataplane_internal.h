@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
- * (frames), dataplane_route.c (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c,
- * dataplane_way.c (next hops), dataplane_icmp.c (errors we send), dataplane_tx.c (staging and
- * sending), dataplane_status.c; then the short ways past all that, dataplane_fast.c (routed) and
- * dataplane_switch.c (switched).
+ * (frames), dataplane_vlan.c (tags), dataplane_admit.c (what a port lets in), dataplane_route.c
+ * (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c, dataplane_way.c (next hops),
+ * dataplane_icmp.c (errors we send), dataplane_tx.c (staging and sending), dataplane_status.c; then
+ * the short ways past all that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
  * one way: dp_drop, dp_stage, dp_deliver, or neighbor_hold. That is what makes the sum in
@@ -13,6 +13,7 @@
 #ifndef NET_DATAPLANE_INTERNAL_H
 #define NET_DATAPLANE_INTERNAL_H
 
+#include "net/binding.h"
 #include "net/dataplane.h"
 #include "net/fragment.h"
 #include "net/offload.h"
@@ -24,20 +25,39 @@
 
 static_assert(NETWORK_UPLINK == CONFIG_MAX_NETS, "the uplink is numbered behind the networks");
 
+/* A token bucket, in millionths of a byte or frame. */
+struct dp_bucket {
+    uint64_t per_s; /* bytes or frames; 0: no limit */
+    uint64_t full_micro, tokens_micro;
+    uint64_t fill_us; /* from empty to full */
+    uint64_t at_us;
+};
+
 struct dp_port {
     struct nic *nic;
-    uint8_t network; /* 0..15, NETWORK_UPLINK or CONFIG_NO_NET */
+    uint8_t network; /* of untagged frames: 0..15, NETWORK_UPLINK or CONFIG_NO_NET */
     bool up;         /* as of the last look at the link */
+    bool guarded;    /* what comes in takes dp_port_input(): it may be tagged, locked or limited */
     bool routes;     /* the fast path has found something in the last burst it looked at */
     bool soft;       /* a staged packet needs software before this NIC can send it */
     uint32_t offloads;
-    uint32_t max_frame_bytes;
+    uint32_t max_frame_bytes; /* untagged */
+    /* Plain frames up to this size need nothing but to be sent; 0: all need a look, because they
+     * may need a tag, a copy for another port, or tokens. */
+    uint32_t plain_max_bytes;
     /* The source last learned here, in which second and at which generation of the switch table:
      * the next frame from it needs no look at the table. */
     uint64_t last_source;
     uint32_t last_source_s, last_source_moves;
     unsigned staged;
     struct pkt *stage[STAGE_MAX];
+
+    uint32_t networks; /* bit n: network n is on it */
+    uint8_t *vlans;    /* network by VLAN ID, VLAN_IDS of them; NULL: nothing on it is tagged */
+    uint8_t lock;      /* enum config_lock */
+    uint64_t lock_mac; /* as load_mac() gives it; 0: the first one is yet to come */
+    struct dp_bucket rate_in, rate_out, storm;
+    uint64_t locked, stormed, over_rate_in, over_rate_out; /* dropped for these reasons */
 };
 
 struct dp_network {
@@ -52,6 +72,15 @@ struct dp_network {
     uint16_t mtu;
     uint32_t max_frame_bytes; /* that each of its ports can send */
     bool to_uplink;           /* reach_allowed() to the uplink */
+    bool switched;            /* stations are learned: all but an uplink with no other port */
+    bool transparent;         /* tags that are not ours are payload */
+    bool isolated;    /* its ports do not reach each other, nor does the router help them to */
+    bool filtered;    /* rules_inside(): dp_filter_switched() is asked about what is switched */
+    bool all_plain;   /* each port has a plain_max_bytes */
+    uint32_t tagged;  /* ports on which its frames carry a tag */
+    uint32_t mirrors; /* ports that get a copy of every frame */
+    uint32_t others[CONFIG_MAX_PORTS]; /* ports that what came in by a port may leave by */
+    be16 tag[CONFIG_MAX_PORTS];        /* VLAN IDs, where tagged says so */
 };
 
 /* One IPv4 packet of a burst on its way through dataplane_route.c and its kin. */
@@ -106,6 +135,7 @@ struct dataplane {
     struct neighbor_table neighbors;
     struct nat nat;
     struct fragment_table datagrams; /* by their first fragments */
+    struct binding_table bindings;   /* empty unless a port is locked by address */
     struct icmp_limiter limiter;
     uint64_t self_ports[2][PORT_WORDS]; /* TCP, UDP: outside ports of the router's own sockets */
     struct dataplane_totals totals;     /* held, flows_live and neighbors are filled in on demand */
@@ -132,9 +162,9 @@ static inline void dp_drop(struct dataplane *dp, struct pkt *p, enum drop_reason
 /* Sends the staged packets of one port. */
 void dp_flush_port(struct dataplane *dp, unsigned port);
 
-/* The part of dp_stage for packets that are not plain frames within the MTU. False: p was dropped.
- */
-bool dp_stage_special(struct dataplane *dp, struct dp_port *port, struct pkt *p);
+/* The part of dp_forward for packets that are not plain frames within the MTU, and for ports that
+ * ask for more than sending: p, or the tagged copy that took its place. NULL: p was dropped. */
+struct pkt *dp_forward_special(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p);
 
 /* One packet became got others, and missing more that there was no buffer for. */
 void dp_count_split(struct dataplane *dp, unsigned got, unsigned missing);
@@ -149,18 +179,78 @@ static inline void dp_stage_plain(struct dataplane *dp, unsigned out, struct pkt
         dp_flush_port(dp, out);
 }
 
-/* Sends p, a frame of this network without the tag it has on the port, by the port. */
-static inline void dp_stage(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
+/* Sends p, a frame that stays on this network, without the tag it has on the port, by the port. p
+ * may be shared. */
+static inline void dp_forward(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
 {
-    (void)network;
-
-    struct dp_port *port = &dp->ports[out];
-
-    if (UNLIKELY(!pkt_plain(p) || p->total_bytes > port->max_frame_bytes) &&
-        !dp_stage_special(dp, port, p))
-        return;
+    if (UNLIKELY(!pkt_plain(p) || p->total_bytes > dp->ports[out].plain_max_bytes)) {
+        p = dp_forward_special(dp, network, out, p);
+        if (!p)
+            return;
+    }
     dp_stage_plain(dp, out, p);
 }
+
+/* The part of dp_stage for packets and ports that are not plain. */
+void dp_stage_special(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p);
+
+/* The same for a frame that the router sends: its own, or one it has routed. Whoever sees every
+ * frame of the network gets a copy. */
+static inline void dp_stage(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
+{
+    if (UNLIKELY(!pkt_plain(p) || p->total_bytes > dp->ports[out].plain_max_bytes))
+        dp_stage_special(dp, network, out, p);
+    else
+        dp_stage_plain(dp, out, p);
+}
+
+/* A copy by reference to each of these ports; p stays the caller's, and is shared from now on. */
+void dp_spread(struct dataplane *dp, unsigned network, uint32_t ports, struct pkt *p);
+
+/* Sends p by each of these ports, of which there is one at least. */
+void dp_send_to(struct dataplane *dp, unsigned network, uint32_t ports, struct pkt *p);
+
+/* The port that this MAC is on, or SWITCH_PORT_NONE, or _SELF. */
+uint8_t dp_port_of(const struct dataplane *dp, unsigned network, const uint8_t *mac);
+
+/* ---- dataplane_vlan.c ---- */
+
+#define VLAN_IDS       4096
+#define VLAN_TAG_BYTES 4
+
+/* A burst from a guarded port: tags off, checks, and on to dp_input() by network. */
+void dp_port_input(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
+
+/* Removes a tag that names no VLAN, only a priority (IEEE 802.1Q, section 6.9). False: there is
+ * none. p is unshared. */
+bool dp_vlan_strip_priority(struct pkt *p);
+
+/* The type of what is in the frame, behind a tag that names no VLAN. */
+be16 dp_vlan_inner_type(const struct pkt *p);
+
+/* p with the tag in front, in a copy if it was shared. NULL: no buffer, p was dropped. */
+struct pkt *dp_vlan_insert(struct dataplane *dp, struct pkt *p, be16 id);
+
+/* True if p, sent as it is, would be taken for a frame of a network that is tagged on this port. */
+bool dp_vlan_forged(const struct dp_port *port, const struct pkt *p);
+
+/* ---- dataplane_admit.c ---- */
+
+/* Sets up what the port's configuration asks for. */
+void dp_admit_init(struct dataplane *dp, unsigned port);
+
+/* What the port lets in of a burst of one network, without tags: how many are left, in order. */
+unsigned dp_admit(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
+                  unsigned n);
+
+/* Takes this much out of the bucket; false: there is too little, and nothing was taken. */
+bool dp_bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us);
+
+/* ---- dataplane_filter.c ---- */
+
+/* Asks the rules about a frame that is switched from one station to another of a filtered network.
+ * False: it has ended p. */
+bool dp_filter_switched(struct dataplane *dp, unsigned in, unsigned network, struct pkt *p);
 
 /* ---- dataplane_fast.c ---- */
 
@@ -185,8 +275,8 @@ void dp_general_input(struct dataplane *dp, unsigned port, unsigned network, str
 void dp_l2_input(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
                  unsigned n);
 
-/* Sends p to every port of the network that is up, but for one (SWITCH_PORT_NONE: to all). */
-void dp_flood(struct dataplane *dp, unsigned network, unsigned except, struct pkt *p);
+/* Sends p, the router's, to every port of the network that is up. */
+void dp_flood(struct dataplane *dp, unsigned network, struct pkt *p);
 
 /* Hands p to the router's own stack. */
 void dp_deliver(struct dataplane *dp, uint8_t network, struct pkt *p);

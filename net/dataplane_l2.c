@@ -3,9 +3,9 @@
  * Frames: what is a frame at all, which port it goes to, and which are for the router (IEEE 802.1D,
  * section 7).
  *
- * A frame stays on the network its port belongs to: dp_same_network() decides, for every frame that
- * is switched, flooded, or handed to the stack. What leaves a network leaves it as a routed IPv4
- * packet (dataplane_route.c).
+ * A frame stays on its network: the ports it may leave by are in dp_network.others, for every frame
+ * that is switched or flooded. What leaves a network leaves it as a routed IPv4 packet
+ * (dataplane_route.c).
  */
 #include "net/dataplane_internal.h"
 
@@ -15,12 +15,6 @@ struct look {
     struct switch_key from; /* set NULL: just learned, nothing to do */
     struct switch_key to;   /* set NULL: not to a station; a group, or the router */
 };
-
-/* The ports that a frame which came in by one may leave by. */
-static inline uint32_t dp_other_ports(const struct dataplane *dp, unsigned in, unsigned network)
-{
-    return dp->networks[network].ports & ~(1u << in);
-}
 
 /* The first 14 bytes, in two loads that overlap in nothing but length: a frame of 14 bytes has both
  * inside it. */
@@ -36,13 +30,27 @@ static inline struct eth_words eth_words(const struct pkt *p)
         .dst = head & MAC_WORD_MASK, .src = tail & MAC_WORD_MASK, .type = (be16)(tail >> 48)};
 }
 
+/* True if the frame may be on this network as far as its tag goes; a tag that only names a priority
+ * is removed. The tags of VLANs of ours are gone already. */
+static bool check_tag(const struct dp_network *net, struct pkt *p, struct eth_words *eth)
+{
+    if (net->transparent)
+        return true;
+    if (!dp_vlan_strip_priority(p))
+        return false;
+    *eth = eth_words(p);
+    return eth->type != ETH_TYPE_VLAN && eth->type != ETH_TYPE_QINQ;
+}
+
 /* What every frame must satisfy, on whatever port; it has a whole header. That the source is not
  * our own is seen when it is learned, or on the uplink. */
-static inline enum drop_reason check_frame(struct pkt *p, const struct eth_words *eth)
+static inline enum drop_reason check_frame(const struct dp_network *net, struct pkt *p,
+                                           struct eth_words *eth)
 {
     if (UNLIKELY((eth->src & MAC_WORD_GROUP) || eth->src == 0))
         return DROP_ETH_SOURCE;
-    if (UNLIKELY(eth->type == ETH_TYPE_VLAN || eth->type == ETH_TYPE_QINQ))
+    if (UNLIKELY(eth->type == ETH_TYPE_VLAN || eth->type == ETH_TYPE_QINQ) &&
+        !check_tag(net, p, eth))
         return DROP_VLAN;
     if (UNLIKELY((eth->dst & MAC_WORD_GROUP) && mac_is_reserved(p->data)))
         return DROP_ETH_RESERVED;
@@ -94,53 +102,133 @@ static inline void frame_to_self(struct dataplane *dp, uint8_t network, struct p
 
 /* ---- switching ---- */
 
-void dp_flood(struct dataplane *dp, unsigned network, unsigned except, struct pkt *p)
+uint8_t dp_port_of(const struct dataplane *dp, unsigned network, const uint8_t *mac)
+{
+    if (!dp->networks[network].switched)
+        return dp->uplink_port;
+    return mac_is_group(mac) ? SWITCH_PORT_NONE
+                             : switch_lookup(&dp->table, mac, (uint8_t)network, dp->now_s);
+}
+
+void dp_flood(struct dataplane *dp, unsigned network, struct pkt *p)
 {
     uint32_t targets = dp->networks[network].ports & dp->ports_up;
 
-    if (except < dp->port_count)
-        targets &= ~(1u << except);
-    if (!targets) {
+    if (targets)
+        dp_send_to(dp, network, targets, p);
+    else
         dp_drop(dp, p, DROP_UNKNOWN_FLOOD);
-        return;
-    }
-    while (targets) {
-        unsigned out = (unsigned)__builtin_ctz(targets);
-        targets &= targets - 1;
-        if (targets) {
-            pkt_ref(p);
-            dp->totals.created++;
-        }
-        dp_stage(dp, network, out, p);
-    }
 }
 
-/* Broadcast and multicast: to the network's other ports, and to the router what it listens to. The
- * router's copy is one of its own, because a shared packet may not be written to. */
+/* Those who see every frame of the network, but for who sends it. */
+static inline uint32_t mirrors_of(const struct dataplane *dp, const struct dp_network *net,
+                                  unsigned in)
+{
+    return net->mirrors & dp->ports_up & ~(1u << in);
+}
+
+/* False: too many come in by this port, and p was dropped. */
+static bool may_flood(struct dataplane *dp, unsigned in, struct pkt *p)
+{
+    struct dp_port *port = &dp->ports[in];
+
+    if (!port->storm.per_s || dp_bucket_take(&port->storm, 1, dp->now_us))
+        return true;
+    port->stormed++;
+    dp_drop(dp, p, DROP_STORM);
+    return false;
+}
+
+/* What the router gets of a frame that others get too: a copy of its own, because a shared packet
+ * may not be written to. */
+static struct pkt *own_copy(struct dataplane *dp, const struct pkt *p)
+{
+    struct pkt *copy = pkt_clone(p);
+
+    dp->totals.created++;
+    if (!copy)
+        dp->totals.dropped[DROP_BUFFERS]++;
+    return copy;
+}
+
+/* Broadcast and multicast: to the network's other ports, and to the router what it listens to. */
 static void switch_group(struct dataplane *dp, unsigned in, uint8_t network, struct pkt *p)
 {
     const struct dp_network *net = &dp->networks[network];
-    uint32_t others = dp_other_ports(dp, in, network) & dp->ports_up;
-    be16 type = load_raw16(p->data + ETH_TYPE_OFF);
+    uint32_t targets = (net->others[in] & dp->ports_up) | mirrors_of(dp, net, in);
+    be16 type = dp_vlan_inner_type(p);
     bool wanted = mac_is_broadcast(p->data) && net->mac_word != MAC_WORD_NONE &&
                   (type == ETH_TYPE_IP4 || type == ETH_TYPE_ARP);
 
-    if (wanted && !others) {
-        frame_to_self(dp, network, p, type, true);
+    if (!may_flood(dp, in, p))
         return;
-    }
     if (wanted) {
-        struct pkt *copy = pkt_clone(p);
-        dp->totals.created++;
-        if (copy)
-            frame_to_self(dp, network, copy, type, true);
-        else
-            dp->totals.dropped[DROP_BUFFERS]++;
+        struct pkt *own = targets ? own_copy(dp, p) : p;
+        if (own) {
+            dp_vlan_strip_priority(own);
+            frame_to_self(dp, network, own, type, true);
+        }
+        if (own == p)
+            return;
     }
-    dp_flood(dp, network, in, p);
+    if (targets)
+        dp_send_to(dp, network, targets, p);
+    else
+        dp_drop(dp, p, DROP_UNKNOWN_FLOOD);
 }
 
-static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t network, uint32_t others,
+/* To the router's MAC. */
+static inline void switch_to_self(struct dataplane *dp, unsigned in, uint8_t network, struct pkt *p)
+{
+    const struct dp_network *net = &dp->networks[network];
+    uint32_t mirrors = mirrors_of(dp, net, in);
+
+    if (UNLIKELY(mirrors)) {
+        struct pkt *copy = own_copy(dp, p);
+        if (copy)
+            dp_send_to(dp, network, mirrors, copy);
+    }
+    if (UNLIKELY(net->transparent))
+        dp_vlan_strip_priority(p);
+    frame_to_self(dp, network, p, load_raw16(p->data + ETH_TYPE_OFF), false);
+}
+
+/* To a station that the table has on no port where the frame may simply go: unknown, where it came
+ * from, on a port it is kept from; or on a network whose frames are watched or filtered. */
+static void switch_station(struct dataplane *dp, unsigned in, uint8_t network, unsigned out,
+                           struct pkt *p)
+{
+    const struct dp_network *net = &dp->networks[network];
+    uint32_t targets = net->others[in] & dp->ports_up;
+    enum drop_reason reason = DROP_NONE;
+
+    if (out == in) {
+        reason = DROP_SAME_PORT;
+    } else if (out < CONFIG_MAX_PORTS && !(net->others[in] >> out & 1)) {
+        reason = DROP_ISOLATED;
+    } else {
+        /* FILTER */ if (net->filtered)
+            return;
+        if (out < CONFIG_MAX_PORTS)
+            targets = 1u << out;
+        else if (!may_flood(dp, in, p))
+            return;
+        if (!targets)
+            reason = DROP_UNKNOWN_FLOOD;
+    }
+    if (reason)
+        targets = 0;
+    uint32_t mirrors = mirrors_of(dp, net, in) & ~targets;
+    if (mirrors)
+        dp_spread(dp, network, mirrors, p);
+    if (reason)
+        dp_drop(dp, p, reason);
+    else
+        dp_send_to(dp, network, targets, p);
+}
+
+/* simple: the ports that a frame may go to without further ado. */
+static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t network, uint32_t simple,
                                 const struct look *look)
 {
     if (look->from.set &&
@@ -152,20 +240,19 @@ static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t netwo
         if (mac_is_group(look->p->data))
             switch_group(dp, in, network, look->p);
         else
-            frame_to_self(dp, network, look->p, load_raw16(look->p->data + ETH_TYPE_OFF), false);
+            switch_to_self(dp, in, network, look->p);
         return;
     }
     unsigned out = switch_lookup_key(&dp->table, &look->to, dp->now_s);
-    if (LIKELY(out < CONFIG_MAX_PORTS && (others >> out & 1)))
-        dp_stage(dp, network, out, look->p);
-    else if (out == in)
-        dp_drop(dp, look->p, DROP_SAME_PORT);
+    if (LIKELY(out < CONFIG_MAX_PORTS && (simple >> out & 1)))
+        dp_forward(dp, network, out, look->p);
     else
-        dp_flood(dp, network, in, look->p);
+        switch_station(dp, in, network, out, look->p);
 }
 
 /* What looking at the frames of a burst needs to know, in one place that nothing else writes to. */
 struct look_context {
+    const struct dp_network *net;
     struct switch_table table; /* a copy, of which only where it is and how it hashes is used */
     uint64_t network_bits, own_mac, last_source;
 };
@@ -177,7 +264,7 @@ static inline enum drop_reason look_at(const struct look_context *c, struct pkt 
     if (UNLIKELY(p->len < ETH_HDR_BYTES))
         return DROP_ETH_SHORT;
     struct eth_words eth = eth_words(p);
-    enum drop_reason reason = check_frame(p, &eth);
+    enum drop_reason reason = check_frame(c->net, p, &eth);
     if (UNLIKELY(reason))
         return reason;
     struct switch_key from = {.word = eth.src | c->network_bits}, to = {0};
@@ -194,15 +281,17 @@ static inline enum drop_reason look_at(const struct look_context *c, struct pkt 
 }
 
 /* First all frames are looked at, then all are switched. */
-static void lan_input(struct dataplane *dp, unsigned in, uint8_t network, struct pkt **pkts,
-                      unsigned n)
+static void segment_input(struct dataplane *dp, unsigned in, uint8_t network, struct pkt **pkts,
+                          unsigned n)
 {
     struct look looks[BURST_MAX], *end = looks;
     struct dp_port *port = &dp->ports[in];
-    uint32_t others = dp_other_ports(dp, in, network);
-    struct look_context c = {.table = dp->table,
+    const struct dp_network *net = &dp->networks[network];
+    uint32_t simple = net->mirrors || net->filtered ? 0 : net->others[in];
+    struct look_context c = {.net = net,
+                             .table = dp->table,
                              .network_bits = (uint64_t)network << 48,
-                             .own_mac = dp->networks[network].mac_word};
+                             .own_mac = net->mac_word};
 
     if (port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves)
         c.last_source = port->last_source;
@@ -216,7 +305,7 @@ static void lan_input(struct dataplane *dp, unsigned in, uint8_t network, struct
     if (end == looks)
         return;
     for (const struct look *look = looks; look < end; look++)
-        switch_frame(dp, in, network, others, look);
+        switch_frame(dp, in, network, simple, look);
     /* Remembered, unless it was refused for being our own. */
     if ((end[-1].from.word & MAC_WORD_MASK) != c.own_mac) {
         port->last_source = end[-1].from.word;
@@ -225,7 +314,7 @@ static void lan_input(struct dataplane *dp, unsigned in, uint8_t network, struct
     }
 }
 
-/* The uplink is not switched: a station on it, and nothing else. */
+/* An uplink without a bridge is not switched: a station on it, and nothing else. */
 static void uplink_input(struct dataplane *dp, struct pkt **pkts, unsigned n)
 {
     const struct dp_network *net = &dp->networks[NETWORK_UPLINK];
@@ -237,7 +326,7 @@ static void uplink_input(struct dataplane *dp, struct pkt **pkts, unsigned n)
             continue;
         }
         struct eth_words eth = eth_words(p);
-        enum drop_reason reason = check_frame(p, &eth);
+        enum drop_reason reason = check_frame(net, p, &eth);
         if (UNLIKELY(eth.src == net->mac_word))
             reason = DROP_ETH_SOURCE;
         if (UNLIKELY(reason))
@@ -253,12 +342,12 @@ static void uplink_input(struct dataplane *dp, struct pkt **pkts, unsigned n)
 
 void dp_l2_input(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts, unsigned n)
 {
-    if (network == NETWORK_UPLINK) {
-        uplink_input(dp, pkts, n);
-    } else if (network < NETWORK_UPLINK) {
-        lan_input(dp, in, (uint8_t)network, pkts, n);
-    } else {
+    if (network > NETWORK_UPLINK) {
         for (unsigned i = 0; i < n; i++)
             dp_drop(dp, pkts[i], DROP_NO_NETWORK);
+    } else if (dp->networks[network].switched) {
+        segment_input(dp, in, (uint8_t)network, pkts, n);
+    } else {
+        uplink_input(dp, pkts, n);
     }
 }

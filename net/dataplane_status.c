@@ -6,7 +6,10 @@
 #include "net/dataplane_internal.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+
+#define NETWORKS_MAX 64 /* characters of a port's line about its networks, with a NUL */
 
 static const char *const reason_names[DROP_REASON_COUNT] = {[DROP_NONE] = "none",
 #define X(name, text, help) [DROP_##name] = text,
@@ -39,32 +42,68 @@ bool dataplane_sum_holds(const struct dataplane_totals *totals)
            totals->sent + totals->consumed + dropped_in_all(totals) + totals->held;
 }
 
-static const char *port_network_name(const struct dataplane *dp, const struct dp_port *port)
+static const char *network_name(const struct dataplane *dp, unsigned network)
 {
-    if (port->network == NETWORK_UPLINK)
-        return "uplink";
-    return port->network < NETWORK_UPLINK ? dp->config->nets[port->network].name : "-";
+    return network == NETWORK_UPLINK ? "uplink" : dp->config->nets[network].name;
+}
+
+/* Appends to a text in size bytes what still fits. */
+__attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, const char *format,
+                                                      ...)
+{
+    size_t n = strlen(text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text + n, size - n, format, args);
+    va_end(args);
+}
+
+/* "lan", "uplink.7", or of a trunk "lan+dev.20+lab.30": networks, with the VLAN IDs they have here.
+ */
+static void name_networks(const struct dataplane *dp, unsigned port, char *names, size_t size)
+{
+    names[0] = 0;
+    for (unsigned n = 0; n < NETWORK_COUNT; n++) {
+        const struct dp_network *net = &dp->networks[n];
+        if (!(dp->ports[port].networks >> n & 1))
+            continue;
+        add(names, size, "%s%s", names[0] ? "+" : "", network_name(dp, n));
+        if (net->tagged >> port & 1)
+            add(names, size, ".%u", ntoh16(net->tag[port]));
+    }
+    if (!names[0])
+        add(names, size, "-");
 }
 
 static void print_port(const struct dataplane *dp, unsigned i, void (*line)(const char *text))
 {
     const struct dp_port *port = &dp->ports[i];
     const struct nic_counters *c = &port->nic->counters;
-    char text[LOG_LINE_MAX];
-    int n = snprintf(text, sizeof(text), "port %-2u %-5s %-12s rx %" PRIu64 " tx %" PRIu64, i,
-                     port->nic->dead ? "dead"
-                     : port->up      ? "up"
-                                     : "down",
-                     port_network_name(dp, port), c->rx_packets, c->tx_packets);
+    char text[LOG_LINE_MAX], networks[NETWORKS_MAX];
+
+    name_networks(dp, i, networks, sizeof(networks));
+    snprintf(text, sizeof(text), "port %-2u %-5s %-12s rx %" PRIu64 " tx %" PRIu64, i,
+             port->nic->dead ? "dead"
+             : port->up      ? "up"
+                             : "down",
+             networks, c->rx_packets, c->tx_packets);
     const struct {
         const char *name;
         uint64_t value;
-    } rare[] = {{"rx-bad", c->rx_bad}, {"no-buffer", c->rx_no_buffer}, {"tx-full", c->tx_full}};
+    } rare[] = {{"rx-bad", c->rx_bad},
+                {"no-buffer", c->rx_no_buffer},
+                {"tx-full", c->tx_full},
+                {"locked", port->locked},
+                {"storm", port->stormed},
+                {"rate-in", port->over_rate_in},
+                {"rate-out", port->over_rate_out}};
 
-    for (unsigned k = 0; k < ARRAY_COUNT(rare) && n > 0 && (size_t)n < sizeof(text); k++)
+    for (unsigned k = 0; k < ARRAY_COUNT(rare); k++)
         if (rare[k].value)
-            n += snprintf(text + n, sizeof(text) - (size_t)n, " %s %" PRIu64, rare[k].name,
-                          rare[k].value);
+            add(text, sizeof(text), " %s %" PRIu64, rare[k].name, rare[k].value);
+    if (dp->config->ports[i].name[0])
+        add(text, sizeof(text), " name %s", dp->config->ports[i].name);
     line(text);
 }
 

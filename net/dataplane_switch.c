@@ -55,9 +55,12 @@ static inline void look(const struct switch_table *table, uint64_t network_bits,
 
 static_assert(CONFIG_MAX_PORTS <= (SWITCH_PORT_SELF & 31), "no port has the number of these bits");
 
+/* Compiled once for networks all of whose ports only send, and once for the rest. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* False: nothing was done, and the frame is for the general path. */
-static inline bool send(struct dataplane *dp, uint32_t others, uint64_t fresh,
-                        const struct quick *quick, struct pkt *p)
+INLINE bool send(struct dataplane *dp, unsigned network, uint32_t others, uint64_t fresh,
+                 const struct quick *quick, struct pkt *p, const bool all_plain)
 {
     const struct switch_entry *from = switch_find(&dp->table, &quick->from);
     if (UNLIKELY(!from) || UNLIKELY(load_raw64((const uint8_t *)from +
@@ -67,17 +70,20 @@ static inline bool send(struct dataplane *dp, uint32_t others, uint64_t fresh,
     unsigned out = switch_lookup_key(&dp->table, &quick->to, dp->now_s) & 31;
     if (UNLIKELY(!(others >> out & 1)))
         return false;
-    dp_stage_plain(dp, out, p);
+    if (all_plain)
+        dp_stage_plain(dp, out, p);
+    else
+        dp_forward(dp, network, out, p);
     return true;
 }
 
-void dp_switch_burst(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts,
-                     unsigned n)
+INLINE void switch_burst(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts,
+                         unsigned n, const bool all_plain)
 {
     const struct dp_network *net = &dp->networks[network];
     uint64_t network_bits = (uint64_t)network << 48;
     uint64_t fresh = fresh_entry(in, dp->now_s);
-    uint32_t others = net->ports & ~(1u << in);
+    uint32_t others = net->others[in];
     /* Where the table is and how it hashes, in a copy that nothing here writes to, so that it stays
      * in registers. */
     struct switch_table table = dp->table;
@@ -89,7 +95,7 @@ void dp_switch_burst(struct dataplane *dp, unsigned in, unsigned network, struct
         look(&table, network_bits, net->max_frame_bytes, *p, q++);
     q = quick;
     while (pkts < end) {
-        if (LIKELY(send(dp, others, fresh, q, *pkts))) {
+        if (LIKELY(send(dp, network, others, fresh, q, *pkts, all_plain))) {
             q++;
             pkts++;
             continue;
@@ -102,4 +108,13 @@ void dp_switch_burst(struct dataplane *dp, unsigned in, unsigned network, struct
         q += count;
         pkts += count;
     }
+}
+
+void dp_switch_burst(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts,
+                     unsigned n)
+{
+    if (LIKELY(dp->networks[network].all_plain))
+        switch_burst(dp, in, network, pkts, n, true);
+    else
+        switch_burst(dp, in, network, pkts, n, false);
 }

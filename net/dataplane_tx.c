@@ -13,17 +13,67 @@ void dp_count_split(struct dataplane *dp, unsigned got, unsigned missing)
     dp->totals.dropped[DROP_BUFFERS] += missing;
 }
 
-bool dp_stage_special(struct dataplane *dp, struct dp_port *port, struct pkt *p)
+/* Whether the port can and may send p, with or without a tag of ours in front. */
+static enum drop_reason check_way_out(struct dp_port *port, const struct pkt *p, bool tag,
+                                      uint64_t now_us)
 {
     uint32_t frame = p->gso_size ? (uint32_t)p->hdr_len + p->gso_size : p->total_bytes;
+    be16 type = load_raw16(p->data + ETH_TYPE_OFF);
+    bool tagged = tag || type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ;
 
-    if (frame > port->max_frame_bytes) {
-        dp_drop(dp, p, DROP_TOO_BIG);
-        return false;
+    /* One tag is not counted (IEEE 802.3, section 3.2.7). */
+    if (frame + (tag ? VLAN_TAG_BYTES : 0) > port->max_frame_bytes + (tagged ? VLAN_TAG_BYTES : 0))
+        return DROP_TOO_BIG;
+    if (!tag && tagged && dp_vlan_forged(port, p))
+        return DROP_VLAN;
+    if (port->rate_out.per_s && !dp_bucket_take(&port->rate_out, p->total_bytes, now_us)) {
+        port->over_rate_out++;
+        return DROP_RATE;
     }
-    if (!offload_fits(p, port->offloads))
+    return DROP_NONE;
+}
+
+struct pkt *dp_forward_special(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
+{
+    const struct dp_network *net = &dp->networks[network];
+    struct dp_port *port = &dp->ports[out];
+    bool tag = net->tagged >> out & 1;
+    enum drop_reason reason = check_way_out(port, p, tag, dp->now_us);
+
+    if (reason) {
+        dp_drop(dp, p, reason);
+        return NULL;
+    }
+    if (tag)
+        p = dp_vlan_insert(dp, p, net->tag[out]);
+    if (p && !offload_fits(p, port->offloads))
         port->soft = true;
-    return true;
+    return p;
+}
+
+void dp_stage_special(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
+{
+    uint32_t mirrors = dp->networks[network].mirrors & dp->ports_up & ~(1u << out);
+
+    if (mirrors)
+        dp_spread(dp, network, mirrors, p);
+    dp_forward(dp, network, out, p);
+}
+
+void dp_spread(struct dataplane *dp, unsigned network, uint32_t ports, struct pkt *p)
+{
+    for (; ports; ports &= ports - 1) {
+        pkt_ref(p);
+        dp->totals.created++;
+        dp_forward(dp, network, (unsigned)__builtin_ctz(ports), p);
+    }
+}
+
+/* The last port gets p itself, which it can tag in place if the others have sent theirs. */
+void dp_send_to(struct dataplane *dp, unsigned network, uint32_t ports, struct pkt *p)
+{
+    dp_spread(dp, network, ports & (ports - 1), p);
+    dp_forward(dp, network, (unsigned)__builtin_ctz(ports), p);
 }
 
 static void transmit(struct dataplane *dp, struct dp_port *port, struct pkt **pkts, unsigned n)
@@ -118,16 +168,13 @@ void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p)
         dp_drop(dp, p, DROP_ETH_SHORT);
         return;
     }
-    uint8_t out = SWITCH_PORT_NONE;
-    if (network == NETWORK_UPLINK)
-        out = dp->uplink_port;
-    else if (!mac_is_group(p->data))
-        out = switch_lookup(&dp->table, p->data, network, dp->now_s);
-
+    if (!dp->networks[network].ports) {
+        dp_drop(dp, p, network == NETWORK_UPLINK ? DROP_NO_UPLINK : DROP_UNKNOWN_FLOOD);
+        return;
+    }
+    uint8_t out = dp_port_of(dp, network, p->data);
     if (out < dp->port_count)
         dp_stage(dp, network, out, p);
-    else if (network == NETWORK_UPLINK)
-        dp_drop(dp, p, DROP_NO_UPLINK);
     else
-        dp_flood(dp, network, SWITCH_PORT_NONE, p);
+        dp_flood(dp, network, p);
 }

@@ -21,9 +21,7 @@ struct way {
 
 static uint8_t hop_port(struct dataplane *dp, struct neighbor *n)
 {
-    n->port = n->network == NETWORK_UPLINK
-                  ? dp->uplink_port
-                  : switch_lookup(&dp->table, n->hdr + ETH_DST_OFF, n->network, dp->now_s);
+    n->port = dp_port_of(dp, n->network, n->hdr + ETH_DST_OFF);
     n->port_moves = dp->table.moves;
     return n->port;
 }
@@ -36,7 +34,7 @@ static void send_to_hop_slow(struct dataplane *dp, struct neighbor *n, struct pk
     if (out < dp->port_count)
         dp_stage(dp, n->network, out, p);
     else if (out == SWITCH_PORT_NONE)
-        dp_flood(dp, n->network, SWITCH_PORT_NONE, p);
+        dp_flood(dp, n->network, p);
     else
         dp_drop(dp, p, DROP_NO_NEIGHBOR); /* somebody claims to have our own MAC */
 }

@@ -37,7 +37,9 @@ static unsigned tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
         struct pkt *p = pkts[taken++];
         uint32_t frame = p->gso_size ? (uint32_t)p->hdr_len + p->gso_size : p->total_bytes;
         CHECK(offload_fits(p, nic->offloads));
-        CHECK(frame <= (uint32_t)nic->mtu + ETH_HDR_BYTES);
+        be16 type = load_raw16(p->data + ETH_TYPE_OFF);
+        bool tagged = type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ;
+        CHECK(frame <= (uint32_t)nic->mtu + ETH_HDR_BYTES + (tagged ? 4 : 0));
         CHECK(p->refs > 0);
         f->tx[f->tx_tail++ % FAKE_NIC_QUEUE] = p;
         f->tx_room--;
