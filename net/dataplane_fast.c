@@ -174,11 +174,12 @@ INLINE bool send(struct dataplane *dp, const struct fast *fast, enum flow_dir di
         store_raw16(l4 + TCP_SPORT_OFF, f->out_port);
     else
         store_raw16(l4 + TCP_DPORT_OFF, f->in_port);
-    rewrite_csum(f, l4 + f->csum_off, p->flags & PKT_NEEDS_CSUM, dir, fast->tcp ? 0 : 0xFFFF);
+    rewrite_csum(f, l4 + (fast->tcp ? TCP_CSUM_OFF : UDP_CSUM_OFF), p->flags & PKT_NEEDS_CSUM, dir,
+                 fast->tcp ? 0 : 0xFFFF);
     memcpy(p->data, n->hdr, ETH_HDR_BYTES);
 
     f->bytes[dir] += fast->ip_bytes;
-    if (dir == FLOW_OUT || fast->tcp)
+    if (dir == FLOW_OUT || fast->tcp || (f->flags & FLOW_PLAIN))
         f->last_ms = dp->now_ms;
     n->used_ms = dp->now_ms;
 

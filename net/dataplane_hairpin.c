@@ -17,15 +17,16 @@ static void hairpin_error(struct dataplane *dp, struct dp_job *job)
 {
     enum drop_reason why = DROP_NO_MAPPING;
     struct nat_job *n = &job->nat;
+    enum flow_dir dir;
 
-    if (!nat_icmp_error(&dp->nat, n->p, &n->v, job->network, FLOW_OUT, &why)) {
+    if (!nat_icmp_error(&dp->nat, n->p, &n->v, job->network, &dir, &why)) {
         drop_job(dp, job, why);
         return;
     }
     job->silent = true;
     if (!parse_again(dp, job))
         return;
-    struct flow *f = nat_icmp_error(&dp->nat, n->p, &n->v, NETWORK_UPLINK, FLOW_IN, &why);
+    struct flow *f = nat_icmp_error(&dp->nat, n->p, &n->v, NETWORK_UPLINK, &dir, &why);
     if (f)
         dp_send_routed(dp, job, f->zone, f->in_ip);
     else
@@ -73,7 +74,9 @@ void dp_hairpin(struct dataplane *dp, struct dp_job *job)
         return;
     }
     match_fragment(dp, job, job->network);
-    why = nat_key(&dp->nat, n, job->network, FLOW_OUT);
+    why = nat_key(&dp->nat, n, job->network);
+    if (!why && !is_later_fragment(job))
+        why = nat_check_out(v);
     if (!why && !nat_claims(&dp->nat, v->proto, v->dport))
         why = DROP_HAIRPIN;
     struct flow *f = why ? NULL : nat_find(&dp->nat, n);
@@ -89,7 +92,7 @@ void dp_hairpin(struct dataplane *dp, struct dp_job *job)
     if (!parse_again(dp, job))
         return;
     match_fragment(dp, job, NETWORK_UPLINK);
-    why = nat_key(&dp->nat, n, NETWORK_UPLINK, FLOW_IN);
+    why = nat_key(&dp->nat, n, NETWORK_UPLINK);
     f = why ? NULL : nat_find(&dp->nat, n);
     if (!why && !f)
         f = nat_open_in(&dp->nat, n, dp->now_ms, &why);

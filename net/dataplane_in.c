@@ -21,7 +21,7 @@ static bool outside_source_ok(const struct dataplane *dp, be32 src)
 
 static inline bool key_in(struct dataplane *dp, struct dp_job *job)
 {
-    enum drop_reason why = nat_key(&dp->nat, &job->nat, NETWORK_UPLINK, FLOW_IN);
+    enum drop_reason why = nat_key(&dp->nat, &job->nat, NETWORK_UPLINK);
 
     if (UNLIKELY(why))
         drop_job(dp, job, outside_source_ok(dp, job->nat.v.src) ? why : DROP_IP_SOURCE);
@@ -39,7 +39,7 @@ void dp_forward_in(struct dataplane *dp, struct dp_job *job)
 
     if (UNLIKELY(!f)) {
         const struct view *v = &job->nat.v;
-        enum drop_reason why = DROP_UNSOLICITED;
+        enum drop_reason why;
         if (!outside_source_ok(dp, v->src)) {
             drop_job(dp, job, DROP_IP_SOURCE);
             return;
@@ -51,8 +51,7 @@ void dp_forward_in(struct dataplane *dp, struct dp_job *job)
             deliver_job(dp, job);
             return;
         }
-        if (nat_claims(&dp->nat, v->proto, v->dport))
-            f = nat_open_in(&dp->nat, &job->nat, dp->now_ms, &why);
+        f = nat_open_in(&dp->nat, &job->nat, dp->now_ms, &why);
         if (!f) {
             drop_job(dp, job, why);
             return;
@@ -68,12 +67,13 @@ static void error_in(struct dataplane *dp, struct dp_job *job)
     enum drop_reason why = DROP_NO_MAPPING;
     struct nat_job *n = &job->nat;
     struct inner_view in;
+    enum flow_dir dir;
 
     if (!outside_source_ok(dp, n->v.src)) {
         drop_job(dp, job, DROP_IP_SOURCE);
         return;
     }
-    struct flow *f = nat_icmp_error(&dp->nat, n->p, &n->v, NETWORK_UPLINK, FLOW_IN, &why);
+    struct flow *f = nat_icmp_error(&dp->nat, n->p, &n->v, NETWORK_UPLINK, &dir, &why);
     if (f) {
         job->silent = true;
         dp_send_routed(dp, job, f->zone, f->in_ip);

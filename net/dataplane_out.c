@@ -40,7 +40,7 @@ static unsigned reachable_network(const struct dataplane *dp, unsigned from, be3
 /* Computes the job's key. False: the packet was refused. */
 static inline bool key_out(struct dataplane *dp, struct dp_job *job)
 {
-    enum drop_reason why = nat_key(&dp->nat, &job->nat, job->network, FLOW_OUT);
+    enum drop_reason why = nat_key(&dp->nat, &job->nat, job->network);
 
     if (UNLIKELY(why)) {
         /* What may not go there at all is not refused for its protocol. */
@@ -96,8 +96,8 @@ static void error_out(struct dataplane *dp, struct dp_job *job)
         drop_job(dp, job, why);
         return;
     }
-    struct flow *f =
-        nat_icmp_error(&dp->nat, job->nat.p, &job->nat.v, job->network, FLOW_OUT, &why);
+    enum flow_dir dir;
+    struct flow *f = nat_icmp_error(&dp->nat, job->nat.p, &job->nat.v, job->network, &dir, &why);
     if (!f) {
         drop_job(dp, job, why);
         return;

@@ -103,8 +103,8 @@ struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir)
     if (dir == FLOW_OUT)
         return (struct flow_tuple){f->in_ip, f->rem_ip, f->in_port, f->rem_port,
                                    f->proto, f->zone,   0};
-    return (struct flow_tuple){f->rem_ip,      f->out_ip, f->rem_port, f->out_port, f->proto,
-                               NETWORK_UPLINK, 0};
+    return (struct flow_tuple){f->rem_ip,   f->out_ip, f->rem_port, f->out_port, f->proto,
+                               f->rem_zone, 0};
 }
 
 struct flow *flow_find(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
@@ -121,6 +121,26 @@ struct flow *flow_find(const struct flow_table *t, const struct flow_tuple *k, u
     return NULL;
 }
 
+struct flow *flow_find_either(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
+                              enum flow_dir *dir)
+{
+    struct index_cursor c;
+
+    for (uint32_t ref = index_first(&t->index, hash, &c); ref != INDEX_END;
+         ref = index_next(&t->index, &c)) {
+        struct flow *f = &t->flows[ref];
+        if (flow_is(f, k, FLOW_OUT)) {
+            *dir = FLOW_OUT;
+            return f;
+        }
+        if (flow_is(f, k, FLOW_IN)) {
+            *dir = FLOW_IN;
+            return f;
+        }
+    }
+    return NULL;
+}
+
 /* An ICMP checksum has no pseudo-header, so the addresses do not count there. */
 static void set_deltas(struct flow *f)
 {
@@ -128,9 +148,6 @@ static void set_deltas(struct flow *f)
     uint32_t ports = csum_delta16(f->in_port, f->out_port);
     f->l3_delta = csum_fold(addresses);
     f->l4_delta = csum_fold(f->proto == IP_PROTO_ICMP ? ports : addresses + ports);
-    f->csum_off = f->proto == IP_PROTO_TCP   ? TCP_CSUM_OFF
-                  : f->proto == IP_PROTO_UDP ? UDP_CSUM_OFF
-                                             : ICMP_CSUM_OFF;
 }
 
 static struct flow *take_free(struct flow_table *t)
@@ -157,8 +174,9 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
     struct flow_tuple out = flow_tuple_of(like, FLOW_OUT);
     struct flow_tuple in = flow_tuple_of(like, FLOW_IN);
     uint32_t out_hash = flow_hash(t, &out), in_hash = flow_hash(t, &in);
+    enum flow_dir dir;
 
-    if (flow_find(t, &out, out_hash, FLOW_OUT) || flow_find(t, &in, in_hash, FLOW_IN))
+    if (flow_find_either(t, &out, out_hash, &dir) || flow_find_either(t, &in, in_hash, &dir))
         return NULL;
     struct flow *f = take_free(t);
     if (!f) {

@@ -3,6 +3,9 @@
  * Flows: one conversation each, both directions, found by either direction's tuple, expired by a
  * timing wheel.
  *
+ * A flow has an inside end, which is a host of a network, and a remote end, which is behind the
+ * uplink or (of flows that are not translated) in a network too.
+ *
  * Theory of operation. Flows live in one fixed array, a cache line each, and are named by their
  * number. The index (net/index.h) holds two references to each flow: one under the hash of the
  * outbound tuple, one under that of the inbound tuple. Every live flow is linked into one slot of a
@@ -14,7 +17,8 @@
  * power of two of milliseconds so that the wheel does not notice the wrap.
  *
  * Invariants: a live flow has exactly two index entries and one wheel link; a free one has none,
- * and protocol 0.
+ * and protocol 0. No tuple is that of two flows, nor of both directions of one (unless its two ends
+ * are the same).
  */
 #ifndef NET_FLOW_TABLE_H
 #define NET_FLOW_TABLE_H
@@ -48,8 +52,9 @@ enum flow_state {
 };
 
 /* One direction's key: addresses and ports as they stand in a packet going that way. ICMP echo: the
- * identifier stands in sport (out) or dport (in), the other is 0. zone is the network the packet
- * came from (NETWORK_UPLINK for inbound ones), so that networks may use the same addresses. */
+ * identifier stands in sport (requests) or dport (replies), the other is 0. Protocols without
+ * ports: both are 0. zone is the network the packet came from, or NETWORK_UPLINK, so that networks
+ * may use the same addresses. */
 struct flow_tuple {
     be32 src, dst;
     be16 sport, dport;
@@ -61,26 +66,28 @@ static_assert(sizeof(struct flow_tuple) == 16, "tuples are hashed and compared a
 enum flow_flags {
     FLOW_OPENED_IN = 1 << 0,     /* its first packet was inbound */
     FLOW_HOLDS_MAPPING = 1 << 1, /* the owner's: it keeps its mapping open (nat.h) */
+    FLOW_PLAIN = 1 << 2,         /* not translated: out_ip is in_ip, out_port is in_port */
 };
 
 /* The order of the first members lets either direction's tuple be compared in words: the outbound
  * one stands at in_ip and in_port, the inbound one (source first) at rem_ip and rem_port. */
 struct flow {
-    be32 in_ip, rem_ip, out_ip;       /* inside host; remote host; our address that rem_ip sees */
-    be16 in_port, rem_port, out_port; /* ICMP: rem_port 0, in_port and out_port identifiers */
+    be32 in_ip, rem_ip, out_ip; /* inside host; remote host; the inside host as rem_ip sees it */
+    /* ICMP echo: identifiers, and 0 at the end that answers. */
+    be16 in_port, rem_port, out_port;
     uint8_t proto;
-    uint8_t zone;          /* the inside host's network */
+    uint8_t rem_zone;      /* where the remote host is: a network, or NETWORK_UPLINK */
     uint32_t last_ms;      /* when a packet last refreshed it */
     uint16_t l3_delta;     /* outbound checksum deltas (csum.h): addresses; what the transport */
     uint16_t l4_delta;     /* checksum covers. Inbound ones are their complements. */
     uint16_t neighbor_out; /* next hops, as neighbor.h numbers them, or FLOW_NO_NEIGHBOR */
     uint16_t neighbor_in;
     uint32_t wheel_next, wheel_prev;
-    uint32_t mapping;  /* the mapping it uses, or FLOW_NONE for a forwarded port */
+    uint32_t mapping;  /* the mapping it uses, or FLOW_NONE (a forwarded port, a plain flow) */
     uint8_t state;     /* enum flow_state */
     uint8_t tcp_seen;  /* the owner's notes: which flags were seen each way */
     uint8_t flags;     /* enum flow_flags */
-    uint8_t csum_off;  /* where the checksum is in the transport header */
+    uint8_t zone;      /* the inside host's network */
     uint64_t bytes[2]; /* L3 bytes by enum flow_dir */
 };
 static_assert(sizeof(struct flow) == CACHE_LINE_BYTES, "a flow is a cache line");
@@ -88,7 +95,8 @@ static_assert(offsetof(struct flow, rem_ip) == offsetof(struct flow, in_ip) + 4 
                   offsetof(struct flow, out_ip) == offsetof(struct flow, rem_ip) + 4 &&
                   offsetof(struct flow, rem_port) == offsetof(struct flow, in_port) + 2 &&
                   offsetof(struct flow, out_port) == offsetof(struct flow, rem_port) + 2 &&
-                  offsetof(struct flow, zone) == offsetof(struct flow, proto) + 1,
+                  offsetof(struct flow, proto) == offsetof(struct flow, out_port) + 2 &&
+                  offsetof(struct flow, rem_zone) == offsetof(struct flow, proto) + 1,
               "flow_is() compares these as words");
 
 #define FLOW_TICK_MS     512u   /* a wheel slot */
@@ -138,17 +146,22 @@ static inline bool flow_is(const struct flow *f, const struct flow_tuple *k, enu
     if (dir == FLOW_OUT) {
         memcpy(&ips, flow + offsetof(struct flow, in_ip), sizeof(ips));
         return ips == k_ips && load_raw32(flow + offsetof(struct flow, in_port)) == k_ports &&
-               load_raw16(flow + offsetof(struct flow, proto)) ==
-                   load_raw16(key + offsetof(struct flow_tuple, proto));
+               f->proto == k->proto && f->zone == k->zone;
     }
     memcpy(&ips, flow + offsetof(struct flow, rem_ip), sizeof(ips));
     return ips == k_ips && load_raw32(flow + offsetof(struct flow, rem_port)) == k_ports &&
-           f->proto == k->proto; /* the zone is always the uplink */
+           load_raw16(flow + offsetof(struct flow, proto)) ==
+               load_raw16(key + offsetof(struct flow_tuple, proto));
 }
 
-/* The flow with this tuple in this direction, or NULL. Inbound tuples carry zone NETWORK_UPLINK. */
+/* The flow with this tuple in this direction, or NULL. */
 struct flow *flow_find(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
                        enum flow_dir dir);
+
+/* The flow with this tuple in either direction, and which it is; or NULL, *dir as it was. (What
+ * comes from the uplink can only be inbound, what comes from a network can be either.) */
+struct flow *flow_find_either(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
+                              enum flow_dir *dir);
 
 /* The half of flow_find that touches only the index, and prefetches the flow's line. For bursts,
  * after flow_prefetch_index. Returns the number of the flow that flow_is() should be asked about
@@ -165,9 +178,9 @@ static inline uint32_t flow_prefetch(const struct flow_table *t, uint32_t hash)
 /* The tuple that packets of this flow carry in this direction. */
 struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir);
 
-/* A new flow with these identities (in_ip .. zone of *like; the rest is set here: deltas, state,
- * time); NULL when full (counted in refused), or when either tuple is taken. Linked in index and
- * wheel. */
+/* A new flow with these identities (addresses, ports, protocol and zones of *like; the rest is set
+ * here: deltas, state, time, and no flags); NULL when full (counted in refused), or when either
+ * tuple is taken. Linked in index and wheel. */
 struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
                          uint32_t now_ms);
 void flow_destroy(struct flow_table *t, struct flow *f);

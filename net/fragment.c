@@ -59,6 +59,7 @@ void fragment_note(struct fragment_table *t, const struct pkt *p, const struct v
         .id = load_raw16(p->data + v->l3_off + IP4_ID_OFF),
         .proto = v->proto,
         .zone = zone,
+        .icmp_type = v->icmp_type,
         .sport = v->sport,
         .dport = v->dport,
         .noted_ms = now_ms,
@@ -74,6 +75,7 @@ bool fragment_match(struct fragment_table *t, const struct pkt *p, struct view *
         const struct fragment_entry *e = &set[i];
         if (!is_live(e, now_ms) || !is_of(e, p, v, zone))
             continue;
+        v->icmp_type = e->icmp_type;
         v->sport = e->sport;
         v->dport = e->dport;
         t->matched++;

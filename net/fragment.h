@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Fragments of translated datagrams: only the first one carries the ports by which its flow is
- * found, so they are remembered for those that follow (RFC 791, section 3.2; RFC 4787, REQ-14).
+ * Fragments of datagrams that belong to flows: only the first one carries the ports by which its
+ * flow is found, so they are remembered for those that follow (RFC 791, section 3.2; RFC 4787,
+ * REQ-14).
  *
- * Theory of operation. The one who translates notes each first fragment that has passed, under what
+ * Theory of operation. The one who routes notes each first fragment that has passed, under what
  * all fragments of a datagram have in common as they arrive: addresses, identification, protocol,
  * network. A later fragment gets the ports from there. What is not found is dropped by the caller:
  * a fragment that overtakes the first one is lost.
@@ -32,6 +33,7 @@ struct fragment_entry {
     uint8_t proto; /* 0: free */
     uint8_t zone;
     be16 sport, dport;
+    uint8_t icmp_type;
     uint32_t noted_ms;
 };
 
@@ -51,8 +53,9 @@ size_t fragment_bytes(void);
 void fragment_note(struct fragment_table *t, const struct pkt *p, const struct view *v,
                    uint8_t zone, uint32_t now_ms);
 
-/* v is of the later fragment p: fills in its ports. False if its datagram is not known. (A datagram
- * whose ports, or whose ICMP identifier, are all 0 is not told from one that is not known.) */
+/* v is of the later fragment p: fills in its ports and ICMP type. False if its datagram is not
+ * known. (A datagram whose ports, or whose ICMP identifier, are all 0 is not told from one that is
+ * not known.) */
 bool fragment_match(struct fragment_table *t, const struct pkt *p, struct view *v, uint8_t zone,
                     uint32_t now_ms);
 

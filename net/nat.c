@@ -61,7 +61,7 @@ void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms)
     nat->outside_ip = ip;
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
-        if (f->state != FLOW_FREE && f->out_ip != ip)
+        if (f->state != FLOW_FREE && f->out_ip != ip && !(f->flags & FLOW_PLAIN))
             end_flow(nat, f);
     }
 }
@@ -82,7 +82,7 @@ static void end_orphans(struct nat *nat)
 {
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
-        if (f->state == FLOW_FREE || f->mapping != FLOW_NONE)
+        if (f->state == FLOW_FREE || f->mapping != FLOW_NONE || (f->flags & FLOW_PLAIN))
             continue;
         struct flow_tuple in = flow_tuple_of(f, FLOW_IN);
         struct nat_mapping *m = mapping_find_open(nat, &in);
@@ -134,7 +134,30 @@ void nat_release(struct nat *nat, uint8_t proto, be16 port)
     port_pool_release(mapping_pool(nat, proto), ntoh16(port));
 }
 
-/* ---- opening flows ---- */
+/* ---- finding and opening flows ---- */
+
+struct flow *nat_find_again(struct nat *nat, struct nat_job *job)
+{
+    enum flow_dir dir = (enum flow_dir)job->dir;
+    struct flow *f = flow_find_either(&nat->flows, &job->key, job->hash, &dir);
+
+    if (!f || (f->proto == IP_PROTO_ICMP && !track_echo_fits(f, job->v.icmp_type, dir)))
+        return NULL;
+    job->dir = (uint8_t)dir;
+    return f;
+}
+
+static bool can_translate(uint8_t proto)
+{
+    return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_ICMP;
+}
+
+enum drop_reason nat_check_out(const struct view *v)
+{
+    if (!can_translate(v->proto))
+        return DROP_PROTOCOL;
+    return v->proto == IP_PROTO_ICMP && v->icmp_type != ICMP_ECHO ? DROP_UNSOLICITED : DROP_NONE;
+}
 
 struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                           enum drop_reason *why)
@@ -143,11 +166,12 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
     uint8_t tcp_seen;
     enum flow_state state = track_first(&job->v, FLOW_OUT, true, &tcp_seen);
 
-    *why = nat->outside_ip == 0                     ? DROP_NO_UPLINK
-           : job->v.fragment == FRAGMENT_LATER      ? DROP_FRAGMENT
-           : state == FLOW_FREE                     ? DROP_UNSOLICITED
-           : nat->flows.live == nat->flows.capacity ? DROP_FLOWS_FULL
-                                                    : DROP_NONE;
+    *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT : nat_check_out(&job->v);
+    if (*why == DROP_NONE)
+        *why = nat->outside_ip == 0                     ? DROP_NO_UPLINK
+               : state == FLOW_FREE                     ? DROP_UNSOLICITED
+               : nat->flows.live == nat->flows.capacity ? DROP_FLOWS_FULL
+                                                        : DROP_NONE;
     if (*why != DROP_NONE) {
         nat->flows.refused += *why == DROP_FLOWS_FULL;
         return NULL;
@@ -167,6 +191,7 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
         .out_port = m->out_port,
         .proto = k->proto,
         .zone = k->zone,
+        .rem_zone = NETWORK_UPLINK,
     };
     struct flow *f = flow_create(&nat->flows, &like, state, now_ms);
     if (!f) {
@@ -189,7 +214,9 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
     const struct flow_tuple *k = &job->key;
     uint8_t tcp_seen;
 
-    *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT : DROP_UNSOLICITED;
+    *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT
+           : !can_translate(k->proto)        ? DROP_PROTOCOL
+                                             : DROP_UNSOLICITED;
     if (*why != DROP_UNSOLICITED || k->dst != nat->outside_ip || k->proto == IP_PROTO_ICMP)
         return NULL;
     struct nat_mapping *m = mapping_find_open(nat, k);
@@ -209,6 +236,7 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
         .out_port = k->dport,
         .proto = k->proto,
         .zone = m->zone,
+        .rem_zone = NETWORK_UPLINK,
     };
     struct flow *f = flow_create(&nat->flows, &like, state, now_ms);
     if (!f) {
@@ -223,5 +251,41 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
     nat->counters.hairpins += k->src == nat->outside_ip;
     mapping_join(nat, m, f, false);
     *why = DROP_NONE;
+    return f;
+}
+
+struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t to, uint32_t now_ms,
+                            enum drop_reason *why)
+{
+    const struct flow_tuple *k = &job->key;
+    bool in = job->dir == FLOW_IN;
+    uint8_t tcp_seen;
+    enum flow_state state = track_first(&job->v, (enum flow_dir)job->dir, true, &tcp_seen);
+
+    *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT
+           : state == FLOW_FREE              ? DROP_UNSOLICITED
+                                             : DROP_NONE;
+    if (*why != DROP_NONE)
+        return NULL;
+    struct flow like = {
+        .in_ip = in ? k->dst : k->src,
+        .rem_ip = in ? k->src : k->dst,
+        .out_ip = in ? k->dst : k->src,
+        .in_port = in ? k->dport : k->sport,
+        .rem_port = in ? k->sport : k->dport,
+        .out_port = in ? k->dport : k->sport,
+        .proto = k->proto,
+        .zone = in ? to : k->zone,
+        .rem_zone = in ? k->zone : to,
+    };
+    struct flow *f = flow_create(&nat->flows, &like, state, now_ms);
+    if (!f) {
+        /* Not full: an echo with identifier 0 against those of the flow that is there. */
+        *why = nat->flows.live == nat->flows.capacity ? DROP_FLOWS_FULL : DROP_UNSOLICITED;
+        return NULL;
+    }
+    f->tcp_seen = tcp_seen;
+    f->flags = FLOW_PLAIN | (in ? FLOW_OPENED_IN : 0);
+    nat->counters.picked_up += state == FLOW_TCP_OPENING && !(job->v.tcp_flags & TCP_SYN);
     return f;
 }

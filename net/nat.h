@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Network address translation for IPv4: RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP), with RFC
- * 7857.
+ * 7857. And the tracking of flows that are not translated ("plain": between networks, and between a
+ * routed network and the uplink).
  *
  * Theory of operation. A mapping ties an inside address and port to an outside port, whatever the
  * remote end (endpoint-independent mapping); a flow is one conversation through a mapping (or
  * through a forwarded port). Packets of a known flow cost one index lookup and nat_apply(). The
  * rest is the slow path: nat_open_out() finds or makes the mapping and makes the flow;
  * nat_open_in() finds a forward or an existing mapping (endpoint- independent filtering) and makes
- * the flow, or refuses. A mapping lives as long as it has flows.
+ * the flow, or refuses. A mapping lives as long as it has flows. nat_open_plain() makes a flow that
+ * needs no mapping, and of which nothing is rewritten. Which of the three it is, and whether it may
+ * be, is the caller's to decide, once a flow.
  *
  * The outside ports of the router itself (its DNS queries, its DHCP client) come from the same
  * allocator (nat_reserve), so that no host's flow can ever shadow them.
@@ -32,7 +35,7 @@ struct nat_job {
     struct flow_tuple key;
     uint32_t hash;
     uint32_t guess; /* the flow it probably belongs to (nat_prefetch), or FLOW_NONE */
-    uint8_t dir;    /* enum flow_dir */
+    uint8_t dir;    /* enum flow_dir: which way it goes in its flow, found by nat_find() */
 };
 
 struct nat_forward {
@@ -92,16 +95,15 @@ size_t nat_bytes(uint32_t flow_capacity);
  * on a port that nat_reserve* gave away is not. */
 unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, unsigned count);
 
-/* The uplink's address changed (0: lost). Flows of another address are destroyed. */
+/* The uplink's address changed (0: lost). Translated flows of another address are destroyed. */
 void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms);
 
-/* Fills key, hash and dir from the view. Outbound: from network zone. Inbound: zone NETWORK_UPLINK.
- * Only for TCP, UDP and ICMP echo, and later fragments whose ports fragment_match() has filled in
- * (fragment.h); others return DROP_PROTOCOL or DROP_FRAGMENT. An inbound echo request and an
- * outbound echo reply never belong to a flow, whatever their identifier: DROP_UNSOLICITED (the
- * former may be for the router itself). Prefetches the index. */
-enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zone,
-                         enum flow_dir dir);
+/* Fills key and hash from the view of a packet that came from this zone; dir is FLOW_IN from the
+ * uplink, else FLOW_OUT, until nat_find() knows better. TCP and UDP go by their ports, echoes by
+ * their identifier, other protocols by their addresses alone; later fragments by what
+ * fragment_match() has filled in (fragment.h). DROP_FRAGMENT if it has not; DROP_PROTOCOL for ICMP
+ * other than echoes (errors: nat_icmp_error()) and protocol 0. Prefetches the index. */
+enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zone);
 
 /* For bursts: after nat_key() of all packets and before nat_find() of the first. Looks at the
  * index, and prefetches the flow. */
@@ -110,47 +112,61 @@ static inline void nat_prefetch(const struct nat *nat, struct nat_job *job)
     job->guess = flow_prefetch(&nat->flows, job->hash);
 }
 
-/* The packet's flow, or NULL. */
-static inline struct flow *nat_find(struct nat *nat, const struct nat_job *job)
+/* nat_find() where the guess was wrong. */
+struct flow *nat_find_again(struct nat *nat, struct nat_job *job);
+
+/* The packet's flow, and job->dir which way it goes in it; or NULL, dir as it was. */
+static inline struct flow *nat_find(struct nat *nat, struct nat_job *job)
 {
-    enum flow_dir dir = (enum flow_dir)job->dir;
-    if (LIKELY(job->guess != FLOW_NONE)) {
+    if (LIKELY(job->guess != FLOW_NONE && job->key.proto != IP_PROTO_ICMP)) {
         struct flow *f = &nat->flows.flows[job->guess];
-        if (LIKELY(flow_is(f, &job->key, dir)))
+        if (LIKELY(flow_is(f, &job->key, (enum flow_dir)job->dir)))
             return f;
     }
-    return flow_find(&nat->flows, &job->key, job->hash, dir);
+    return nat_find_again(nat, job);
 }
 
-/* Slow path, after nat_find() said NULL. On NULL, *why: outbound DROP_NO_UPLINK, DROP_FLOWS_FULL,
- * DROP_PORTS_FULL, DROP_UNSOLICITED (a TCP packet that cannot begin a connection or a flow: a stray
- * RST, FIN or SYN-ACK); inbound DROP_UNSOLICITED or DROP_FLOWS_FULL. Later fragments open nothing:
- * DROP_FRAGMENT. */
+/* What can never be translated, whatever flows there are: DROP_PROTOCOL, or DROP_UNSOLICITED for an
+ * echo reply on its way out. Not for later fragments. */
+enum drop_reason nat_check_out(const struct view *v);
+
+/* Slow path, after nat_find() said NULL: translated flows. On NULL, *why: outbound DROP_NO_UPLINK,
+ * DROP_FLOWS_FULL, DROP_PORTS_FULL, DROP_UNSOLICITED (what cannot begin a connection or a flow: a
+ * stray RST, FIN or SYN-ACK, an echo reply); inbound DROP_UNSOLICITED or DROP_FLOWS_FULL. Protocols
+ * that cannot be translated: DROP_PROTOCOL. Later fragments open nothing: DROP_FRAGMENT. */
 struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                           enum drop_reason *why);
 struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                          enum drop_reason *why);
+
+/* The same for a plain flow, whose other end, the packet's destination, is in zone to. From a
+ * network (job->dir FLOW_OUT): the source is the inside end, to is another network or
+ * NETWORK_UPLINK. From the uplink (FLOW_IN): the destination is, to is its network. *why on NULL:
+ * DROP_FLOWS_FULL, DROP_UNSOLICITED, DROP_FRAGMENT. */
+struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t to, uint32_t now_ms,
+                            enum drop_reason *why);
 
 /* True if an inbound packet with this protocol and destination port (network order) belongs to a
  * forward or to a mapping, rather than to the router itself. */
 bool nat_claims(const struct nat *nat, uint8_t proto, be16 port);
 
 /* Rewrites the packet (addresses, ports or identifier, IP and transport checksums; partial
- * checksums with their own sign; UDP checksum 0 stays 0), tracks TCP state, stamps the time
- * (outbound refreshes, inbound does not but for TCP: RFC 4787 REQ-6) and counts bytes. The head
- * segment must be writable (unshared). Does not touch TTL. */
+ * checksums with their own sign; UDP checksum 0 stays 0; nothing of a plain flow's), tracks its
+ * state, stamps the time (outbound refreshes, inbound does not but for TCP: RFC 4787 REQ-6; a plain
+ * flow, which has no mapping that a stranger could hold open, is refreshed both ways) and counts
+ * bytes. The head segment must be writable (unshared). Does not touch TTL. */
 void nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms);
 
-/* Translates an ICMP error about one of our flows, from the packet as it stands (of v only the
- * offsets and the type are used): finds the
- * flow of the embedded packet, rewrites the embedded headers back to what its sender sent, and the
- * outer address (RFC 5508, REQ-3..REQ-5). Never ends or refreshes the flow. dir is the error's own
- * direction; for FLOW_IN zone is NETWORK_UPLINK. Returns the flow, whose inside (FLOW_IN) or remote
- * (FLOW_OUT) end is where the error goes, or NULL and *why (DROP_NO_MAPPING, DROP_L4_CSUM, ...),
- * the packet then being as it was. An error from the inside keeps its source hidden: the outer
- * source becomes the outside address. */
+/* Translates an ICMP error about one of our flows that came from this zone, from the packet as it
+ * stands (of v only the offsets and the type are used): finds the flow of the embedded packet,
+ * rewrites the embedded headers back to what its sender sent, and the outer address (RFC 5508,
+ * REQ-3..REQ-5). An error from the inside keeps its source hidden: the outer source becomes the
+ * outside address. Errors about plain flows stay as they are. Never ends or refreshes the flow.
+ * Returns the flow, and in *dir which way the error goes in it: its inside (FLOW_IN) or remote
+ * (FLOW_OUT) end is where it goes; or NULL and *why (DROP_NO_MAPPING, DROP_L4_CSUM, ...), the
+ * packet then being as it was. */
 struct flow *nat_icmp_error(struct nat *nat, struct pkt *p, const struct view *v, uint8_t zone,
-                            enum flow_dir dir, enum drop_reason *why);
+                            enum flow_dir *dir, enum drop_reason *why);
 
 /* Ports for the router's own use towards the outside. nat_reserve: a free random one (network
  * order) or 0; nat_reserve_port: this one, false if taken. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * ICMP errors about translated packets (RFC 5508, section 4).
+ * ICMP errors about packets of flows (RFC 5508, section 4). Errors about plain flows pass as they
+ * are; this is about the others:
  *
  * An error quotes the packet it is about as its sender saw it arrive, translated. Whoever sent that
  * packet must find in the quotation what he sent: the endpoint on our side is put back, in the
@@ -9,6 +10,7 @@
  * word contributes, so extensions (RFC 4884) and cut quotations need no thought.
  */
 #include "net/nat.h"
+#include "net/nat_track.h"
 #include "net/wire/csum.h"
 
 /* Stores a 16-bit word (32-bit: two) in the message, and adds the change to *delta. */
@@ -24,23 +26,23 @@ static void put32(uint8_t *at, uint32_t value, uint32_t *delta)
     store_raw32(at, value);
 }
 
-/* The flow whose packet is quoted. The quoted packet went the other way than the error goes, so the
- * error's own direction finds it with the quoted ends exchanged. */
+/* The flow whose packet is quoted, and which way the error goes. The quoted packet went the other
+ * way, so it is found with the quoted ends exchanged. */
 static struct flow *find_quoted(struct nat *nat, const struct inner_view *in, const uint8_t *inner,
-                                uint8_t zone, enum flow_dir dir)
+                                uint8_t zone, enum flow_dir *dir)
 {
     struct flow_tuple k = {in->dst, in->src, in->dport, in->sport, in->proto, zone, 0};
+    uint8_t answer = 0;
 
     if (in->proto == IP_PROTO_ICMP) {
-        uint8_t sent = dir == FLOW_IN ? ICMP_ECHO : ICMP_ECHO_REPLY;
-        if (inner[ICMP_TYPE_OFF] != sent)
-            return NULL;
-        if (dir == FLOW_OUT)
+        answer = inner[ICMP_TYPE_OFF] == ICMP_ECHO ? ICMP_ECHO_REPLY : ICMP_ECHO;
+        if (answer == ICMP_ECHO)
             k.dport = 0;
         else
             k.sport = 0;
     }
-    return flow_find(&nat->flows, &k, flow_hash(&nat->flows, &k), dir);
+    struct flow *f = flow_find_either(&nat->flows, &k, flow_hash(&nat->flows, &k), dir);
+    return f && in->proto == IP_PROTO_ICMP && !track_echo_fits(f, answer, *dir) ? NULL : f;
 }
 
 /* Corrects the embedded transport checksum, if it is there and in use, for a change of what it
@@ -80,7 +82,7 @@ static uint32_t revert_inner(uint8_t *data, const struct inner_view *in, enum fl
 }
 
 struct flow *nat_icmp_error(struct nat *nat, struct pkt *p, const struct view *v, uint8_t zone,
-                            enum flow_dir dir, enum drop_reason *why)
+                            enum flow_dir *dir, enum drop_reason *why)
 {
     uint8_t *ip = p->data + v->l3_off;
     struct inner_view in;
@@ -95,12 +97,14 @@ struct flow *nat_icmp_error(struct nat *nat, struct pkt *p, const struct view *v
         *why = DROP_NO_MAPPING;
         return NULL;
     }
+    if (f->flags & FLOW_PLAIN)
+        return f;
 
     /* Towards the inside, the outside endpoint becomes the inside one; and the reverse. */
-    bool inward = dir == FLOW_IN;
+    bool inward = *dir == FLOW_IN;
     uint16_t flip = inward ? 0xFFFF : 0;
     uint32_t delta =
-        revert_inner(p->data, &in, dir, inward ? f->in_ip : f->out_ip,
+        revert_inner(p->data, &in, *dir, inward ? f->in_ip : f->out_ip,
                      inward ? f->in_port : f->out_port, f->l3_delta ^ flip, f->l4_delta ^ flip);
 
     uint8_t *icmp = p->data + v->l4_off;

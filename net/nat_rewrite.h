@@ -5,6 +5,10 @@
  *
  * The flow holds the outbound checksum deltas, and those of the other direction are their
  * complements. dir is a constant wherever these are used, so that offsets and signs are too.
+ *
+ * Plain flows (FLOW_PLAIN) go the same way as long as it changes nothing: their addresses and ports
+ * are written over with the same, and their deltas are one or the other zero of ones' complement.
+ * So only where a zero can come out is there a question to ask.
  */
 #ifndef NET_NAT_REWRITE_H
 #define NET_NAT_REWRITE_H
@@ -42,10 +46,10 @@ static inline void rewrite_ip(const struct flow *f, uint8_t *ip, enum flow_dir d
         store_raw32(ip + IP4_DST_OFF, f->in_ip);
 }
 
-/* The transport checksum at csum_at. Complete: the complement of a sum, which takes the change of
- * addresses and ports. Partial (pkt.h): the pseudo-header's sum itself, which takes that of the
- * addresses. A UDP checksum of 0 is none and stays (RFC 768); one that comes out as 0 becomes
- * if_zero. */
+/* The transport checksum at csum_at. Complete: the complement of a sum, which
+ * takes the change of addresses and ports. Partial (pkt.h): the pseudo-header's sum itself, which
+ * takes that of the addresses. A UDP checksum of 0 is none and stays (RFC 768); one that comes out
+ * as 0 becomes if_zero. A plain flow's stays whatever it was: it may be FFFF where 0 is usual. */
 static inline void rewrite_csum(const struct flow *f, uint8_t *csum_at, bool partial,
                                 enum flow_dir dir, uint16_t if_zero)
 {
@@ -55,9 +59,11 @@ static inline void rewrite_csum(const struct flow *f, uint8_t *csum_at, bool par
         csum = add_round(old, rewrite_delta(f->l3_delta, dir));
     else
         csum = (uint16_t)~add_round((uint16_t)~old, rewrite_delta(f->l4_delta, dir));
-    if (UNLIKELY(old == 0) && f->proto == IP_PROTO_UDP)
+    if (UNLIKELY(old == 0) && (f->proto == IP_PROTO_UDP || (f->flags & FLOW_PLAIN)))
         return;
-    store_raw16(csum_at, LIKELY(csum != 0) ? csum : if_zero);
+    if (UNLIKELY(csum == 0))
+        csum = f->flags & FLOW_PLAIN ? old : if_zero;
+    store_raw16(csum_at, csum);
 }
 
 #endif

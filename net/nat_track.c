@@ -2,7 +2,8 @@
  *
  * States of flows; see nat_track.h.
  *
- * UDP: one-way until a packet comes against the direction of the first, then a stream.
+ * UDP and protocols without ports: one-way until a packet comes against the direction of the first,
+ * then a stream.
  *
  * TCP, with SYN, ACK and FIN noted for each direction:
  *     OPENING      until both SYNs and both ACKs are seen. That is the usual handshake as well as
@@ -33,10 +34,10 @@ enum flow_state track_first(const struct view *v, enum flow_dir dir, bool pick_u
     uint8_t flags = v->tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
 
     *tcp_seen = 0;
-    if (v->proto == IP_PROTO_UDP)
-        return FLOW_UDP_ONE_WAY;
-    if (v->proto != IP_PROTO_TCP)
+    if (v->proto == IP_PROTO_ICMP)
         return FLOW_ICMP;
+    if (v->proto != IP_PROTO_TCP)
+        return FLOW_UDP_ONE_WAY;
     if (flags == TCP_SYN) {
         *tcp_seen = seen_of(TCP_SYN, dir);
         return FLOW_TCP_OPENING;
@@ -84,7 +85,7 @@ void track_packet(struct nat *nat, struct flow *f, const struct nat_job *job, ui
 
     if (dir == FLOW_OUT && !reset)
         mapping_hold(nat, f); /* the inside host wants it */
-    if (tcp ? !(reset && f->state == FLOW_TCP_CLOSING) : dir == FLOW_OUT)
+    if (tcp ? !(reset && f->state == FLOW_TCP_CLOSING) : dir == FLOW_OUT || (f->flags & FLOW_PLAIN))
         f->last_ms = now_ms;
     if (tcp)
         track_tcp(nat, f, v, dir);

@@ -19,6 +19,14 @@ static inline bool track_wants(const struct flow *f, const struct view *v)
     return f->state < FLOW_STEADY || (v->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST));
 }
 
+/* True if this echo request (or reply) goes the way that the requests (replies) of f do. The tuples
+ * of the two differ, but for identifier 0. */
+static inline bool track_echo_fits(const struct flow *f, uint8_t icmp_type, enum flow_dir dir)
+{
+    enum flow_dir asks = f->flags & FLOW_OPENED_IN ? FLOW_IN : FLOW_OUT;
+    return (icmp_type == ICMP_ECHO) == (dir == asks);
+}
+
 /* Moves the state on, and stamps the time if the packet refreshes the flow. */
 void track_packet(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms);
 

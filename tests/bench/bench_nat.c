@@ -55,7 +55,7 @@ __attribute__((noinline)) void nat_burst(struct nat *n, struct nat_job *jobs, un
     for (unsigned i = 0; i < count; i++) {
         if (view_parse_ip4(&jobs[i].v, jobs[i].p) != DROP_NONE)
             die("parse");
-        if (nat_key(n, &jobs[i], zone, dir) != DROP_NONE)
+        if (nat_key(n, &jobs[i], zone) != DROP_NONE)
             die("key");
     }
     for (unsigned i = 0; i < count; i++)
@@ -74,7 +74,7 @@ __attribute__((noinline)) void nat_open_burst(struct nat *n, struct nat_job *job
     for (unsigned i = 0; i < count; i++) {
         enum drop_reason why;
         if (view_parse_ip4(&jobs[i].v, jobs[i].p) != DROP_NONE ||
-            nat_key(n, &jobs[i], 0, FLOW_OUT) != DROP_NONE || nat_find(n, &jobs[i]))
+            nat_key(n, &jobs[i], 0) != DROP_NONE || nat_find(n, &jobs[i]))
             die("new packet");
         struct flow *f = nat_open_out(n, &jobs[i], now_ms, &why);
         if (!f)

@@ -103,7 +103,7 @@ enum drop_reason nat_rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
     rig_last_flow = NULL;
     why = view_parse_ip4(&job.v, p);
     if (why == DROP_NONE)
-        why = nat_key(&rig_nat, &job, zone, dir);
+        why = nat_key(&rig_nat, &job, zone);
     if (why != DROP_NONE)
         return why;
     nat_prefetch(&rig_nat, &job);

@@ -60,6 +60,7 @@ static struct flow like_number(uint32_t n)
         .out_port = (be16)n,
         .proto = n & 1 ? IP_PROTO_TCP : IP_PROTO_UDP,
         .zone = (uint8_t)(n >> 4 & 3),
+        .rem_zone = NETWORK_UPLINK,
     };
 }
 
@@ -79,9 +80,9 @@ static void test_found_by_either_tuple_only(void **state)
     assert_ptr_equal(find(&like, FLOW_OUT), f);
     assert_ptr_equal(find(&like, FLOW_IN), f);
 
-    /* One field different: not found. in_ip, in_port and zone do not matter inbound, nor out_ip and
-     * out_port outbound. */
-    for (unsigned field = 0; field < 8; field++) {
+    /* One field different: not found. in_ip, in_port and zone do not matter inbound, nor out_ip,
+     * out_port and rem_zone outbound. */
+    for (unsigned field = 0; field < 9; field++) {
         struct flow other = like;
         other.in_ip ^= field == 0 ? 0x01000000 : 0;
         other.rem_ip ^= field == 1 ? 0x01000000 : 0;
@@ -91,7 +92,9 @@ static void test_found_by_either_tuple_only(void **state)
         other.out_port ^= field == 5 ? 0x8000 : 0;
         other.proto ^= field == 6 ? 1 : 0;
         other.zone ^= field == 7 ? 1 : 0;
-        bool out_same = field == 2 || field == 5, in_same = field == 0 || field == 3 || field == 7;
+        other.rem_zone ^= field == 8 ? 1 : 0;
+        bool out_same = field == 2 || field == 5 || field == 8;
+        bool in_same = field == 0 || field == 3 || field == 7;
         assert_int_equal(find(&other, FLOW_OUT) == f, out_same);
         assert_int_equal(find(&other, FLOW_IN) == f, in_same);
         /* The full comparison alone must say the same, whatever the hash does. */
@@ -99,6 +102,11 @@ static void test_found_by_either_tuple_only(void **state)
                           in = flow_tuple_of(&other, FLOW_IN);
         assert_int_equal(flow_is(f, &out, FLOW_OUT), out_same);
         assert_int_equal(flow_is(f, &in, FLOW_IN), in_same);
+        enum flow_dir dir;
+        assert_int_equal(flow_find_either(&t, &out, flow_hash(&t, &out), &dir) == f, out_same);
+        assert_true(!out_same || dir == FLOW_OUT);
+        assert_int_equal(flow_find_either(&t, &in, flow_hash(&t, &in), &dir) == f, in_same);
+        assert_true(!in_same || dir == FLOW_IN);
     }
 
     /* Either tuple taken: refused, and nothing left behind. */
@@ -107,6 +115,15 @@ static void test_found_by_either_tuple_only(void **state)
     same_in.in_port ^= 1;
     assert_null(flow_create(&t, &same_out, FLOW_UDP_ONE_WAY, 5));
     assert_null(flow_create(&t, &same_in, FLOW_UDP_ONE_WAY, 5));
+    /* Its outbound tuple is the other's inbound one. */
+    struct flow turned = {.in_ip = like.rem_ip,
+                          .rem_ip = like.out_ip,
+                          .out_ip = 1,
+                          .in_port = like.rem_port,
+                          .rem_port = like.out_port,
+                          .proto = like.proto,
+                          .zone = like.rem_zone};
+    assert_null(flow_create(&t, &turned, FLOW_UDP_ONE_WAY, 5));
     assert_int_equal(t.live, 1);
     assert_int_equal(t.index.used, 2);
 

@@ -121,7 +121,7 @@ static void test_u14_flood_costs_others_nothing(void **state)
 }
 
 /* A later fragment through the translator. */
-static enum drop_reason pass_later(uint8_t zone, enum flow_dir dir)
+static enum drop_reason pass_later(uint8_t zone)
 {
     struct pkt *p = rig_pkt();
     struct nat_job job = {.p = p};
@@ -129,7 +129,7 @@ static enum drop_reason pass_later(uint8_t zone, enum flow_dir dir)
     enum drop_reason why =
         fragment_match(&table, p, &job.v, zone, rig_now_ms) ? DROP_NONE : DROP_FRAGMENT;
     if (why == DROP_NONE)
-        why = nat_key(&rig_nat, &job, zone, dir);
+        why = nat_key(&rig_nat, &job, zone);
     if (why == DROP_NONE) {
         struct flow *f = nat_find(&rig_nat, &job);
         assert_non_null(f);
@@ -147,13 +147,13 @@ static void test_through_the_translator(void **state)
     for (unsigned i = 0; i < ARRAY_COUNT(protos); i++) {
         uint8_t proto = protos[i], payload[16];
         make_fragment(proto, A, R1, 7, 5000, false);
-        REFUSED(pass_later(0, FLOW_OUT), FRAGMENT); /* before the first */
+        REFUSED(pass_later(0), FRAGMENT); /* before the first */
 
         note(proto, A, R1, 7, 5000, 0);
         PASSES(rig_send_frame(0, FLOW_OUT));
         make_fragment(proto, A, R1, 7, 9, false);
         memcpy(payload, rig_frame.b + rig_frame.l4, sizeof(payload));
-        PASSES(pass_later(0, FLOW_OUT));
+        PASSES(pass_later(0));
         assert_int_equal(load_raw32(rig_frame.b + rig_frame.l3 + 12), OUTSIDE);
         assert_memory_equal(rig_frame.b + rig_frame.l4, payload, sizeof(payload));
         assert_int_equal(frame_naive_sum(rig_frame.b + rig_frame.l3, 20), 0xFFFF);
@@ -172,7 +172,7 @@ static void test_through_the_translator(void **state)
         rig_release(p);
         store_be16(rig_frame.b + rig_frame.l3 + 6, 3);
         frame_fix_ip_csum(&rig_frame);
-        PASSES(pass_later(NETWORK_UPLINK, FLOW_IN));
+        PASSES(pass_later(NETWORK_UPLINK));
         assert_int_equal(load_raw32(rig_frame.b + rig_frame.l3 + 16), A);
         assert_int_equal(frame_naive_sum(rig_frame.b + rig_frame.l3, 20), 0xFFFF);
     }

@@ -252,7 +252,7 @@ static void outbound(void)
     enum offload offload = make_frame(&e);
     struct nat_job job = {.p = make_pkt(offload)};
     assert_int_equal(view_parse_ip4(&job.v, job.p), DROP_NONE);
-    enum drop_reason why = nat_key(&nat, &job, hosts[host].zone, FLOW_OUT);
+    enum drop_reason why = nat_key(&nat, &job, hosts[host].zone);
     struct flow *f = NULL;
     if (why == DROP_NONE) {
         f = nat_find(&nat, &job);
@@ -286,7 +286,7 @@ static void inbound(void)
     enum offload offload = make_frame(&e);
     struct nat_job job = {.p = make_pkt(offload)};
     assert_int_equal(view_parse_ip4(&job.v, job.p), DROP_NONE);
-    enum drop_reason why = nat_key(&nat, &job, NETWORK_UPLINK, FLOW_IN);
+    enum drop_reason why = nat_key(&nat, &job, NETWORK_UPLINK);
     struct flow *f = NULL;
     if (why == DROP_NONE) {
         f = nat_find(&nat, &job);
@@ -353,14 +353,16 @@ static void error(void)
     struct pkt *p = make_pkt(COMPLETE);
     struct view v;
     enum drop_reason why, naive;
+    enum flow_dir dir;
     assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
     uint8_t zone = inward ? NETWORK_UPLINK : k->zone;
     if (!view_is_icmp_error(&v)) { /* corrupted into something else */
         release(p);
         return;
     }
-    struct flow *f = nat_icmp_error(&nat, p, &v, zone, inward ? FLOW_IN : FLOW_OUT, &why);
+    struct flow *f = nat_icmp_error(&nat, p, &v, zone, &dir, &why);
     assert_int_equal(f == NULL, why != DROP_NONE);
+    assert_true(!f || dir == (inward ? FLOW_IN : FLOW_OUT));
     memcpy(expected, frame.b, frame.n);
     if (corrupt) {
         naive = DROP_L4_CSUM;

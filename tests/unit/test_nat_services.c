@@ -195,12 +195,14 @@ static enum drop_reason send_error(uint8_t zone, enum flow_dir dir, bool twice)
 {
     struct pkt *p = rig_pkt();
     enum drop_reason why;
+    enum flow_dir goes = !dir;
     struct view v;
 
     assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
-    rig_last_flow = nat_icmp_error(&rig_nat, p, &v, zone, dir, &why);
+    rig_last_flow = nat_icmp_error(&rig_nat, p, &v, zone, &goes, &why);
+    assert_true(!rig_last_flow || goes == dir);
     if (rig_last_flow && twice)
-        rig_last_flow = nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, FLOW_IN, &why);
+        rig_last_flow = nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, &goes, &why);
     assert_true(pkt_copy_out(p, 0, rig_frame.b, rig_frame.n));
     if (rig_last_flow) {
         assert_int_equal(view_parse_ip4(&rig_last, p), DROP_NONE);
@@ -255,9 +257,10 @@ static void test_i6_u12_t10_errors_change_nothing(void **state)
             struct pkt *p = rig_pkt();
             struct view v;
             enum drop_reason why;
+            enum flow_dir dir;
             assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
             if (view_is_icmp_error(&v))
-                assert_non_null(nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, FLOW_IN, &why));
+                assert_non_null(nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, &dir, &why));
             else
                 assert_int_not_equal(nat_rig_pass(p, NETWORK_UPLINK, FLOW_IN), DROP_NONE);
             rig_release(p);
@@ -357,7 +360,7 @@ static void test_many(void **state)
         job.v.src = A + (i % 5 << 24);
         job.v.sport = hton16((uint16_t)(3000 + i % 5000));
         job.v.dst = R1 + (i / 5000 << 24);
-        assert_int_equal(nat_key(&rig_nat, &job, 0, FLOW_OUT), DROP_NONE);
+        assert_int_equal(nat_key(&rig_nat, &job, 0), DROP_NONE);
         assert_null(nat_find(&rig_nat, &job));
         assert_non_null(nat_open_out(&rig_nat, &job, rig_now_ms, &why));
     }
@@ -367,7 +370,7 @@ static void test_many(void **state)
         struct flow_tuple k = flow_tuple_of(f, FLOW_IN);
         job.v = (struct view){
             .proto = UDP, .src = k.src, .dst = k.dst, .sport = k.sport, .dport = k.dport};
-        assert_int_equal(nat_key(&rig_nat, &job, NETWORK_UPLINK, FLOW_IN), DROP_NONE);
+        assert_int_equal(nat_key(&rig_nat, &job, NETWORK_UPLINK), DROP_NONE);
         nat_prefetch(&rig_nat, &job);
         assert_ptr_equal(nat_find(&rig_nat, &job), f);
     }
