@@ -26,20 +26,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/if_packet.h>
 
-#define MARK       "\xA5storm\x5A"
-#define MARK_BYTES 7
-#define ENDS_MAX   32
-#define VIDS       4096
-#define BATCH      32
-#define FRAME_MAX  65536
-#define OTHERS_MAX 256
-#define BUFFER     (64 << 20)
-#define DRAIN_S    20 /* at most, if marks never stop coming */
+#define MARK        "\xA5storm\x5A"
+#define MARK_BYTES  7
+#define ENDS_MAX    32
+#define VIDS        4096
+#define BATCH       32
+#define FRAME_MAX   65536
+#define OTHERS_MAX  256
+/* A packet socket's ring, which unlike its buffer may be large without privileges. Of longer frames
+ * only the beginning is looked at. */
+#define SLOTS       8192
+#define SLOT_BYTES  2048
+#define BLOCK_BYTES (1 << 16)
+#define DRAIN_S     20 /* at most, if marks never stop coming */
 
 struct other {
     uint16_t vid;
@@ -49,7 +54,9 @@ struct other {
 
 struct end {
     int fd;
-    int packet; /* a packet socket: the kernel counts what it misses, and keeps tags apart */
+    unsigned char
+        *ring; /* of a packet socket; the kernel counts what it misses, and keeps tags apart */
+    unsigned next_slot;
     unsigned char *frames;
     unsigned frame_count;
     unsigned *offsets; /* of the frames, each behind its length */
@@ -106,6 +113,22 @@ static void load_frames(struct end *e, const char *path)
     }
 }
 
+static void make_ring(struct end *e)
+{
+    int one = 1, version = TPACKET_V2;
+    struct tpacket_req ring = {.tp_block_size = BLOCK_BYTES,
+                               .tp_block_nr = SLOTS / (BLOCK_BYTES / SLOT_BYTES),
+                               .tp_frame_size = SLOT_BYTES,
+                               .tp_frame_nr = SLOTS};
+    if (setsockopt(e->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) ||
+        setsockopt(e->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) ||
+        setsockopt(e->fd, SOL_PACKET, PACKET_RX_RING, &ring, sizeof(ring)))
+        die("packet socket");
+    e->ring = mmap(NULL, (size_t)SLOTS * SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd, 0);
+    if (e->ring == MAP_FAILED)
+        die("ring");
+}
+
 static void add_end(char *text)
 {
     struct end *e = &ends[end_count++];
@@ -120,34 +143,19 @@ static void add_end(char *text)
         e->want = strtoul(count ? count : "0", NULL, 10);
         e->rate = atof(rate ? rate : "0");
     }
-    int domain = 0, one = 1, bytes = BUFFER;
+    int domain = 0;
     socklen_t size = sizeof(domain);
     if (getsockopt(e->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size))
         die("SO_DOMAIN");
-    e->packet = domain == AF_PACKET;
-    if (e->packet) {
-        if (setsockopt(e->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) ||
-            setsockopt(e->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)))
-            die("packet socket");
-        if (setsockopt(e->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)))
-            setsockopt(e->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-    }
+    if (domain == AF_PACKET)
+        make_ring(e);
     e->seen = calloc(VIDS, sizeof(*e->seen));
     if (!e->seen)
         die("memory");
 }
 
-/* The tag the kernel took out of a frame, or the one that is in it. */
-static unsigned outer_vid(struct msghdr *message, const unsigned char *frame, unsigned length)
+static unsigned outer_vid(const unsigned char *frame, unsigned length)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        struct tpacket_auxdata aux;
-        if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
-            continue;
-        memcpy(&aux, CMSG_DATA(c), sizeof(aux));
-        if (aux.tp_status & TP_STATUS_VLAN_VALID)
-            return aux.tp_vlan_tci & (VIDS - 1);
-    }
     if (length >= 16 && frame[12] == 0x81 && frame[13] == 0)
         return (frame[14] << 8 | frame[15]) & (VIDS - 1);
     return 0;
@@ -179,24 +187,41 @@ static void look_at(struct end *e, unsigned vid, const unsigned char *frame, uns
     }
 }
 
+static int read_ring(struct end *e)
+{
+    int n = 0;
+    for (; n < SLOTS; n++) {
+        unsigned char *slot = e->ring + (size_t)(e->next_slot % SLOTS) * SLOT_BYTES;
+        struct tpacket2_hdr *header = (struct tpacket2_hdr *)slot;
+        uint32_t status = __atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE);
+        if (!(status & TP_STATUS_USER))
+            break;
+        const unsigned char *frame = slot + header->tp_mac;
+        unsigned vid = status & TP_STATUS_VLAN_VALID ? header->tp_vlan_tci & (VIDS - 1)
+                                                     : outer_vid(frame, header->tp_snaplen);
+        look_at(e, vid, frame, header->tp_snaplen);
+        __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+        e->next_slot++;
+    }
+    return n;
+}
+
 /* Reads what is there; returns how many. */
 static int read_some(struct end *e)
 {
     static unsigned char buffers[BATCH][FRAME_MAX];
-    static unsigned char control[BATCH][128];
     struct mmsghdr messages[BATCH] = {0};
     struct iovec iov[BATCH];
+    if (e->ring)
+        return read_ring(e);
     for (int i = 0; i < BATCH; i++) {
         iov[i] = (struct iovec){buffers[i], FRAME_MAX};
         messages[i].msg_hdr.msg_iov = &iov[i];
         messages[i].msg_hdr.msg_iovlen = 1;
-        messages[i].msg_hdr.msg_control = control[i];
-        messages[i].msg_hdr.msg_controllen = sizeof(control[i]);
     }
     int n = recvmmsg(e->fd, messages, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++)
-        look_at(e, outer_vid(&messages[i].msg_hdr, buffers[i], messages[i].msg_len), buffers[i],
-                messages[i].msg_len);
+        look_at(e, outer_vid(buffers[i], messages[i].msg_len), buffers[i], messages[i].msg_len);
     return n > 0 ? n : 0;
 }
 
@@ -274,7 +299,7 @@ static void report(const struct end *e)
     }
     struct tpacket_stats stats = {0};
     socklen_t size = sizeof(stats);
-    if (e->packet && !getsockopt(e->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) &&
+    if (e->ring && !getsockopt(e->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) &&
         stats.tp_drops)
         printf("lost %d %u\n", e->fd, stats.tp_drops);
 }

@@ -22,6 +22,7 @@ import threading
 
 from .hosts import Host
 
+SO_RCVBUFFORCE = 33
 TUNSETOFFLOAD = 0x400454D0
 TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6 = 1, 2, 4
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
@@ -56,8 +57,8 @@ class Trunk:
         self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self._socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE if not os.geteuid() else socket.SO_RCVBUF,
-                                8 << 20)
+        with contextlib.suppress(PermissionError):  # in a user namespace the default has to do
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         if not offloads:
             self.host.run("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
 
