@@ -6,25 +6,36 @@
 
 #include "config_resolve.h"
 
-/* Index of the network address is in, or CONFIG_NO_NET. */
-static unsigned find_net(const struct config *config, be32 address)
+unsigned resolve_net_of(struct resolver *r, const struct draft_item *item, const char *key,
+                        const char *what, be32 address)
 {
-    for (unsigned i = 0; i < config->net_count; i++)
-        if (config_net_has(&config->nets[i], address))
-            return i;
-    return CONFIG_NO_NET;
+    const struct config *config = r->config;
+    unsigned found = CONFIG_NO_NET;
+    for (unsigned i = 0; i < config->net_count; i++) {
+        if (!config_net_has(&config->nets[i], address))
+            continue;
+        if (found != CONFIG_NO_NET) {
+            resolve_conflict(r, item, key,
+                             "%s is in network %s and in network %s, whose subnets overlap; "
+                             "%s",
+                             what, config->nets[found].name, config->nets[i].name,
+                             strcmp(key, "host") == 0 ? "add net=NAME"
+                                                      : "name a host=...,net=NAME instead");
+            return CONFIG_NO_NET;
+        }
+        found = i;
+    }
+    if (found == CONFIG_NO_NET && !(r->broken & BROKEN_NET))
+        resolve_conflict(r, item, key, "%s is outside every network", what);
+    return found;
 }
 
-/* Says what is wrong with address as one of a machine on network net; what: "reservation 1.2.3.4".
- */
+/* Says what is wrong with address as one of a machine on network n; what: "reservation 1.2.3.4". */
 static void check_address(struct resolver *r, const struct draft_item *item, const char *key,
                           const char *what, be32 address, unsigned n)
 {
-    if (n == CONFIG_NO_NET) {
-        if (!(r->broken & BROKEN_NET))
-            resolve_conflict(r, item, key, "%s is outside every network", what);
-        return;
-    }
+    if (n == CONFIG_NO_NET)
+        return; /* told already */
     const struct config_net *net = &r->config->nets[n];
     if (address == net->ip)
         resolve_conflict(r, item, key, "%s is the router's own address in network %s", what,
@@ -45,7 +56,7 @@ static void check_same_host(struct resolver *r, unsigned i)
     for (unsigned k = 0; k < i; k++) {
         const struct config_host *earlier = &r->config->hosts[k];
         value_mac_text(earlier->mac, other);
-        if (host->ip && host->ip == earlier->ip)
+        if (host->ip && host->ip == earlier->ip && host->net == earlier->net)
             resolve_conflict(r, item, "host", "address %s is reserved for %s and for %s",
                              value_ip4_text(host->ip, ip), other, mac);
         if (host->name[0] && strcmp(host->name, earlier->name) == 0)
@@ -55,6 +66,29 @@ static void check_same_host(struct resolver *r, unsigned i)
     if (strcmp(host->name, r->config->hostname) == 0)
         resolve_conflict(r, item, "host", "name %.40s is given to %s and to the router (hostname=)",
                          host->name, mac);
+}
+
+/* The network that net= names, if the address is in it; else CONFIG_NO_NET, told. */
+static unsigned find_given_net(struct resolver *r, const struct draft_host *draft, const char *what)
+{
+    const struct config *config = r->config;
+    struct suggestion suggestion;
+    config_suggest_begin(&suggestion, (struct span){draft->net, strlen(draft->net)});
+    for (unsigned i = 0; i < config->net_count; i++) {
+        const struct config_net *net = &config->nets[i];
+        config_suggest_offer(&suggestion, net->name);
+        if (strcmp(net->name, draft->net) != 0)
+            continue;
+        if (config_net_has(net, draft->ip))
+            return i;
+        resolve_conflict(r, &draft->item, "host", "%s is outside network %s", what, net->name);
+        return CONFIG_NO_NET;
+    }
+    if (!(r->broken & BROKEN_NET))
+        resolve_conflict(r, &draft->item, "host", "%s: no net= is called %s%s%s%s", what,
+                         draft->net, suggestion.best ? "; did you mean '" : "",
+                         suggestion.best ? suggestion.best : "", suggestion.best ? "'?" : "");
+    return CONFIG_NO_NET;
 }
 
 void resolve_hosts(struct resolver *r)
@@ -72,9 +106,14 @@ void resolve_hosts(struct resolver *r)
         host->net = CONFIG_NO_NET;
         snprintf(host->name, sizeof(host->name), "%s", draft->name);
         if (host->ip) {
-            host->net = (uint8_t)find_net(config, host->ip);
             snprintf(what, sizeof(what), "reservation %s", value_ip4_text(host->ip, ip));
+            host->net = (uint8_t)(draft_given(&draft->item, FIELD_HOST_NET)
+                                      ? find_given_net(r, draft, what)
+                                      : resolve_net_of(r, &draft->item, "host", what, host->ip));
             check_address(r, &draft->item, "host", what, host->ip, host->net);
+        } else if (draft_given(&draft->item, FIELD_HOST_NET)) {
+            resolve_conflict(r, &draft->item, "host",
+                             "net=%s says where an address is, and this host has none", draft->net);
         }
         check_same_host(r, i);
     }
@@ -131,6 +170,7 @@ static void find_named_target(struct resolver *r, unsigned i)
         if (strcmp(host->name, name) != 0)
             continue;
         fwd->targets[0] = host->ip;
+        fwd->net = host->net;
         if (!host->ip)
             resolve_conflict(r, &draft->item, "host",
                              "%s: host %.40s has no reserved address to forward to", text, name);
@@ -153,6 +193,7 @@ static void find_first_lease(struct resolver *r, unsigned i)
         if (!config_mode(net)->routes_to_uplink || !net->pool_first)
             continue;
         fwd->targets[0] = net->pool_first;
+        fwd->net = (uint8_t)n;
         resolve_note(r, "%s names no guest: it leads to %s, the first address of the pool of %s",
                      text, value_ip4_text(fwd->targets[0], ip), net->name);
         return;
@@ -170,9 +211,10 @@ static void check_target(struct resolver *r, unsigned i)
     char text[FORWARD_BYTES], ip[IP4_TEXT_BYTES], what[64];
     if (!fwd->targets[0])
         return; /* told already */
-    fwd->net = (uint8_t)find_net(r->config, fwd->targets[0]);
     snprintf(what, sizeof(what), "%s: target %s", forward_text(fwd, text),
              value_ip4_text(fwd->targets[0], ip));
+    if (r->draft->fwds[i].forward.target == TARGET_ADDRESS)
+        fwd->net = (uint8_t)resolve_net_of(r, item, "fwd", what, fwd->targets[0]);
     check_address(r, item, "fwd", what, fwd->targets[0], fwd->net);
     if (fwd->net == CONFIG_NO_NET)
         return;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "config_resolve.h"
+#include "net/rules.h"
 
 #define DEFAULT_LEASE_S (12u * 3600u)
 #define DEFAULT_THIRD_BYTE                                                                         \
@@ -84,21 +85,43 @@ static bool is_free(const struct resolver *r, be32 ip, unsigned prefix)
     return !overlaps_uplink(r, ip, prefix);
 }
 
-static void check_overlap(struct resolver *r, unsigned i)
+static void check_uplink_overlap(struct resolver *r, unsigned i)
 {
     const struct config_net *net = &r->config->nets[i];
     const struct config_uplink *uplink = &r->config->uplink;
     char a[IP4_TEXT_BYTES], b[IP4_TEXT_BYTES];
-    value_ip4_text(net->ip, a);
     if (overlaps_uplink(r, net->ip, net->prefix))
         resolve_conflict(r, net_item(r, i), "net", "network %s, %s/%u, overlaps the uplink, %s/%u",
-                         net->name, a, net->prefix, value_ip4_text(uplink->ip, b), uplink->prefix);
-    for (unsigned k = 0; k < i; k++) {
-        const struct config_net *known = &r->config->nets[k];
-        if (overlaps_net(known, net->ip, net->prefix))
-            resolve_conflict(r, net_item(r, i), "net",
-                             "network %s, %s/%u, overlaps network %s, %s/%u", net->name, a,
-                             net->prefix, known->name, value_ip4_text(known->ip, b), known->prefix);
+                         net->name, value_ip4_text(net->ip, a), net->prefix,
+                         value_ip4_text(uplink->ip, b), uplink->prefix);
+}
+
+/* Two networks may have one subnet while no packet can go from one to the other: then an address
+ * means a host of the one it came from or goes to, always. */
+void resolve_overlaps(struct resolver *r)
+{
+    const struct config *config = r->config;
+    char a[IP4_TEXT_BYTES], b[IP4_TEXT_BYTES];
+    for (unsigned i = 0; i < config->net_count; i++) {
+        const struct config_net *net = &config->nets[i];
+        for (unsigned k = 0; net->ip && k < i; k++) {
+            const struct config_net *known = &config->nets[k];
+            if (!overlaps_net(known, net->ip, net->prefix))
+                continue;
+            value_ip4_text(net->ip, a);
+            value_ip4_text(known->ip, b);
+            if (reach_between(config, i, k).reach == REACH_NONE &&
+                reach_between(config, k, i).reach == REACH_NONE)
+                resolve_note(r,
+                             "network %s, %s/%u, overlaps network %s, %s/%u: neither can ever "
+                             "reach the other",
+                             net->name, a, net->prefix, known->name, b, known->prefix);
+            else
+                resolve_conflict(r, net_item(r, i), "net",
+                                 "network %s, %s/%u, overlaps network %s, %s/%u, and a rule lets "
+                                 "one reach the other",
+                                 net->name, a, net->prefix, known->name, b, known->prefix);
+        }
     }
 }
 
@@ -126,7 +149,7 @@ static void resolve_addresses(struct resolver *r)
             continue;
         net->ip = r->draft->nets[i].ip.ip;
         net->prefix = r->draft->nets[i].ip.prefix;
-        check_overlap(r, i);
+        check_uplink_overlap(r, i);
     }
     for (unsigned i = 0; i < r->config->net_count; i++)
         if (!r->config->nets[i].ip && config_mode(&r->config->nets[i])->has_address)

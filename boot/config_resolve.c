@@ -207,6 +207,7 @@ bool config_resolve(struct config_draft *draft, const struct port_info *ports, u
     resolve_names(&r);
     resolve_port_checks(&r);
     resolve_fwds(&r);
+    resolve_overlaps(&r);
     config->ok = report->error_count == 0 && report->more_errors == 0;
     if (config->ok)
         note_oddities(&r);

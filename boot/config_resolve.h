@@ -49,6 +49,7 @@ void resolve_vlans(struct resolver *r);
 void resolve_port_checks(struct resolver *r);
 
 void resolve_nets(struct resolver *r);
+void resolve_overlaps(struct resolver *r); /* needs the rules */
 void resolve_hosts(struct resolver *r);
 void resolve_fwds(struct resolver *r);
 
@@ -64,6 +65,11 @@ static inline bool is_host_in(be32 address, be32 subnet, unsigned prefix)
     be32 host = address & ~prefix_mask(prefix);
     return !((address ^ subnet) & prefix_mask(prefix)) && host != 0 && host != ~prefix_mask(prefix);
 }
+
+/* Index of the network that address is in. CONFIG_NO_NET, and an error that begins with what, if it
+ * is in none or in several. */
+unsigned resolve_net_of(struct resolver *r, const struct draft_item *item, const char *key,
+                        const char *what, be32 address);
 
 /* The item of network i: the draft's networks keep their index; the default one has none. */
 static inline const struct draft_item *net_item(const struct resolver *r, unsigned i)

@@ -75,10 +75,14 @@ static const struct row rows[] = {
     {22, 2, "uplink=0,dns=9.9.9.9",
      "1 uplink: dns= needs ip=; by DHCP the servers come with the lease\n"},
     /* subnets */
-    {23, 3, "net=a,nat,ports=1,ip=10.0.0.1/8 net=b,nat,ports=2,ip=10.9.0.1/24",
-     "33 network b, 10.9.0.1/24, overlaps network a, 10.0.0.1/8\n"},
-    {24, 3, "net=a,nat,ports=1,ip=10.9.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/8",
-     "34 network b, 10.0.0.1/8, overlaps network a, 10.9.0.1/24\n"},
+    {23, 3, "net=a,nat,ports=1,ip=10.0.0.1/8 net=b,nat,ports=2,ip=10.9.0.1/24 fwd=tcp:80:10.9"
+     ".0.5",
+     "66 forward tcp 80: target 10.9.0.5 is in network a and in network b, whose subne"
+     "ts overlap; name a host=...,net=NAME instead\n"
+     "note network b, 10.9.0.1/24, overlaps network a, 10.0.0.1/8: neither can ever re"
+     "ach the other\n"},
+    {24, 2, "net=a,hostonly,ip=192.168.1.1/24 uplink=0,ip=192.168.1.9/24,gw=192.168.1.2",
+     "1 network a, 192.168.1.1/24, overlaps the uplink, 192.168.1.9/24\n"},
     {25, 2, "uplink=0,ip=192.168.1.9/24,gw=192.168.1.1 net=a,nat,ip=192.168.1.1/24",
      "43 network a, 192.168.1.1/24, overlaps the uplink, 192.168.1.9/24\n"},
     {26, 2, "uplink=0,ip=192.168.1.9/16,gw=192.168.1.1 net=a,nat",
