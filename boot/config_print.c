@@ -39,6 +39,26 @@ static void end_line(struct line *line, config_line out)
     line->text[0] = 0;
 }
 
+/* One more piece, two spaces behind what is there; what does not fit begins a new line behind
+ * indent spaces. */
+PRINTF_LIKE(4, 5)
+static void add_piece(struct line *line, size_t indent, config_line out, const char *format, ...)
+{
+    char text[LINE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    size_t used = line->used;
+    if (used + strlen(text) > LINE_MAX) {
+        end_line(line, out);
+        used = 0;
+    }
+    if (used == 0)
+        add(line, "%*s", (int)indent, "");
+    add(line, "%s", text);
+}
+
 /* text behind a label, broken at spaces (or in front of a '[', for synopses) into as many lines as
  * it takes. */
 static void print_wrapped(const char *label, const char *text, config_line out)
@@ -131,8 +151,12 @@ static void print_uplink(const struct config *config, const struct port_info *po
         return;
     }
     add(&line, LABEL "port %u  %s  ", "uplink", uplink->port,
-        value_mac_text(ports[uplink->port].mac, mac));
-    if (uplink->dhcp)
+        value_mac_text(uplink->mac_given ? uplink->mac : ports[uplink->port].mac, mac));
+    if (uplink->vlan)
+        add(&line, "vlan %u  ", uplink->vlan);
+    if (uplink->silent)
+        add(&line, "no address");
+    else if (uplink->dhcp)
         add(&line, "dhcp");
     else
         add(&line, "%s/%u  gateway %s", value_ip4_text(uplink->ip, ip), uplink->prefix,
@@ -157,26 +181,103 @@ static void add_pool(struct line *line, const struct config_net *net)
         add(line, "dhcp %s-%s", strrchr(first, '.'), strrchr(last, '.'));
 }
 
+/* "bits a second" as they are written; 0 is off. */
+static const char *rate_text(uint64_t bps, char text[static 24])
+{
+    static const char units[] = "kmg";
+    unsigned u = 0;
+    if (bps == 0)
+        return "off";
+    for (bps /= 1000; bps % 1000 == 0 && units[u + 1]; u++)
+        bps /= 1000;
+    snprintf(text, 24, "%llu%c", (unsigned long long)bps, units[u]);
+    return text;
+}
+
+#define PORT_INDENT (LABEL_WIDTH + 4)
+
+/* Which networks a port carries, if it carries any tagged. */
+static bool add_vlans(struct line *line, const struct config *config, unsigned p, config_line out)
+{
+    const struct config_uplink *uplink = &config->uplink;
+    bool here = uplink->present && uplink->port == p, tagged = here && uplink->vlan;
+    for (unsigned i = 0; i < config->net_count; i++)
+        tagged |= config->nets[i].tag[p] != 0;
+    if (!tagged)
+        return false;
+    if (here && uplink->vlan)
+        add_piece(line, PORT_INDENT, out, "vlan %u uplink  ", uplink->vlan);
+    else if (here)
+        add_piece(line, PORT_INDENT, out, "untagged uplink  ");
+    for (unsigned i = 0; i < config->net_count; i++) {
+        const struct config_net *net = &config->nets[i];
+        if (net->tag[p])
+            add_piece(line, PORT_INDENT, out, "vlan %u %s  ", net->tag[p], net->name);
+        else if (net->ports >> p & 1)
+            add_piece(line, PORT_INDENT, out, "untagged %s  ", net->name);
+    }
+    return true;
+}
+
+/* A port that has a name, carries VLANs or is limited somehow; the others say nothing. */
+static void print_port(const struct config *config, unsigned p, config_line out)
+{
+    const struct config_port *port = &config->ports[p];
+    char in[24], back[24], mac[MAC_TEXT_BYTES];
+    struct line line = {.used = 0};
+    add(&line, LABEL "%-2u  %-10s  ", "port", p, port->name[0] ? port->name : "-");
+    bool any = add_vlans(&line, config, p, out) | (port->name[0] != 0);
+    if (port->lock != LOCK_OFF)
+        add_piece(&line, PORT_INDENT, out, "lock %s  ",
+                  port->lock == LOCK_FIRST ? "first"
+                  : port->lock == LOCK_IP  ? "ip"
+                                           : value_mac_text(port->lock_mac, mac));
+    if (port->rate_in_bps || port->rate_out_bps)
+        add_piece(&line, PORT_INDENT, out, "rate %s/%s  ", rate_text(port->rate_in_bps, in),
+                  rate_text(port->rate_out_bps, back));
+    if (port->storm_pps == 0)
+        add_piece(&line, PORT_INDENT, out, "storm off  ");
+    else if (port->storm_pps != CONFIG_STORM_PPS)
+        add_piece(&line, PORT_INDENT, out, "storm %u  ", (unsigned)port->storm_pps);
+    if (port->promisc)
+        add_piece(&line, PORT_INDENT, out, "promisc  ");
+    if (any || port->lock != LOCK_OFF || port->rate_in_bps || port->rate_out_bps ||
+        port->storm_pps != CONFIG_STORM_PPS || port->promisc)
+        end_line(&line, out);
+}
+
+#define NET_INDENT (LABEL_WIDTH + 41) /* under its ports */
+
 static void print_net(const struct config *config, const struct config_net *net, config_line out)
 {
-    struct line line = {.used = 0}, ports = {.used = 0};
+    const struct net_mode_info *mode = config_mode(net);
+    struct line line = {.used = 0}, pool = {.used = 0};
     char ip[IP4_TEXT_BYTES], subnet[IP4_TEXT_BYTES + 4] = "-";
     if (net->ip)
         snprintf(subnet, sizeof(subnet), "%s/%u", value_ip4_text(net->ip, ip), net->prefix);
-    add(&ports, "%s", net->ports & (net->ports - 1) ? "ports" : "port");
+    add(&line, LABEL "%-10s %-9s %-18s  ", "network", net->name, mode->name, subnet);
+    size_t start = line.used;
+    add_piece(&line, NET_INDENT, out, "%s", net->ports & (net->ports - 1) ? "ports" : "port");
     for (unsigned p = 0; p < config->port_count; p++)
         if (net->ports >> p & 1)
-            add(&ports, " %u", p);
-    add(&line, LABEL "%-10s %-9s %-18s  %-11s  ", "network", net->name, config_mode(net)->name,
-        subnet, ports.text);
-    add_pool(&line, net);
+            add_piece(&line, NET_INDENT, out, " %u%s", p, net->tag[p] ? "t" : "");
+    size_t width = line.used > start ? line.used - start : 11; /* on the next line: no matter */
+    add(&line, "%*s  ", width < 11 ? (int)(11 - width) : 0, "");
+    if (mode->dhcp) {
+        add_pool(&pool, net);
+        add_piece(&line, NET_INDENT, out, "%s  ", pool.text);
+    }
+    if (net->vlan)
+        add_piece(&line, NET_INDENT, out, "vlan %u  ", net->vlan);
+    if (net->isolate)
+        add_piece(&line, NET_INDENT, out, "isolate  ");
     end_line(&line, out);
 }
 
-static const char *name_of(const struct config *config, be32 ip)
+static const char *name_of(const struct config *config, unsigned net, be32 ip)
 {
     for (unsigned i = 0; i < config->host_count; i++)
-        if (config->hosts[i].ip == ip && config->hosts[i].name[0])
+        if (config->hosts[i].ip == ip && config->hosts[i].net == net && config->hosts[i].name[0])
             return config->hosts[i].name;
     return NULL;
 }
@@ -186,7 +287,7 @@ static void print_fwd(const struct config *config, const struct config_fwd *fwd,
     static const char *const names[] = {"", "tcp", "udp", "tcp+udp"};
     char text[IP4_TEXT_BYTES];
     struct line line = {.used = 0};
-    const char *name = name_of(config, fwd->targets[0]);
+    const char *name = name_of(config, fwd->net, fwd->targets[0]);
     add(&line, LABEL "%s ", "forward", names[fwd->protocols & 3]);
     if (fwd->bind)
         add(&line, "%s:", value_ip4_text(fwd->bind, text));
@@ -266,6 +367,8 @@ void config_print(const struct config *config, const struct port_info *ports, un
 {
     if (!config->ok || count < config->port_count)
         return;
+    for (unsigned p = 0; p < config->port_count; p++)
+        print_port(config, p, out);
     print_uplink(config, ports, out);
     for (unsigned i = 0; i < config->net_count; i++)
         print_net(config, &config->nets[i], out);
