@@ -289,36 +289,43 @@ static void nobodys_vlan(struct resolver *r, unsigned p, unsigned vlan)
                          vlan, vlan);
 }
 
+/* The uplink's port carries a VLAN that is the uplink's and network n's, or a bridge network's. The
+ * latter's is no news where it is the uplink's own or all VLANs were meant; all else is told. */
+static void contest(struct resolver *r, unsigned p, unsigned vlan, unsigned n, bool listed)
+{
+    const struct config_net *net = &r->config->nets[n];
+    const struct draft_item *item = &r->settings[p]->item;
+    bool joins = config_mode(net)->joins_uplink;
+    if (joins && (!listed || r->draft->uplink.vlan == vlan))
+        return;
+    r->carried |= 1u << n; /* that it may have no other port is not worth a second message */
+    if (!joins)
+        resolve_conflict(r, item, "port", "VLAN %u of port %u is the uplink's and network %s's",
+                         vlan, p, net->name);
+    else if (!(r->broken & BROKEN_UPLINK))
+        resolve_conflict(r, item, "port",
+                         "port %u is the uplink: it belongs to bridge network %s by itself, not by "
+                         "VLAN %u",
+                         p, net->name, vlan);
+}
+
 /* Port p carries a VLAN, because its ID is listed or because all are. */
 static void attach(struct resolver *r, unsigned p, unsigned vlan, bool listed)
 {
-    const struct draft_port *set = r->settings[p];
     unsigned n = net_of_vlan(r, vlan);
     struct config_net *net = n == OWNER_NONE ? NULL : &r->config->nets[n];
-    bool joins = net && config_mode(net)->joins_uplink;
-    if (is_uplink_port(r, p) && r->draft->uplink.vlan == vlan) {
-        if (net && !joins)
-            resolve_conflict(r, &set->item, "port",
-                             "VLAN %u of port %u is the uplink's and network %s's", vlan, p,
-                             net->name);
-        return;
-    }
+    bool uplinks = is_uplink_port(r, p) && r->draft->uplink.vlan == vlan;
     if (!net) {
-        nobodys_vlan(r, p, vlan);
+        if (!uplinks)
+            nobodys_vlan(r, p, vlan);
         return;
     }
-    if (is_uplink_port(r, p) && joins) {
-        if (listed)
-            r->carried |= 1u << n; /* told, if it has no other port */
-        if (listed && !(r->broken & BROKEN_UPLINK))
-            resolve_conflict(r, &set->item, "port",
-                             "port %u is the uplink: it belongs to bridge network %s by itself, "
-                             "not by VLAN %u",
-                             p, net->name, vlan);
+    if (uplinks || (is_uplink_port(r, p) && config_mode(net)->joins_uplink)) {
+        contest(r, p, vlan, n, listed);
         return;
     }
     r->carried |= 1u << n;
-    int tag = tag_of(set, vlan);
+    int tag = tag_of(r->settings[p], vlan);
     if (resolve_owner(r, p, (unsigned)tag) != OWNER_NONE)
         return; /* told already, or its own by ports= */
     net->ports |= 1u << p;
