@@ -1,0 +1,770 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What a port is told to be (net/dataplane_admit.c, dataplane_l2.c): locked, limited, isolated,
+ * watching; and the bridged uplink, whose ports are one segment with it.
+ *
+ *     port 0: uplink                          ports 1 2 3: lan
+ *     port 4, and 5 with VLAN 50: bridge, if there is one
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tests/fake/fake_base.h"
+#include "tests/fake/router_rig.h"
+#include "net/wire/eth.h"
+#include "net/wire/ip4.h"
+
+#include <string.h>
+
+enum { LAN, BRIDGE };
+#define PORTS 6
+
+static struct rig r;
+static struct config c;
+static const uint8_t broadcast[MAC_BYTES] = {255, 255, 255, 255, 255, 255};
+static const uint8_t multicast[MAC_BYTES] = {0x33, 0x33, 0, 0, 0, 1};
+static const uint8_t a[] = {2, 1, 0, 0, 0, 0xA}, b[] = {2, 1, 0, 0, 0, 0xB},
+                     x[] = {2, 1, 0, 0, 0, 0x99}, zero[MAC_BYTES];
+static const uint8_t own0[] = {2, 0, 0, 0, 0, 0xE0}, own1[] = {2, 0, 0, 0, 0, 0xE1};
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&c, 0, sizeof(c));
+    c.ok = true;
+    c.port_count = PORTS;
+    c.net_count = 1;
+    c.nets[LAN] = (struct config_net){
+        .name = "lan", .mode = NET_NAT, .prefix = 24, .ports = 0x0E, .ip = RIG_ROUTER};
+    c.uplink =
+        (struct config_uplink){.present = true, .ip = RIG_OUTSIDE, .prefix = 24, .gw = RIG_GATEWAY};
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_stop(&r);
+    return 0;
+}
+
+static void add_bridge(void)
+{
+    c.net_count = 2;
+    c.nets[BRIDGE] =
+        (struct config_net){.name = "vmnet0", .mode = NET_BRIDGE, .ports = 0x30, .tag = {[5] = 50}};
+}
+
+static void start(void)
+{
+    rig_start_config(&r, &c, 0);
+}
+
+/* ---- frames ---- */
+
+static void raw(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type, size_t n)
+{
+    memset(r.in.b, 0x5A, n);
+    memcpy(r.in.b, dst, MAC_BYTES);
+    memcpy(r.in.b + 6, src, MAC_BYTES);
+    store_be16(r.in.b + 12, type);
+    r.in.n = n;
+    rig_input_raw(&r, port);
+}
+
+/* Bit p: one frame was sent by port p. Takes them; a second one fails. */
+static unsigned ports_sent(void)
+{
+    unsigned mask = 0;
+
+    for (unsigned i = 0; i < PORTS; i++) {
+        assert_true(fake_nic_sent_count(&r.nics[i]) <= 1);
+        if (rig_output(&r, i))
+            mask |= 1u << i;
+    }
+    return mask;
+}
+
+static unsigned ask(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type)
+{
+    raw(port, dst, src, type, 60);
+    rig_step(&r);
+    return ports_sent();
+}
+
+struct row {
+    int id;
+    unsigned port;
+    const uint8_t *dst, *src;
+    uint16_t type;
+    unsigned sent, heard;
+    enum drop_reason dropped;
+};
+
+static void run_rows(const struct row *rows, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t all = rig_dropped_in_all(&r), one = rig_dropped(&r, rows[i].dropped);
+        unsigned sent = ask(rows[i].port, rows[i].dst, rows[i].src, rows[i].type);
+        if (sent != rows[i].sent || r.delivered_count != rows[i].heard)
+            fail_msg("row %d: ports %x, heard %u", rows[i].id, sent, r.delivered_count);
+        if (rows[i].dropped && rig_dropped(&r, rows[i].dropped) != one + 1)
+            fail_msg("row %d: not dropped for the right reason", rows[i].id);
+        if (rig_dropped_in_all(&r) != all + (rows[i].dropped != 0))
+            fail_msg("row %d: dropped %u", rows[i].id, (unsigned)(rig_dropped_in_all(&r) - all));
+        rig_flush(&r);
+    }
+}
+
+/* ---- the bridged uplink ---- */
+
+static void test_bridge(void **state)
+{
+    static const uint8_t stp[] = {1, 0x80, 0xC2, 0, 0, 0};
+    static const struct row rows[] = {
+        {1, 4, b, a, 0x86DD, 0x21, 0, 0}, /* unknown: to the uplink and the other port */
+        {2, 0, a, x, 0x86DD, 0x10, 0, 0}, /* learned */
+        {3, 4, x, a, 0x86DD, 0x01, 0, 0},
+        {4, 4, broadcast, a, 0x86DD, 0x21, 0, 0}, /* IPv6, and whatever there may be */
+        {5, 0, multicast, x, 0x86DD, 0x30, 0, 0},
+        {6, 0, broadcast, x, 0x0806, 0x30, 1, 0}, /* the router hears what it did */
+        {7, 4, broadcast, a, 0x0806, 0x21, 1, 0},
+        {8, 4, own0, a, 0x0806, 0, 1, 0},
+        {9, 0, own0, x, 0x0806, 0, 1, 0},
+        {10, 0, own0, x, 0x86DD, 0, 0, DROP_ETH_TYPE},
+        {11, 4, x, own0, 0x86DD, 0, 0, DROP_ETH_SOURCE},
+        {12, 0, stp, x, 0x0027, 0, 0, DROP_ETH_RESERVED},
+        {13, 0, x, b, 0x86DD, 0, 0, DROP_SAME_PORT},
+        {14, 1, x, a, 0x86DD, 0x0C, 0, 0}, /* lan is another segment */
+        {15, 1, own0, a, 0x0806, 0x0C, 0, 0},
+        {16, 4, own1, a, 0x0806, 0x21, 0, 0},
+        {17, 4, b, a, 0x8100, 0x01, 0, 0}, /* tags pass (b is outside since row 13) */
+        {18, 0, a, x, 0x88A8, 0x10, 0, 0},
+        {19, 5, a, b, 0x86DD, 0, 0, DROP_VLAN}, /* this port's are tagged */
+        {20, 0, zero, x, 0x86DD, 0x30, 0, 0},
+        {21, 4, x, zero, 0x86DD, 0, 0, DROP_ETH_SOURCE},
+    };
+
+    (void)state;
+    add_bridge();
+    start();
+    run_rows(rows, ARRAY_COUNT(rows));
+}
+
+/* A priority tag does not keep a frame from the router, and is not for others to lose. */
+static void test_bridge_priority_tags(void **state)
+{
+    (void)state;
+    add_bridge();
+    start();
+    for (unsigned i = 0; i < 2; i++) {
+        raw(0, i ? broadcast : own0, x, 0x8100, 64);
+        store_be16(r.nics[0].rx[(r.nics[0].rx_tail - 1) % FAKE_NIC_QUEUE]->data + 14, 0xE000);
+        store_be16(r.nics[0].rx[(r.nics[0].rx_tail - 1) % FAKE_NIC_QUEUE]->data + 16, 0x0806);
+        rig_step(&r);
+        assert_int_equal(r.delivered_count, 1);
+        assert_int_equal(r.delivered[0]->total_bytes, 60);
+        assert_int_equal(load_be16(r.delivered[0]->data + 12), 0x0806);
+        assert_int_equal(rig_output(&r, 4), i);
+        if (i)
+            assert_int_equal(load_be16(r.out.b + 12), 0x8100);
+        rig_flush(&r);
+    }
+}
+
+/* The router routes and translates by a bridged uplink as by any; it finds its neighbors on
+ * whatever port they are. */
+static void test_bridge_routes(void **state)
+{
+    struct rig_packet out = {
+        .src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1000, .dport = 53, .payload_bytes = 40};
+    struct rig_packet in = {
+        .src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 53, .payload_bytes = 40};
+
+    (void)state;
+    add_bridge();
+    start();
+    rig_input(&r, 1, &out);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x31); /* nobody knows yet where the gateway is */
+    rig_appear(&r, 0, RIG_GATEWAY);
+    for (unsigned i = 0; i < 4; i++) {
+        rig_input(&r, 1, &out);
+        rig_step(&r);
+        assert_true(rig_output(&r, 0));
+        assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+        assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
+        in.dport = rig_out_sport(&r);
+        rig_input(&r, 0, &in);
+        rig_step(&r);
+        assert_true(rig_output(&r, 1));
+        assert_int_equal(rig_out_dst(&r), RIG_HOST(5));
+        assert_int_equal(rig_flush(&r), 0);
+    }
+    rig_appear(&r, 4, RIG_GATEWAY); /* it moves */
+    rig_input(&r, 1, &out);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x10);
+    /* The gateway's move is seen in packets too, not only in what is flooded. */
+    rig_input(&r, 0, &in);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x02);
+    rig_input(&r, 1, &out);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x01);
+
+    struct pkt *p = pkt_alloc(&r.pool);
+    memset(r.in.b, 0, 60);
+    memcpy(r.in.b, rig_mac(RIG_GATEWAY), MAC_BYTES);
+    assert_true(pkt_append(p, r.in.b, 60));
+    dataplane_send(r.dp, NETWORK_UPLINK, p);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x01);
+}
+
+/* Stations of a bridged uplink that know each other are switched by the short way, too. */
+static void test_bridge_bursts(void **state)
+{
+    (void)state;
+    add_bridge();
+    start();
+    ask(0, broadcast, x, 0x1234);
+    ask(4, broadcast, a, 0x1234);
+    for (unsigned i = 0; i < 32; i++)
+        raw(i % 2 ? 0 : 4, i % 2 ? a : x, i % 2 ? x : a, 0x1234, 60);
+    rig_step(&r);
+    assert_int_equal(fake_nic_sent_count(&r.nics[0]), 16);
+    assert_int_equal(fake_nic_sent_count(&r.nics[4]), 16);
+    assert_int_equal(rig_flush(&r), 32);
+}
+
+/* The router without an address there: a switch, and nothing for it. And a MAC it was given. */
+static void test_uplink_mac(void **state)
+{
+    static const uint8_t given[] = {2, 0x77, 0, 0, 0, 1};
+    static const struct row silent[] = {
+        {1, 4, own0, a, 0x0806, 0x21, 0, 0},
+        {2, 0, broadcast, x, 0x0806, 0x30, 0, 0},
+        {3, 0, a, own0, 0x0806, 0x10, 0, 0}, /* nobody's own */
+        {4, 0, zero, x, 0x0806, 0x30, 0, 0},
+    };
+    static const struct row other[] = {
+        {5, 0, given, x, 0x0806, 0, 1, 0},
+        {6, 0, own0, x, 0x0806, 0, 0, DROP_ETH_NOT_FOR_US},
+        {7, 0, given, given, 0x0806, 0, 0, DROP_ETH_SOURCE},
+    };
+
+    (void)state;
+    c.uplink.mac_given = true;
+    memcpy(c.uplink.mac, given, MAC_BYTES);
+    start();
+    run_rows(other, ARRAY_COUNT(other));
+    assert_memory_equal(dataplane_mac(r.dp, NETWORK_UPLINK), given, MAC_BYTES);
+    rig_stop(&r);
+
+    setup(NULL);
+    add_bridge();
+    c.uplink = (struct config_uplink){.present = true, .silent = true};
+    start();
+    run_rows(silent, ARRAY_COUNT(silent));
+}
+
+/* ---- isolated ports ---- */
+
+static void test_isolate(void **state)
+{
+    static const struct row lan[] = {
+        {1, 1, b, a, 0x86DD, 0, 0, DROP_UNKNOWN_FLOOD},
+        {2, 2, broadcast, b, 0x86DD, 0, 0, DROP_UNKNOWN_FLOOD},
+        {3, 2, a, b, 0x86DD, 0, 0, DROP_ISOLATED},
+        {4, 1, broadcast, a, 0x0806, 0, 1, 0}, /* the router is reached */
+        {5, 1, own1, a, 0x0806, 0, 1, 0},
+        {6, 1, a, b, 0x86DD, 0, 0, DROP_SAME_PORT},
+    };
+    static const struct row bridge[] = {
+        {11, 4, broadcast, a, 0x0806, 0x01, 1, 0}, /* the uplink's port is reached */
+        {12, 4, x, a, 0x86DD, 0x01, 0, 0},
+        {13, 0, broadcast, x, 0x86DD, 0x30, 0, 0}, /* and reaches all */
+        {14, 0, a, x, 0x86DD, 0x10, 0, 0},
+        {15, 4, x, a, 0x86DD, 0x01, 0, 0},
+    };
+
+    (void)state;
+    c.nets[LAN].isolate = true;
+    start();
+    run_rows(lan, ARRAY_COUNT(lan));
+    /* By the short way neither: a burst of what is known. */
+    ask(1, broadcast, a, 0x86DD);
+    ask(2, broadcast, b, 0x86DD);
+    for (unsigned i = 0; i < 8; i++)
+        raw(2, a, b, 0x1234, 60);
+    rig_step(&r);
+    assert_int_equal(rig_flush(&r), 0);
+    rig_stop(&r);
+
+    setup(NULL);
+    add_bridge();
+    c.nets[BRIDGE].isolate = true;
+    c.nets[BRIDGE].tag[5] = 0;
+    start();
+    run_rows(bridge, ARRAY_COUNT(bridge));
+    assert_int_equal(ask(5, a, b, 0x86DD), 0);
+    assert_int_equal(rig_dropped(&r, DROP_ISOLATED), 1);
+}
+
+/* ---- mirror ports ---- */
+
+static void test_promisc(void **state)
+{
+    static const struct row rows[] = {
+        {1, 1, b, a, 0x86DD, 0x0C, 0, 0}, /* flooded: one copy */
+        {2, 2, a, b, 0x86DD, 0x0A, 0, 0},
+        {3, 1, b, a, 0x86DD, 0x0C, 0, 0},
+        {4, 1, broadcast, a, 0x0806, 0x0C, 1, 0},
+        {5, 1, own1, a, 0x0806, 0x08, 1, 0}, /* to the router */
+        {6, 3, a, x, 0x86DD, 0x02, 0, 0},    /* from the mirror port itself */
+        {7, 1, x, a, 0x86DD, 0x08, 0, 0},    /* to it */
+        {8, 1, a, b, 0x86DD, 0x08, 0, DROP_SAME_PORT},
+        {9, 1, b, multicast, 0x86DD, 0, 0, DROP_ETH_SOURCE}, /* no frame at all */
+        {10, 0, own0, x, 0x0806, 0, 1, 0},                   /* not its network */
+    };
+    struct rig_packet out = {
+        .src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 1000, .dport = 53, .payload_bytes = 40};
+    struct rig_packet in = {
+        .src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 53, .payload_bytes = 40};
+
+    (void)state;
+    c.ports[3].promisc = true;
+    start();
+    run_rows(rows, ARRAY_COUNT(rows));
+    rig_appear(&r, 1, RIG_HOST(5));
+    for (unsigned i = 0; i < 3; i++) {
+        rig_input(&r, 1, &out);
+        rig_step(&r);
+        assert_true(rig_output(&r, 3)); /* as it was, though the router has rewritten it */
+        assert_memory_equal(r.out.b, r.in.b, r.in.n);
+        assert_true(rig_output(&r, 0));
+        assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
+        in.dport = rig_out_sport(&r);
+        rig_input(&r, 0, &in);
+        rig_step(&r);
+        for (unsigned port = 1; port <= 3; port += 2) { /* and as it went to its host */
+            assert_true(rig_output(&r, port));
+            assert_int_equal(rig_out_dst(&r), RIG_HOST(5));
+            assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+        }
+        assert_int_equal(rig_flush(&r), 0);
+    }
+    /* The router's own, to one and to all. */
+    for (unsigned i = 0; i < 2; i++) {
+        struct pkt *p = pkt_alloc(&r.pool);
+        memset(r.in.b, 0, 60);
+        memcpy(r.in.b, i ? broadcast : rig_mac(RIG_HOST(5)), MAC_BYTES);
+        assert_true(pkt_append(p, r.in.b, 60));
+        dataplane_send(r.dp, LAN, p);
+        rig_step(&r);
+        assert_int_equal(ports_sent(), i ? 0x0E : 0x0A);
+    }
+    r.nics[3].up = false; /* who watches must not keep others from talking */
+    rig_pass(&r, 1000, 100);
+    rig_flush(&r);
+    assert_int_equal(ask(1, multicast, a, 0x86DD), 0x04);
+    assert_int_equal(rig_dropped(&r, DROP_TX_DOWN), 0);
+}
+
+/* An isolated network that is watched; and copies with a tag, each with its own. */
+static void test_promisc_isolated_and_tagged(void **state)
+{
+    (void)state;
+    c.ports[3].promisc = true;
+    c.nets[LAN].isolate = true;
+    c.nets[LAN].tag[3] = 30;
+    c.nets[LAN].tag[2] = 20;
+    start();
+    raw(1, b, a, 0x1234, 60);
+    rig_step(&r);
+    assert_true(rig_output(&r, 3));
+    assert_int_equal(load_be16(r.out.b + 14), 30);
+    assert_int_equal(load_be16(r.out.b + 16), 0x1234);
+    assert_int_equal(rig_flush(&r), 0);
+    assert_int_equal(rig_dropped(&r, DROP_UNKNOWN_FLOOD), 1);
+    raw(1, own1, a, 0x0806, 60);
+    rig_step(&r);
+    assert_int_equal(r.delivered_count, 1);
+    assert_int_equal(load_be16(r.delivered[0]->data + 12), 0x0806);
+    assert_true(rig_output(&r, 3));
+    assert_int_equal(load_be16(r.out.b + 14), 30);
+    rig_flush(&r);
+}
+
+/* ---- storms and rates ---- */
+
+static unsigned burst(unsigned port, const uint8_t *dst, const uint8_t *src, unsigned n,
+                      size_t size)
+{
+    for (unsigned i = 0; i < n; i++)
+        raw(port, dst, src, 0x1234, size);
+    while (rig_step(&r) > 0)
+        ;
+    return rig_flush(&r);
+}
+
+static void test_storm(void **state)
+{
+    (void)state;
+    c.ports[1].storm_pps = 1000; /* a hundred at once */
+    start();
+    ask(2, broadcast, b, 0x1234);
+    assert_int_equal(burst(1, broadcast, a, 80, 60), 160);
+    assert_int_equal(burst(1, x, a, 80, 60), 40); /* unknown unicast floods, too */
+    assert_int_equal(rig_dropped(&r, DROP_STORM), 60);
+    assert_int_equal(burst(1, b, a, 200, 60), 200); /* what is known does not */
+    assert_int_equal(burst(3, broadcast, x, 200, 60), 400);
+    r.now_us += 50000;
+    assert_int_equal(burst(1, multicast, a, 80, 60), 100);
+    r.now_us += 1000000000ull;
+    assert_int_equal(burst(1, multicast, a, 150, 60), 200); /* no more is saved up */
+    assert_int_equal(rig_dropped(&r, DROP_STORM), 60 + 30 + 50);
+    /* Of each millisecond one, however often it is looked. */
+    unsigned sent = 0;
+    for (unsigned i = 0; i < 10000; i++) {
+        r.now_us += 100;
+        sent += burst(1, multicast, a, 1, 60);
+    }
+    assert_in_range(sent, 1998, 2002);
+}
+
+static uint64_t bytes_sent(unsigned port)
+{
+    return r.nics[port].nic.counters.tx_bytes;
+}
+
+/* Over ten seconds what passes is what was said, plus one bucket. */
+static void test_rate(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    c.ports[1].rate_in_bps = 8000000;  /* 1 MB/s */
+    c.ports[2].rate_out_bps = 4000000; /* 0.5 MB/s */
+    c.ports[3].rate_in_bps = 1;        /* less than a byte a second is a limit, too */
+    start();
+    ask(3, broadcast, x, 0x1234);
+    ask(2, broadcast, b, 0x1234);
+    for (unsigned in = 0; in < 2; in++) {
+        unsigned from = in ? 1 : 0;
+        before = bytes_sent(in ? 3 : 2);
+        (void)from;
+        for (unsigned ms = 0; ms < 10000; ms += 2) {
+            r.now_us += 2000;
+            burst(1, in ? x : b, a, 4, 1000);
+            if (ms % 2000 == 0) { /* stations are not to age */
+                raw(3, broadcast, x, 0x1234, 14);
+                raw(2, broadcast, b, 0x1234, 14);
+                rig_step(&r);
+                rig_flush(&r);
+            }
+        }
+        uint64_t got = bytes_sent(in ? 3 : 2) - before;
+        if (in)
+            assert_in_range(got, 10000000, 10000000 + 140000);
+        else
+            assert_in_range(got, 5000000, 5000000 + 140000);
+    }
+    assert_true(rig_dropped(&r, DROP_RATE) > 1000);
+    r.now_us += 10000000;
+    assert_int_equal(burst(3, broadcast, x, 200, 1514) / 2, 131072 / 1514);
+}
+
+/* Super-packets fit through however little there is, and what the router sends counts as well. */
+static void test_rate_of_super_packets(void **state)
+{
+    struct rig_packet k = {.src = RIG_HOST(5),
+                           .dst = RIG_HOST(6),
+                           .proto = IP_PROTO_TCP,
+                           .tcp_flags = TCP_ACK,
+                           .payload_bytes = 60000};
+
+    (void)state;
+    c.ports[1].rate_in_bps = 100;
+    c.ports[2].rate_out_bps = 100;
+    rig_start_config(&r, &c, NIC_TX_CSUM | NIC_TX_TSO4);
+    rig_appear(&r, 2, RIG_HOST(6));
+    for (unsigned i = 0; i < 3; i++) {
+        rig_make(&r, 1, &k);
+        memcpy(r.in.b, rig_mac(RIG_HOST(6)), MAC_BYTES);
+        frame_partial_csum(&r.in);
+        struct pkt *p = pkt_alloc(&r.pool);
+        assert_true(pkt_append(p, r.in.b, r.in.n));
+        p->flags = PKT_NEEDS_CSUM;
+        p->csum_start = (uint16_t)r.in.l4;
+        p->csum_offset = 16;
+        p->gso_size = 1400;
+        p->gso_type = PKT_GSO_TCP4;
+        fake_nic_receive_pkt(&r.nics[1], p);
+        rig_step(&r);
+        assert_int_equal(ports_sent(), i < 2 ? 0x04 : 0);
+    }
+    assert_int_equal(rig_dropped(&r, DROP_RATE), 1);
+    for (unsigned i = 0; i < 20; i++) {
+        struct pkt *p = pkt_alloc(&r.pool);
+        memcpy(r.in.b, rig_mac(RIG_HOST(6)), MAC_BYTES);
+        assert_true(pkt_append(p, r.in.b, 1514));
+        dataplane_send(r.dp, LAN, p);
+    }
+    rig_step(&r);
+    assert_int_equal(rig_flush(&r), (131072 - 2 * 60054) / 1514);
+}
+
+/* ---- locks ---- */
+
+static void test_lock_mac(void **state)
+{
+    static const struct row rows[] = {
+        {1, 1, b, a, 0x86DD, 0x0C, 0, 0},           {2, 1, b, x, 0x86DD, 0, 0, DROP_LOCKED},
+        {3, 1, own1, x, 0x0806, 0, 0, DROP_LOCKED}, {4, 1, b, zero, 0x86DD, 0, 0, DROP_LOCKED},
+        {5, 2, x, b, 0x86DD, 0x0A, 0, 0}, /* x was not learned, and others are free */
+        {6, 1, own1, a, 0x0806, 0, 1, 0},
+    };
+
+    (void)state;
+    c.ports[1].lock = LOCK_MAC;
+    memcpy(c.ports[1].lock_mac, a, MAC_BYTES);
+    start();
+    run_rows(rows, ARRAY_COUNT(rows));
+    r.in.n = 5;
+    rig_input_raw(&r, 1);
+    rig_step(&r);
+    assert_int_equal(rig_dropped(&r, DROP_ETH_SHORT), 1);
+}
+
+static void test_lock_first(void **state)
+{
+    static const struct row rows[] = {
+        {1, 1, b, zero, 0x86DD, 0, 0, DROP_ETH_SOURCE}, /* these do not count as anybody */
+        {2, 1, b, multicast, 0x86DD, 0, 0, DROP_ETH_SOURCE},
+        {3, 1, b, own1, 0x86DD, 0, 0, DROP_ETH_SOURCE},
+        {4, 1, b, a, 0x8100, 0, 0, DROP_VLAN}, /* a's frame, but no good one: it is pinned all the
+                                                  same */
+        {5, 1, b, x, 0x86DD, 0, 0, DROP_LOCKED},
+        {6, 1, b, a, 0x86DD, 0x0C, 0, 0},
+        {7, 1, b, multicast, 0x86DD, 0, 0, DROP_LOCKED},
+        {8, 2, b, x, 0x86DD, 0x0A, 0, 0},
+    };
+
+    (void)state;
+    c.ports[1].lock = LOCK_FIRST;
+    start();
+    run_rows(rows, ARRAY_COUNT(rows));
+    r.nics[1].up = false;
+    rig_pass(&r, 1000, 100);
+    r.nics[1].up = true;
+    rig_pass(&r, 1000, 100);
+    assert_int_equal(ask(1, b, x, 0x86DD), 0x0C);
+    assert_int_equal(ask(1, b, a, 0x86DD), 0);
+}
+
+/* An ARP packet from src's MAC: its operation, the sender it names. */
+static void arp(unsigned port, const uint8_t *src, uint16_t op, const uint8_t *sender, be32 ip)
+{
+    memset(r.in.b, 0, 60);
+    memcpy(r.in.b, broadcast, MAC_BYTES);
+    memcpy(r.in.b + 6, src, MAC_BYTES);
+    store_be16(r.in.b + 12, 0x0806);
+    memcpy(r.in.b + 14, "\0\1\10\0\6\4", 6);
+    store_be16(r.in.b + 20, op);
+    memcpy(r.in.b + 22, sender, MAC_BYTES);
+    store_raw32(r.in.b + 28, ip);
+    store_raw32(r.in.b + 38, RIG_HOST(77));
+    r.in.n = 60;
+    rig_input_raw(&r, port);
+}
+
+static void udp(unsigned port, const uint8_t *mac, be32 src, uint16_t sport, uint16_t dport,
+                const uint8_t *chaddr, uint16_t frag)
+{
+    struct rig_packet k = {.src = src,
+                           .dst = BE_IP4(255, 255, 255, 255),
+                           .sport = sport,
+                           .dport = dport,
+                           .payload_bytes = 240,
+                           .frag = frag,
+                           .broadcast = true};
+    rig_make(&r, port, &k);
+    memcpy(r.in.b + 6, mac, MAC_BYTES);
+    if (chaddr)
+        memcpy(r.in.b + r.in.payload + 28, chaddr, MAC_BYTES);
+    frame_fix_l4_csum(&r.in);
+    rig_input_raw(&r, port);
+}
+
+/* a has .5 by a lease on port 1, b has .6 by a reservation, x has nothing. */
+static void test_lock_ip(void **state)
+{
+    static const struct {
+        int id;
+        unsigned port;
+        const uint8_t *src;
+        enum { ARP, ARP_REPLY, UDP, DHCP, RAW } what;
+        be32 ip;
+        const uint8_t *inner; /* MAC inside; NULL: src */
+        bool passes;
+    } rows[] = {
+        {1, 1, a, ARP, RIG_HOST(5), NULL, true},
+        {2, 1, a, ARP_REPLY, RIG_HOST(5), NULL, true},
+        {3, 1, a, ARP, RIG_HOST(6), NULL, false}, /* b's */
+        {4, 1, a, ARP, RIG_HOST(7), NULL, false}, /* nobody's */
+        {5, 1, a, ARP, RIG_ROUTER, NULL, false},
+        {6, 1, a, ARP, RIG_HOST(5), b, false}, /* a's address at b's MAC */
+        {7, 1, x, ARP, RIG_HOST(5), NULL, false},
+        {8, 1, x, ARP, RIG_HOST(5), a, false},
+        {9, 1, x, ARP, 0, NULL, true}, /* a probe */
+        {10, 1, x, ARP, 0, a, false},
+        {11, 1, x, ARP_REPLY, 0, NULL, false},
+        {12, 1, b, ARP, RIG_HOST(6), NULL, true}, /* a reservation holds on any port */
+        {13, 2, b, ARP, RIG_HOST(6), NULL, true},
+        {14, 2, a, ARP, RIG_HOST(5), NULL, false}, /* a lease where it was given */
+        {15, 3, a, ARP, RIG_HOST(99), NULL, true}, /* this port is free */
+        {20, 1, a, UDP, RIG_HOST(5), NULL, true},
+        {21, 1, a, UDP, RIG_HOST(6), NULL, false},
+        {22, 1, x, UDP, RIG_HOST(5), NULL, false},
+        {23, 1, a, UDP, 0, NULL, false},
+        {24, 1, b, UDP, RIG_HOST(6), NULL, true},
+        {30, 1, x, DHCP, 0, NULL, true},
+        {31, 1, x, DHCP, 0, a, false}, /* in a's name */
+        {32, 1, a, DHCP, RIG_HOST(5), NULL, true},
+        {33, 1, a, DHCP, RIG_HOST(5), b, false}, /* would release b's */
+        {34, 1, x, DHCP, RIG_HOST(7), NULL, false},
+        {40, 1, a, RAW, 0x86DD, NULL, false},
+        {41, 1, a, RAW, 0x1234, NULL, false},
+        {42, 1, a, RAW, 0x8100, NULL, false},
+        {43, 1, a, RAW, 0x0806, NULL, false}, /* nothing that ARP knows */
+        {44, 1, a, RAW, 0x0800, NULL, false},
+    };
+
+    (void)state;
+    c.ports[1].lock = c.ports[2].lock = LOCK_IP;
+    start();
+    arp(1, a, 1, a, 0);
+    rig_step(&r);
+    rig_flush(&r);
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), a, r.now_us + 3600000000ull));
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(6), b, UINT64_MAX));
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        const uint8_t *inner = rows[i].inner ? rows[i].inner : rows[i].src;
+        uint64_t locked = rig_dropped(&r, DROP_LOCKED);
+        if (rows[i].what == RAW)
+            raw(rows[i].port, broadcast, rows[i].src, (uint16_t)rows[i].ip, 60);
+        else if (rows[i].what <= ARP_REPLY)
+            arp(rows[i].port, rows[i].src, rows[i].what == ARP ? 1 : 2, inner, rows[i].ip);
+        else if (rows[i].what == UDP)
+            udp(rows[i].port, rows[i].src, rows[i].ip, 1000, 1001, NULL, 0);
+        else
+            udp(rows[i].port, rows[i].src, rows[i].ip, 68, 67, inner, 0);
+        rig_step(&r);
+        bool passed = ports_sent() == (0x0Eu & ~(1u << rows[i].port));
+        if (passed != rows[i].passes || rig_dropped(&r, DROP_LOCKED) != locked + !rows[i].passes)
+            fail_msg("row %d", rows[i].id);
+        rig_flush(&r);
+        arp(1, a, 1, a, 0); /* a is back on port 1 */
+        rig_step(&r);
+        rig_flush(&r);
+    }
+    /* Fragments: what has ports is looked at, what has none has a source. */
+    udp(1, a, RIG_HOST(5), 68, 67, b, 0x2000);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    udp(1, a, RIG_HOST(5), 68, 67, b, 0x2001);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0C);
+    udp(1, x, 0, 68, 67, x, 0x2001);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    rig_flush(&r);
+    /* Cut short: nothing is read that is not there, and nothing passes. */
+    for (size_t n = 14; n < 76; n++) {
+        udp(1, x, 0, 68, 67, x, 0);
+        fake_nic_clear(&r.nics[1]);
+        r.in.n = n;
+        rig_input_raw(&r, 1);
+        arp(1, a, 1, a, RIG_HOST(5));
+        r.nics[1].rx[(r.nics[1].rx_tail - 1) % FAKE_NIC_QUEUE]->len = (uint32_t)MIN(n, 41);
+        r.nics[1].rx[(r.nics[1].rx_tail - 1) % FAKE_NIC_QUEUE]->total_bytes = (uint32_t)MIN(n, 41);
+        rig_step(&r);
+        assert_int_equal(rig_flush(&r), 0);
+    }
+    /* A lease that has passed, one that is given back, one that is given to another. */
+    r.now_us += 3599000000ull;
+    arp(1, a, 1, a, RIG_HOST(5));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0C);
+    r.now_us += 2000000ull;
+    arp(1, a, 1, a, RIG_HOST(5));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    dataplane_unbind(r.dp, LAN, RIG_HOST(6));
+    arp(2, b, 1, b, RIG_HOST(6));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    arp(2, b, 1, b, 0);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0A);
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), b, r.now_us + 1000000));
+    arp(1, b, 1, b, RIG_HOST(5)); /* where b is now is port 2 */
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    arp(2, b, 1, b, RIG_HOST(5));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0A);
+}
+
+/* ---- status ---- */
+
+static unsigned seen;
+
+static void check_line(const char *text)
+{
+    seen += strncmp(text, "port 1  up    lan          rx 3 tx 0 locked 2 name web", 54) == 0;
+    seen += strstr(text, "dropped locked 2") != NULL;
+}
+
+static void test_status(void **state)
+{
+    (void)state;
+    c.ports[1].lock = LOCK_MAC;
+    memcpy(c.ports[1].lock_mac, a, MAC_BYTES);
+    memcpy(c.ports[1].name, "web", 4);
+    start();
+    ask(1, b, a, 0x1234);
+    ask(1, b, x, 0x1234);
+    ask(1, b, x, 0x1234);
+    seen = 0;
+    dataplane_print_status(r.dp, check_line);
+    assert_int_equal(seen, 2);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_bridge),
+        TEST(test_bridge_priority_tags),
+        TEST(test_bridge_routes),
+        TEST(test_bridge_bursts),
+        TEST(test_uplink_mac),
+        TEST(test_isolate),
+        TEST(test_promisc),
+        TEST(test_promisc_isolated_and_tagged),
+        TEST(test_storm),
+        TEST(test_rate),
+        TEST(test_rate_of_super_packets),
+        TEST(test_lock_mac),
+        TEST(test_lock_first),
+        TEST(test_lock_ip),
+        TEST(test_status),
+    };
+    return cmocka_run_group_tests_name("dataplane_ports", tests, NULL, NULL);
+}
