@@ -21,6 +21,7 @@ struct exchange {
     const struct config_net *net;
     struct lease_table *leases;
     const struct dhcp_message *m;
+    const uint8_t *from_mac; /* of the frame */
     struct lease_id who;
     unsigned network;
     unsigned host; /* index of its reservation, or CONFIG_MAX_HOSTS */
@@ -41,11 +42,13 @@ static unsigned find_host(const struct dhcp_server *s, const uint8_t *mac)
     }
 }
 
-int dhcp_server_init(struct dhcp_server *s, const struct config *config, const uint8_t *random,
-                     alloc_fn alloc)
+int dhcp_server_init(struct dhcp_server *s, const struct config *config, const struct dhcp_ops *ops,
+                     void *ctx, const uint8_t *random, alloc_fn alloc)
 {
     memset(s, 0, sizeof(*s));
     s->config = config;
+    s->ops = ops;
+    s->ctx = ctx;
     for (unsigned i = 0; i < ARRAY_COUNT(s->host_index); i++)
         s->host_index[i] = CONFIG_MAX_HOSTS;
     for (unsigned h = 0; h < config->host_count; h++) {
@@ -90,6 +93,35 @@ static unsigned reservation(const struct exchange *x)
     return host->ip && host->net == x->network ? x->host : CONFIG_MAX_HOSTS;
 }
 
+/* ---- who holds what ---- */
+
+static void unbind(const struct exchange *x, const struct lease *l)
+{
+    if (l->host == CONFIG_MAX_HOSTS)
+        x->s->ops->unbind(x->s->ctx, x->network, l->ip);
+}
+
+/* Makes l the client's slot; another one that it had is given up. */
+static void take(const struct exchange *x, struct lease *l, enum lease_state state,
+                 uint32_t expires_s)
+{
+    const struct lease *old = lease_of_client(x->leases, &x->who);
+
+    if (old && old != l)
+        unbind(x, old);
+    lease_take(x->leases, l, &x->who, x->m->mac, state, expires_s);
+    if (state == LEASE_GRANTED && l->host == CONFIG_MAX_HOSTS)
+        x->s->ops->bind(x->s->ctx, x->network, l->ip, l->mac,
+                        expires_s == CONFIG_FOREVER ? UINT64_MAX : expires_s * 1000000ull);
+}
+
+/* What ends a lease must come from who has it: it is easily forged. A relay sends in its own name.
+ */
+static bool is_from_holder(const struct exchange *x, const struct lease *l)
+{
+    return mac_equal(l->mac, x->m->mac) && (x->m->giaddr || mac_equal(x->from_mac, x->m->mac));
+}
+
 /* ---- what to answer ---- */
 
 static void complain_exhausted(const struct exchange *x)
@@ -111,8 +143,29 @@ static unsigned discover(const struct exchange *x, struct lease **l)
     }
     /* Who forges a discover in a client's name must not shorten that client's lease. */
     if (!lease_live(*l, x->now_s) || !lease_id_equal(&(*l)->who, &x->who))
-        lease_take(x->leases, *l, &x->who, x->m->mac, LEASE_OFFERED, x->now_s + LEASE_OFFER_S);
+        take(x, *l, LEASE_OFFERED, x->now_s + LEASE_OFFER_S);
     return DHCP_TYPE_OFFER;
+}
+
+/* True if a client cannot call itself so: the name is the router's, a reservation's, or one of
+ * dnsrec= in its network's domain. */
+static bool is_taken(const struct exchange *x, const char *name)
+{
+    const struct config *config = x->s->config;
+    char full[LEASE_NAME_BYTES + CONFIG_DOMAIN_BYTES];
+    size_t n = strlen(name), whole;
+
+    if (host_name_equal(config->hostname, name, n))
+        return true;
+    for (unsigned h = 0; h < config->host_count; h++)
+        if (host_name_equal(config->hosts[h].name, name, n))
+            return true;
+    whole = (size_t)snprintf(full, sizeof(full), "%s.%s", name, x->net->domain);
+    for (unsigned i = 0; i < config->dnsrec_count; i++)
+        if (host_name_equal(config->dnsrecs[i].name, name, n) ||
+            host_name_equal(config->dnsrecs[i].name, full, whole))
+            return true;
+    return false;
 }
 
 /* The client's name as the lease keeps it: the reservation's, else its own if nobody else has it.
@@ -130,12 +183,9 @@ static void name_lease(const struct exchange *x, struct lease *l)
     host_name_clean(name, sizeof(name), x->m->name.at, x->m->name.n);
     if (strcmp(name, l->name) == 0)
         return;
-    size_t n = strlen(name);
-    bool taken = host_name_equal(x->s->config->hostname, name, n);
-    for (unsigned h = 0; h < x->s->config->host_count && !taken; h++)
-        taken = host_name_equal(x->s->config->hosts[h].name, name, n);
-    be32 holder = dhcp_server_find_name(x->s, x->network, name, n, (uint64_t)x->now_s * 1000000);
-    if (taken || (holder && holder != l->ip))
+    be32 holder =
+        dhcp_server_find_name(x->s, x->network, name, strlen(name), (uint64_t)x->now_s * 1000000);
+    if (is_taken(x, name) || (holder && holder != l->ip))
         name[0] = '\0';
     memcpy(l->name, name, sizeof(name));
 }
@@ -145,7 +195,7 @@ static unsigned grant(const struct exchange *x, struct lease *l)
     bool renewal = lease_live(l, x->now_s) && lease_id_equal(&l->who, &x->who);
     char ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES];
 
-    lease_take(x->leases, l, &x->who, x->m->mac, LEASE_GRANTED, expiry(x));
+    take(x, l, LEASE_GRANTED, expiry(x));
     name_lease(x, l);
     if (!renewal)
         log_info("lease     %-15s %s%s%s", ip4_text(ip, l->ip), mac_text(mac, l->mac),
@@ -186,10 +236,11 @@ static void decline(const struct exchange *x)
     struct lease *l = lease_of_client(x->leases, &x->who);
     char ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES];
 
-    if (!l || x->m->server != x->net->ip || x->m->requested != l->ip)
+    if (!l || x->m->server != x->net->ip || x->m->requested != l->ip || !is_from_holder(x, l))
         return;
     log_warn("dhcp      %s is in use by another host, says %s; not given out for an hour",
              ip4_text(ip, l->ip), mac_text(mac, x->m->mac));
+    unbind(x, l);
     lease_block(x->leases, l, LEASE_DECLINED, x->now_s + LEASE_DECLINED_S);
 }
 
@@ -198,8 +249,10 @@ static void release(const struct exchange *x)
 {
     struct lease *l = lease_of_client(x->leases, &x->who);
 
-    if (l && x->m->ciaddr == l->ip && x->m->server == x->net->ip)
-        l->expires_s = x->now_s;
+    if (!l || x->m->ciaddr != l->ip || x->m->server != x->net->ip || !is_from_holder(x, l))
+        return;
+    l->expires_s = x->now_s;
+    unbind(x, l);
 }
 
 /* The type to answer with, 0 for silence; *l the slot concerned for offers and acks of a lease. */
@@ -226,6 +279,30 @@ static unsigned decide(const struct exchange *x, struct lease **l)
 
 /* ---- the answer ---- */
 
+/* The other networks that the client's talks to, where there is no way to the outside: then the
+ * router is the gateway to those and to nothing else, as the host may have its way out on another
+ * NIC (RFC 3442). */
+static void put_routes(struct dhcp_writer *w, const struct exchange *x)
+{
+    const struct config *config = x->s->config;
+    uint8_t routes[CONFIG_MAX_NETS * 9];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < config->net_count; i++) {
+        const struct config_net *to = &config->nets[i];
+        if (i == x->network || !to->ip || !x->s->ops->talks(x->s->ctx, x->network, i))
+            continue;
+        be32 subnet = to->ip & prefix_mask(to->prefix);
+        unsigned bytes = (to->prefix + 7u) / 8u; /* of the subnet's, as many as the prefix covers */
+        routes[n++] = to->prefix;
+        memcpy(routes + n, &subnet, bytes);
+        store_raw32(routes + n + bytes, x->net->ip);
+        n += bytes + 4;
+    }
+    if (n > 0)
+        dhcp_put(w, DHCP_OPT_ROUTES, routes, n);
+}
+
 /* What a client of the network is told, in the order of what matters most: what does not fit is
  * left out. */
 static void put_network(struct dhcp_writer *w, const struct exchange *x, const struct lease *l)
@@ -235,6 +312,8 @@ static void put_network(struct dhcp_writer *w, const struct exchange *x, const s
     dhcp_put_ip(w, DHCP_OPT_MASK, prefix_mask(net->prefix));
     if (config_mode(net)->routes_to_uplink)
         dhcp_put_ip(w, DHCP_OPT_ROUTER, net->ip);
+    else
+        put_routes(w, x);
     if (net->dns_count > 0)
         dhcp_put(w, DHCP_OPT_DNS, net->dns, 4u * net->dns_count);
     else if (net->dns_self)
@@ -243,7 +322,7 @@ static void put_network(struct dhcp_writer *w, const struct exchange *x, const s
     if (net->domain[0])
         dhcp_put(w, DHCP_OPT_DOMAIN, net->domain, strlen(net->domain));
     if (net->mtu)
-        dhcp_put16(w, DHCP_OPT_MTU, net->mtu);
+        dhcp_put16(w, DHCP_OPT_MTU, MIN(net->mtu, x->s->ops->mtu(x->s->ctx, x->network)));
     if (l && x->host != CONFIG_MAX_HOSTS && x->s->config->hosts[x->host].name[0])
         dhcp_put(w, DHCP_OPT_NAME, x->s->config->hosts[x->host].name,
                  strlen(x->s->config->hosts[x->host].name));
@@ -344,6 +423,7 @@ bool dhcp_server_handle(struct dhcp_server *s, unsigned network, const uint8_t *
         .net = &s->config->nets[network],
         .leases = &s->leases[network],
         .m = m,
+        .from_mac = from_mac,
         .network = network,
         .host = find_host(s, m->mac),
         .now_s = (uint32_t)(now_us / 1000000),

@@ -7,6 +7,10 @@
  * The router is the authority of its networks: a client that asks for an address it cannot have is
  * told so (NAK), and a client this server does not know - it remembers nothing over a restart -
  * keeps an address that is free.
+ *
+ * Who holds an address is told to who locks ports by it (lock=ip): an address is bound from the ACK
+ * to the end of the lease, its RELEASE or DECLINE, or until its client gets another. Reservations
+ * are not told: they are bound for good.
  */
 #ifndef NET_DHCP_SERVER_H
 #define NET_DHCP_SERVER_H
@@ -32,8 +36,22 @@ struct dhcp_counters {
     uint64_t sent[DHCP_TYPE_INFORM + 1]; /* by type */
 };
 
+/* What the server needs of its surroundings. */
+struct dhcp_ops {
+    /* From now until until_us (UINT64_MAX: for ever), ip on the network is mac's and nobody else's.
+     * Replaces what was said of ip before. */
+    void (*bind)(void *ctx, unsigned network, be32 ip, const uint8_t *mac, uint64_t until_us);
+    void (*unbind)(void *ctx, unsigned network, be32 ip);
+    /* The largest IP packet that every port of the network can send. */
+    uint16_t (*mtu)(void *ctx, unsigned network);
+    /* True if hosts of the two networks have something to say to each other. */
+    bool (*talks)(void *ctx, unsigned network, unsigned other);
+};
+
 struct dhcp_server {
     const struct config *config; /* the caller's, constant */
+    const struct dhcp_ops *ops;
+    void *ctx;
     struct dhcp_counters counters;
     uint16_t host_index[2 * CONFIG_MAX_HOSTS];  /* reservations by hardware address;
                                                    CONFIG_MAX_HOSTS: empty */
@@ -43,8 +61,8 @@ struct dhcp_server {
 };
 
 /* Memory for the leases of every network with a pool. random: 24 bytes. -ENOMEM or 0. */
-int dhcp_server_init(struct dhcp_server *s, const struct config *config, const uint8_t *random,
-                     alloc_fn alloc);
+int dhcp_server_init(struct dhcp_server *s, const struct config *config, const struct dhcp_ops *ops,
+                     void *ctx, const uint8_t *random, alloc_fn alloc);
 
 static inline bool dhcp_server_serves(const struct dhcp_server *s, unsigned network)
 {

@@ -140,6 +140,16 @@ static bool uplink_ip_passes(const struct host *h, const struct view *v, bool br
                : dns_proxy_listens(&h->services.dns, NETWORK_UPLINK, v->dport);
 }
 
+/* lwIP reassembles by addresses and id alone. Where two interfaces have one address, a fragment of
+ * the one network could complete a datagram of the other. */
+static bool shares_address(const struct host *h, const struct host_if *i)
+{
+    for (unsigned n = 0; n < HOST_IF_COUNT; n++)
+        if (h->ifs[n].used && n != i->network && host_if_ip(&h->ifs[n]) == host_if_ip(i))
+            return true;
+    return false;
+}
+
 static bool ip_passes(struct host *h, struct host_if *i, const struct pkt *p,
                       struct guard_result *r)
 {
@@ -153,6 +163,8 @@ static bool ip_passes(struct host *h, struct host_if *i, const struct pkt *p,
     r->dhcp_reply = on_uplink(i) && v.proto == IP_PROTO_UDP && !r->fragment &&
                     v.dport == BE16(DHCP_CLIENT_PORT);
     if (!broadcast && v.dst != own && !(r->dhcp_reply && !own))
+        return false;
+    if (r->fragment && shares_address(h, i))
         return false;
     if (v.proto == IP_PROTO_UDP && !r->fragment) {
         r->payload_off = (uint16_t)(v.l4_off + UDP_HDR_BYTES);

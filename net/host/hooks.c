@@ -7,6 +7,7 @@
 #include "net/host/siphash.h"
 
 #include "lwip/dhcp.h"
+#include "lwip/ip.h"
 #include "lwip/prot/dhcp.h"
 #include "lwip/sys.h"
 #include "lwip_hooks.h"
@@ -40,15 +41,20 @@ uint32_t host_hook_tcp_isn(const ip_addr_t *local_ip, uint16_t local_port,
 }
 
 /* What has one of our addresses as its source leaves by that address's interface (RFC 1122,
- * section 3.3.4.2). For the rest lwIP's own choice is right: the interface with the subnet, else
- * the uplink. */
+ * section 3.3.4.2). Several networks may have the same address: what is an answer leaves by the
+ * interface the question came in on, and nothing else is left to be chosen here, as the services
+ * and the forwarder name their interface. For the rest lwIP's own choice is right: the interface
+ * with the subnet, else the uplink. */
 struct netif *host_hook_route(const ip4_addr_t *src, const ip4_addr_t *dst)
 {
     struct host *h = host_instance();
+    struct netif *in = ip_current_input_netif();
 
     (void)dst;
     if (!src || ip4_addr_isany(src))
         return NULL;
+    if (in && netif_ip4_addr(in)->addr == src->addr)
+        return in;
     for (unsigned n = 0; n < HOST_IF_COUNT; n++)
         if (h->ifs[n].used && host_if_ip(&h->ifs[n]) == src->addr)
             return &h->ifs[n].netif;

@@ -3,7 +3,8 @@
  * The router's own host: lwIP's interfaces, frames in, timers; see host.h, and host_internal.h for
  * what does what.
  *
- * Theory of operation. Every network with an address, and the uplink, is an lwIP interface. Frames
+ * Theory of operation. Every network with an address, and the uplink if the router has one there,
+ * is an lwIP interface; a network without is not heard of. Frames
  * come from the dataplane, are judged by the guard, and are copied into lwIP's buffers. Everything
  * happens in calls of the one loop; lwIP's timers run from host_poll(), which the loop calls at the
  * latest at the time host_next_us() says.
@@ -84,7 +85,7 @@ int host_start(struct host *h, const struct config *config, struct dataplane *dp
             add_interface(h, (uint8_t)n, config->nets[n].ip, prefix_mask(config->nets[n].prefix),
                           0);
     h->started = true;
-    if (up->present) {
+    if (up->present && !up->silent) {
         add_interface(h, NETWORK_UPLINK, up->ip, up->ip ? prefix_mask(up->prefix) : 0, up->gw);
         uplink_start(h);
     }

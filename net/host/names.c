@@ -5,6 +5,7 @@
 #include "net/host/names.h"
 
 #include "net/flow_table.h"
+#include "net/rules.h"
 #include "net/wire/dns.h"
 #include "net/wire/text.h"
 
@@ -15,9 +16,9 @@ void names_init(struct names *n, const struct config *config, const struct dhcp_
     for (unsigned from = 0; from < config->net_count; from++) {
         n->reaches[from] = 1u << from;
         for (unsigned to = 0; to < config->net_count; to++)
-            if (reach_allowed(config, from, to))
+            if (reach_between(config, from, to).reach != REACH_NONE)
                 n->reaches[from] |= 1u << to;
-        if (reach_allowed(config, from, REACH_UPLINK))
+        if (reach_between(config, from, REACH_UPLINK).reach != REACH_NONE)
             n->reaches[from] |= 1u << NETWORK_UPLINK;
     }
 }

@@ -31,6 +31,37 @@ static void dhcp_handle(struct host *h, const struct service_request *r)
                    reply->bytes, reply->n);
 }
 
+static void dhcp_bind(void *ctx, unsigned network, be32 ip, const uint8_t *mac, uint64_t until_us)
+{
+    struct host *h = ctx;
+
+    h->services.unbound += !dataplane_bind(h->dp, (uint8_t)network, ip, mac, until_us);
+}
+
+static void dhcp_unbind(void *ctx, unsigned network, be32 ip)
+{
+    dataplane_unbind(((struct host *)ctx)->dp, (uint8_t)network, ip);
+}
+
+static uint16_t dhcp_mtu(void *ctx, unsigned network)
+{
+    return dataplane_mtu(((struct host *)ctx)->dp, (uint8_t)network);
+}
+
+static bool dhcp_talks(void *ctx, unsigned network, unsigned other)
+{
+    const struct names *n = &((struct host *)ctx)->services.names;
+
+    return (n->reaches[network] >> other & 1) || (n->reaches[other] >> network & 1);
+}
+
+static const struct dhcp_ops dhcp_ops = {
+    .bind = dhcp_bind,
+    .unbind = dhcp_unbind,
+    .mtu = dhcp_mtu,
+    .talks = dhcp_talks,
+};
+
 /* ---- DNS ---- */
 
 static bool dns_offered(const struct host *h, unsigned network)
@@ -221,7 +252,7 @@ int services_start(struct host *h, alloc_fn alloc)
     int err;
 
     h->env.random(random, sizeof(random));
-    err = dhcp_server_init(&s->dhcp, h->config, random, alloc);
+    err = dhcp_server_init(&s->dhcp, h->config, &dhcp_ops, h, random, alloc);
     if (err)
         return err;
     names_init(&s->names, h->config, &s->dhcp);
@@ -253,6 +284,11 @@ void services_print(const struct host *h, uint64_t now_us, void (*line)(const ch
 
     dhcp_server_print(&h->services.dhcp, now_us, line);
     dns_proxy_print(&h->services.dns, line);
+    if (h->services.unbound) {
+        snprintf(text, sizeof(text), "services  leases that lock=ip has no room for %llu",
+                 (unsigned long long)h->services.unbound);
+        line(text);
+    }
     if (h->services.too_long || h->services.bad_checksum) {
         snprintf(text, sizeof(text), "services  too long %llu  bad checksum %llu",
                  (unsigned long long)h->services.too_long,

@@ -53,6 +53,7 @@ struct services {
     struct dhcp_reply reply;
     uint8_t datagram[SERVICE_DATAGRAM_MAX];
     uint64_t too_long, bad_checksum;
+    uint64_t unbound; /* leases that the dataplane had no room to remember for lock=ip */
 };
 
 /* -ENOMEM or 0. After lwIP is up. */

@@ -202,7 +202,7 @@ void uplink_print(const struct host *h, void (*line)(const char *text))
     char text[LOG_LINE_MAX];
 
     if (!h->ifs[NETWORK_UPLINK].used) {
-        line("uplink    none");
+        line(h->config->uplink.present ? "uplink    switch only" : "uplink    none");
         return;
     }
     if (!u->ip) {

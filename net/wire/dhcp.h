@@ -69,7 +69,8 @@ enum dhcp_option_code {
     DHCP_OPT_T1 = 58,
     DHCP_OPT_T2 = 59,
     DHCP_OPT_CLIENT_ID = 61,
-    DHCP_OPT_RELAY = 82, /* RFC 3046 */
+    DHCP_OPT_RELAY = 82,   /* RFC 3046 */
+    DHCP_OPT_ROUTES = 121, /* RFC 3442 */
     DHCP_OPT_END = 255,
 };
 

@@ -27,10 +27,61 @@ void dhcp_lab_mac_of(uint8_t *mac, unsigned client)
     memcpy(mac, base, MAC_BYTES);
 }
 
+static struct dhcp_lab_binding *find_binding(unsigned network, be32 ip)
+{
+    for (unsigned i = 0; i < dhcp_lab.binding_count; i++)
+        if (dhcp_lab.bindings[i].network == network && dhcp_lab.bindings[i].ip == ip)
+            return &dhcp_lab.bindings[i];
+    return NULL;
+}
+
+static void on_unbind(void *ctx, unsigned network, be32 ip)
+{
+    struct dhcp_lab_binding *b = find_binding(network, ip);
+
+    CHECK(ctx == &dhcp_lab);
+    if (b)
+        *b = dhcp_lab.bindings[--dhcp_lab.binding_count];
+}
+
+static void on_bind(void *ctx, unsigned network, be32 ip, const uint8_t *mac, uint64_t until_us)
+{
+    on_unbind(ctx, network, ip);
+    CHECK(until_us > dhcp_lab.now_us && dhcp_lab.binding_count < DHCP_LAB_BINDINGS);
+    struct dhcp_lab_binding *b = &dhcp_lab.bindings[dhcp_lab.binding_count++];
+    *b = (struct dhcp_lab_binding){.ip = ip, .network = (uint8_t)network, .until_us = until_us};
+    memcpy(b->mac, mac, MAC_BYTES);
+}
+
+const struct dhcp_lab_binding *dhcp_lab_bound(unsigned network, be32 ip)
+{
+    const struct dhcp_lab_binding *b = find_binding(network, ip);
+
+    return b && b->until_us > dhcp_lab.now_us ? b : NULL;
+}
+
+static uint16_t port_mtu(void *ctx, unsigned network)
+{
+    (void)ctx;
+    (void)network;
+    return dhcp_lab.mtu;
+}
+
+static bool talks(void *ctx, unsigned network, unsigned other)
+{
+    (void)ctx;
+    CHECK(network != other);
+    return dhcp_lab.talks >> network & 1;
+}
+
 void dhcp_lab_start(void)
 {
+    static const struct dhcp_ops ops = {on_bind, on_unbind, port_mtu, talks};
+
     fake_alloc_free_all();
-    CHECK(dhcp_server_init(&dhcp_lab.server, &dhcp_lab.config, secret, fake_alloc) == 0);
+    dhcp_lab.binding_count = 0;
+    CHECK(dhcp_server_init(&dhcp_lab.server, &dhcp_lab.config, &ops, &dhcp_lab, secret,
+                           fake_alloc) == 0);
     fake_log_clear();
 }
 
@@ -60,6 +111,8 @@ int dhcp_lab_setup(void **state)
     dhcp_lab.config.nets[1].mtu = 9000;
     snprintf(dhcp_lab.config.hostname, sizeof(dhcp_lab.config.hostname), "sluice");
     dhcp_lab.now_us = 1000000;
+    dhcp_lab.mtu = 9216;
+    dhcp_lab.talks = 0;
     dhcp_lab_start();
     return 0;
 }
@@ -108,8 +161,9 @@ unsigned dhcp_lab_ask_on(unsigned network, struct dhcp_lab_request r)
     size_t n = dhcp_lab_build(b, sizeof(b), &r);
 
     dhcp_lab_mac_of(from, r.client);
-    if (!dhcp_server_handle(&dhcp_lab.server, network, b, n, r.giaddr ? dhcp_lab_relay_mac : from,
-                            dhcp_lab.now_us, &dhcp_lab.reply))
+    if (!dhcp_server_handle(&dhcp_lab.server, network, b, n,
+                            r.giaddr || r.forged ? dhcp_lab_relay_mac : from, dhcp_lab.now_us,
+                            &dhcp_lab.reply))
         return 0;
     const struct dhcp_reply *a = &dhcp_lab.reply;
     CHECK(a->n >= DHCP_MIN_BYTES && a->n <= sizeof(a->bytes));

@@ -14,11 +14,25 @@
 #define POOL_SIZE 8
 #define LEASE_S   3600
 
+#define DHCP_LAB_BINDINGS 64
+
+/* What the server has said about an address. */
+struct dhcp_lab_binding {
+    be32 ip;
+    uint8_t network;
+    uint8_t mac[MAC_BYTES];
+    uint64_t until_us;
+};
+
 struct dhcp_lab {
     struct config config;
     struct dhcp_server server;
     struct dhcp_reply reply; /* the last */
     uint64_t now_us;
+    uint16_t mtu;   /* of the ports */
+    uint32_t talks; /* bit n: the other network has something to say to network n */
+    unsigned binding_count;
+    struct dhcp_lab_binding bindings[DHCP_LAB_BINDINGS];
 };
 extern struct dhcp_lab dhcp_lab;
 extern const uint8_t dhcp_lab_relay_mac[MAC_BYTES];
@@ -31,6 +45,7 @@ struct dhcp_lab_request {
     be16 flags;
     uint16_t max_size;
     const char *id, *name, *relay;
+    bool forged; /* the frame is another host's */
 };
 
 /* Setup and teardown of a test. */
@@ -51,6 +66,9 @@ unsigned dhcp_lab_ask(struct dhcp_lab_request r);
  * with the code under test, and its length. */
 be32 dhcp_lab_yiaddr(void);
 const uint8_t *dhcp_lab_option(uint8_t code, unsigned *n);
+
+/* Who the address is bound to now, or NULL. */
+const struct dhcp_lab_binding *dhcp_lab_bound(unsigned network, be32 ip);
 
 uint32_t dhcp_lab_rnd(uint32_t below);
 

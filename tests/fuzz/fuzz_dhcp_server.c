@@ -9,7 +9,8 @@
  * that pass before it
  *
  * Judged: whatever is answered is a message the reader accepts, of the right type, for the client
- * that asked, with an address inside the pool; and no address is held live by two slots.
+ * that asked, with an address inside the pool; no address is held live by two slots; and an address
+ * is bound exactly while it is leased.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -33,8 +34,46 @@ static struct config config;
 static struct dhcp_server server;
 static struct dhcp_reply reply;
 
+/* By the last number of the address. */
+static struct {
+    uint64_t until_us;
+    uint8_t mac[MAC_BYTES];
+} bound[256];
+
+static void bind_address(void *ctx, unsigned network, be32 ip, const uint8_t *mac,
+                         uint64_t until_us)
+{
+    (void)ctx;
+    REQUIRE(network == 0 && config_net_has(&config.nets[0], ip));
+    bound[ntoh32(ip) & 255].until_us = until_us;
+    memcpy(bound[ntoh32(ip) & 255].mac, mac, MAC_BYTES);
+}
+
+static void unbind_address(void *ctx, unsigned network, be32 ip)
+{
+    (void)ctx;
+    (void)network;
+    bound[ntoh32(ip) & 255].until_us = 0;
+}
+
+static uint16_t port_mtu(void *ctx, unsigned network)
+{
+    (void)ctx;
+    (void)network;
+    return 1500;
+}
+
+static bool talks(void *ctx, unsigned network, unsigned other)
+{
+    (void)ctx;
+    (void)network;
+    (void)other;
+    return false;
+}
+
 static void start(void)
 {
+    static const struct dhcp_ops ops = {bind_address, unbind_address, port_mtu, talks};
     static const uint8_t secret[24] = {1, 2, 3};
 
     config.ok = true;
@@ -52,7 +91,8 @@ static void start(void)
     config.hosts[0] = (struct config_host){
         .mac = {2, 0, 0, 0, 0, 1}, .net = 0, .ip = BE_IP4(192, 168, 8, 10), .name = "web"};
     fake_alloc_free_all();
-    REQUIRE(dhcp_server_init(&server, &config, secret, fake_alloc) == 0);
+    memset(bound, 0, sizeof(bound));
+    REQUIRE(dhcp_server_init(&server, &config, &ops, NULL, secret, fake_alloc) == 0);
 }
 
 static size_t short_message(uint8_t *b, const uint8_t *d)
@@ -101,7 +141,7 @@ static void judge_reply(const uint8_t *request)
 
 /* Every client has at most one slot, every used slot is found by its client, every unused one is in
  * no chain. */
-static void judge_table(const struct lease_table *t)
+static void judge_table(const struct lease_table *t, uint64_t now_us)
 {
     uint32_t never_used = 0, chained = 0, in_use = 0;
 
@@ -111,6 +151,12 @@ static void judge_table(const struct lease_table *t)
         REQUIRE(!used || lease_of_client(t, &l->who) == l);
         REQUIRE(lease_of_ip(t, l->ip) == l);
         in_use += used;
+        if (l->host == CONFIG_MAX_HOSTS) {
+            unsigned last = ntoh32(l->ip) & 255;
+            bool live = lease_live(l, (uint32_t)(now_us / 1000000));
+            REQUIRE(live == (bound[last].until_us > now_us));
+            REQUIRE(!live || memcmp(bound[last].mac, l->mac, MAC_BYTES) == 0);
+        }
         never_used += l->state == LEASE_FREE && l->host == CONFIG_MAX_HOSTS;
     }
     for (uint32_t b = 0; b <= t->bucket_mask; b++)
@@ -146,7 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(exact, from_data, n);
         if (dhcp_server_handle(&server, 0, exact, n, from, now_us, &reply))
             judge_reply(exact);
-        judge_table(&server.leases[0]);
+        judge_table(&server.leases[0], now_us);
         free(exact);
         data += taken;
         size -= taken;

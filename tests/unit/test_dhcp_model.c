@@ -81,12 +81,29 @@ static void random_step(void)
     }
 }
 
+/* An address is bound exactly while it is leased, to who has the lease. */
+static void check_bindings(void)
+{
+    const struct lease_table *t = &dhcp_lab.server.leases[0];
+    uint32_t now_s = (uint32_t)(dhcp_lab.now_us / 1000000);
+
+    for (unsigned i = 0; i < POOL_SIZE; i++) {
+        const struct lease *l = lease_of_ip(t, POOL(i));
+        const struct dhcp_lab_binding *b = dhcp_lab_bound(0, POOL(i));
+        assert_int_equal(b != NULL, lease_live(l, now_s));
+        if (b)
+            assert_memory_equal(b->mac, l->mac, MAC_BYTES);
+    }
+}
+
 static void test_no_address_is_leased_twice(void **state)
 {
     (void)state;
     memset(model, 0, sizeof(model));
-    for (unsigned i = 0; i < 200000; i++)
+    for (unsigned i = 0; i < 200000; i++) {
         random_step();
+        check_bindings();
+    }
     assert_true(dhcp_lab.server.counters.sent[DHCP_TYPE_ACK] > 10000);
     assert_true(dhcp_lab.server.counters.sent[DHCP_TYPE_NAK] > 1000);
 }
