@@ -152,7 +152,7 @@ $(BUILD)/bench/bin/%: $(BUILD)/bench/tests/bench/%.o $(BUILD)/bench/libsluice.a
 ## docs         write docs/options.md from the option table
 docs: $(BUILD)/host/options_doc
 	$< > docs/options.md
-$(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c $(wildcard boot/config_*.c) net/modes.c net/rules.c)
+$(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c $(wildcard boot/config_*.c) net/modes.c net/rules.c net/rules_text.c)
 	$(say) LINK $@
 	$(Q)$(CC) $(SAN) $^ -o $@
 

@@ -199,6 +199,37 @@ struct draft_dns {
     struct draft_named value;
 };
 
+/* Whom a rule is about, as it was written. */
+struct draft_where {
+    uint8_t kind; /* enum config_where_kind; WHERE_NET: name is that of a network or a host */
+    uint8_t prefix;
+    be32 ip;
+    char name[CONFIG_DOMAIN_BYTES];
+};
+
+struct draft_services {
+    uint16_t first, last; /* host order; 0: not given */
+};
+
+struct draft_rule {
+    struct draft_item item;
+    uint8_t action; /* enum config_action */
+    uint8_t proto;
+    bool log;
+    struct draft_services services;
+    struct draft_where from, to;
+};
+
+struct draft_claim {
+    bool yes;
+    char from[CONFIG_DOMAIN_BYTES], to[CONFIG_DOMAIN_BYTES];
+};
+
+struct draft_assert {
+    struct draft_item item;
+    struct draft_claim claim;
+};
+
 struct draft_number {
     struct draft_item item;
     uint64_t value;
@@ -232,6 +263,9 @@ struct config_draft {
     unsigned dnsrec_count, dnsfwd_count;
     struct draft_dns dnsrecs[CONFIG_MAX_DNSRECS];
     struct draft_dns dnsfwds[CONFIG_MAX_DNSFWDS];
+    unsigned rule_count, assert_count;
+    struct draft_rule rules[CONFIG_MAX_RULES];
+    struct draft_assert asserts[CONFIG_MAX_ASSERTS];
 };
 
 enum draft_broken {
@@ -241,8 +275,9 @@ enum draft_broken {
     BROKEN_HOST = 1 << 3,
     BROKEN_FWD = 1 << 4,
     BROKEN_PORT = 1 << 5,
-    BROKEN_ALL = (1 << 6) - 1,
-    BROKEN_UNKNOWN = 1 << 6, /* an option that does not exist: may have been meant as any */
+    BROKEN_RULE = 1 << 6,
+    BROKEN_ALL = (1 << 7) - 1,
+    BROKEN_UNKNOWN = 1 << 7, /* an option that does not exist: may have been meant as any */
 };
 
 enum config_strictness { CONFIG_STRICT, CONFIG_LENIENT };

@@ -8,6 +8,7 @@
 
 #include "config_names.h"
 #include "config_report.h"
+#include "config_rules.h"
 #include "config_table.h"
 
 #define LINE_MAX    100
@@ -314,54 +315,6 @@ static void print_hosts(const struct config *config, config_line out)
     end_line(&line, out);
 }
 
-/* ---- who reaches whom ---- */
-
-#define REACH_COLUMNS 6 /* destinations side by side */
-#define REACH_WIDTH   12
-
-static const char *end_name(const struct config *config, unsigned end)
-{
-    return end < config->net_count ? config->nets[end].name : "uplink";
-}
-
-static const char *reach_text(const struct config *config, unsigned from, unsigned to)
-{
-    if (reach_allowed(config, from, to))
-        return "yes";
-    if (from == REACH_UPLINK && to == REACH_UPLINK)
-        return "-";
-    for (unsigned i = 0; from == REACH_UPLINK && i < config->fwd_count; i++)
-        if (config->fwds[i].net == to)
-            return "forwards";
-    return "no";
-}
-
-/* Index 0 is the uplink, index n+1 network n, in both directions of the matrix. */
-static unsigned reach_end(unsigned index)
-{
-    return index == 0 ? REACH_UPLINK : index - 1;
-}
-
-static void print_reach(const struct config *config, config_line out)
-{
-    unsigned ends = config->net_count + 1u;
-    struct line line = {.used = 0};
-    for (unsigned start = 0; start < ends; start += REACH_COLUMNS) {
-        unsigned end = MIN(start + REACH_COLUMNS, ends);
-        add(&line, LABEL "%-*.*s", "reach", REACH_WIDTH, REACH_WIDTH - 1, "from / to");
-        for (unsigned to = start; to < end; to++)
-            add(&line, "%-*.*s", REACH_WIDTH, REACH_WIDTH - 1, end_name(config, reach_end(to)));
-        end_line(&line, out);
-        for (unsigned from = 0; from < ends; from++) {
-            add(&line, LABEL "%-*.*s", "", REACH_WIDTH, REACH_WIDTH - 1,
-                end_name(config, reach_end(from)));
-            for (unsigned to = start; to < end; to++)
-                add(&line, "%-*s", REACH_WIDTH, reach_text(config, reach_end(from), reach_end(to)));
-            end_line(&line, out);
-        }
-    }
-}
-
 void config_print(const struct config *config, const struct port_info *ports, unsigned count,
                   config_line out)
 {
@@ -377,6 +330,7 @@ void config_print(const struct config *config, const struct port_info *ports, un
     for (unsigned i = 0; i < config->fwd_count; i++)
         print_fwd(config, &config->fwds[i], out);
     config_print_names(config, out);
+    config_print_rules(config, out);
     if (config->net_count)
-        print_reach(config, out);
+        config_print_reach(config, out);
 }

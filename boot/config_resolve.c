@@ -9,6 +9,7 @@
 
 #include "config_names.h"
 #include "config_resolve.h"
+#include "config_rules.h"
 #include "net/dhcp_lease.h"
 
 static void say(struct resolver *r, enum config_family family, struct config_place place,
@@ -207,7 +208,9 @@ bool config_resolve(struct config_draft *draft, const struct port_info *ports, u
     resolve_names(&r);
     resolve_port_checks(&r);
     resolve_fwds(&r);
+    resolve_rules(&r);
     resolve_overlaps(&r);
+    resolve_asserts(&r);
     config->ok = report->error_count == 0 && report->more_errors == 0;
     if (config->ok)
         note_oddities(&r);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "config_names.h"
+#include "config_rules.h"
 #include "config_table.h"
 
 #define FIELD(record, member) offsetof(struct draft_##record, member)
@@ -124,6 +125,25 @@ static const struct field_row dnsfwd_fields[] = {
      "the domain, with all below it, and its server: outside, or a host of a network"},
 };
 
+static const struct field_row rule_fields[] = {
+    {"action", FIELD_REQUIRED, &value_action, FIELD(rule, action), NULL,
+     "deny drops without a word; reject tells the sender, by a TCP reset or an ICMP error"},
+    {"from", FIELD_NAMED, &value_where, FIELD(rule, from), "anybody",
+     "who begins: a network, an address or range, the name of a host=, or uplink"},
+    {"to", FIELD_NAMED, &value_where, FIELD(rule, to), "anybody",
+     "who is asked: as from=, or router, the router itself"},
+    {"proto", FIELD_NAMED, &value_protocol, FIELD(rule, proto), "any", "the IP protocol"},
+    {"port", FIELD_NAMED, &value_services, FIELD(rule, services), "any",
+     "destination ports; without proto= of tcp and udp"},
+    {"log", FIELD_FLAG, NULL, FIELD(rule, log), NULL, "each match is a line in the log"},
+};
+
+static const struct field_row assert_fields[] = {
+    {"claim", FIELD_REQUIRED, &value_claim, offsetof(struct draft_assert, claim), NULL,
+     "NAME is a network or uplink, WHERE a network, uplink or router; no: nothing can be opened "
+     "that way, not even by a forward; yes: something can"},
+};
+
 static const struct spelling_row fwd_spellings[] = {
     {"hostfwd", forward_is_qemu, forward_read_qemu, "[tcp|udp]:[BIND]:PORT-[GUEST]:PORT",
      "as QEMU's -netdev user; an empty GUEST is the first address of the first pool"},
@@ -181,6 +201,14 @@ static bool same_dns(const void *a, const void *b)
     return strcmp(x->value.name, y->value.name) == 0;
 }
 
+/* Every rule and every assertion counts. */
+static bool never_same(const void *a, const void *b)
+{
+    (void)a;
+    (void)b;
+    return false;
+}
+
 #define ROW_FIELDS(rows) .fields = (rows), .field_count = ARRAY_COUNT(rows)
 #define ROW_SINGLE(type, member)                                                                   \
     .record_bytes = sizeof(struct type), .offset = offsetof(struct config_draft, member)
@@ -228,6 +256,21 @@ const struct option_row config_options[] = {
      .spelling_count = ARRAY_COUNT(fwd_spellings),
      ROW_FIELDS(fwd_fields),
      ROW_ARRAY(draft_fwd, fwds, fwd_count, CONFIG_MAX_FWDS)},
+    {.key = "rule",
+     .help = "Who may open what: the first rule that matches decides, of a later text before an "
+             "earlier one. It cannot open what a mode forbids. See docs/rules.md.",
+     .example = "rule=deny,from=lan,to=uplink,proto=tcp,port=25,log",
+     .broken = BROKEN_RULE,
+     .same = never_same,
+     ROW_FIELDS(rule_fields),
+     ROW_ARRAY(draft_rule, rules, rule_count, CONFIG_MAX_RULES)},
+    {.key = "assert",
+     .help = "What must or must not be reachable: if it is not so, nothing is forwarded.",
+     .example = "assert=uplink:no:lan",
+     .broken = BROKEN_OTHER,
+     .same = never_same,
+     ROW_FIELDS(assert_fields),
+     ROW_ARRAY(draft_assert, asserts, assert_count, CONFIG_MAX_ASSERTS)},
     {.key = "dnsrec",
      .help = "A name of our own, answered by DNS in every network with dns=self; may be repeated.",
      .example = "dnsrec=nas.home.example:192.168.8.5",

@@ -70,6 +70,8 @@ union draft_record {
     struct draft_host host;
     struct draft_fwd fwd;
     struct draft_dns dns;
+    struct draft_rule rule;
+    struct draft_assert assertion;
 };
 
 /* Writes key=VALUE[,...] into text (cut to n bytes, NUL included). */

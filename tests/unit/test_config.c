@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "boot/config_table.h"
+#include "net/rules.h"
 #include "tests/fake/fake_config.h"
 
 struct row {
@@ -334,31 +335,35 @@ static void test_a_single_key_twice_in_one_text(void **state)
     assert_int_equal(f.config.log_level, LOG_ERROR);
 }
 
-/* The matrix is what reach_allowed() says, and host-only never reaches out. */
+static void assert_reach(unsigned from, unsigned to, enum reach reach)
+{
+    assert_int_equal(reach_between(&f.config, from, to).reach, reach);
+}
+
+/* The matrix is what reach_between() says, and host-only never reaches out. */
 static void test_reachability(void **state)
 {
     (void)state;
     assert_true(fake_config_run(&f, 4,
                                 "net=dev,nat,ports=1 net=lab,hostonly,ports=2 "
-                                "net=a-name-that-is-too-long-for-it,nat,ports=3 "
+                                "net=a-name-that-is-longer,nat,ports=3 "
                                 "fwd=tcp:80:192.168.8.7"));
-    const struct config *c = &f.config;
     for (unsigned from = 0; from < 3; from++) {
         for (unsigned to = 0; to < 3; to++)
-            assert_int_equal(reach_allowed(c, from, to), from == to);
-        assert_int_equal(reach_allowed(c, from, REACH_UPLINK), from != 1);
-        assert_false(reach_allowed(c, REACH_UPLINK, from));
+            assert_reach(from, to, from == to ? REACH_ALL : REACH_NONE);
+        assert_reach(from, REACH_UPLINK, from != 1 ? REACH_ALL : REACH_NONE);
+        assert_reach(REACH_UPLINK, from, REACH_NONE);
     }
-    assert_false(reach_allowed(c, 3, 3));
-    assert_false(reach_allowed(c, REACH_UPLINK, REACH_UPLINK));
-    assert_false(reach_allowed(c, CONFIG_NO_NET, REACH_UPLINK));
     fake_config_print(&f);
-    assert_string_equal(strstr(f.said, "reach "),
-                        "reach    from / to   uplink      dev         lab         a-name-that\n"
-                        "         uplink      -           forwards    no          no\n"
-                        "         dev         yes         yes         no          no\n"
-                        "         lab         no          no          yes         no\n"
-                        "         a-name-that yes         no          no          yes\n");
+    /* clang-format off */
+    assert_string_equal(
+        strstr(f.said, "reach "),
+        "reach    from / to             dev       lab       a-name-that-is-longer uplink    router\n"
+        "         dev                   yes       no        no                    yes       yes\n"
+        "         lab                   no        yes       no                    no        yes\n"
+        "         a-name-that-is-longer forwards  no        yes                   yes       yes\n"
+        "         uplink                forwards  no        no                    -         yes\n");
+    /* clang-format on */
 }
 
 /* A translated network reaches the outside only where there is one. */
@@ -366,8 +371,8 @@ static void test_no_uplink_no_way_out(void **state)
 {
     (void)state;
     assert_true(fake_config_run(&f, 2, "net=lan,nat,ports=0+1"));
-    assert_false(reach_allowed(&f.config, 0, REACH_UPLINK));
-    assert_true(reach_allowed(&f.config, 0, 0));
+    assert_reach(0, REACH_UPLINK, REACH_NONE);
+    assert_reach(0, 0, REACH_ALL);
 }
 
 /* Sixteen networks: the matrix stays narrow, the subnets stay apart, every port has its network. */
