@@ -44,7 +44,7 @@ static void flow_gone(void *arg, struct flow *f)
     mapping_leave(arg, f);
 }
 
-static void end_flow(struct nat *nat, struct flow *f)
+void nat_end(struct nat *nat, struct flow *f)
 {
     mapping_leave(nat, f);
     flow_destroy(&nat->flows, f);
@@ -62,7 +62,7 @@ void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms)
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
         if (f->state != FLOW_FREE && f->out_ip != ip && !(f->flags & FLOW_PLAIN))
-            end_flow(nat, f);
+            nat_end(nat, f);
     }
 }
 
@@ -73,7 +73,7 @@ static void end_flows_of(struct nat *nat, uint32_t mapping)
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
         if (f->state != FLOW_FREE && f->mapping == mapping)
-            end_flow(nat, f);
+            nat_end(nat, f);
     }
 }
 
@@ -87,7 +87,7 @@ static void end_orphans(struct nat *nat)
         struct flow_tuple in = flow_tuple_of(f, FLOW_IN);
         struct nat_mapping *m = mapping_find_open(nat, &in);
         if (!m || m->in_ip != f->in_ip || m->in_port != f->in_port || m->zone != f->zone)
-            end_flow(nat, f);
+            nat_end(nat, f);
     }
 }
 
@@ -139,9 +139,11 @@ void nat_release(struct nat *nat, uint8_t proto, be16 port)
 struct flow *nat_find_again(struct nat *nat, struct nat_job *job)
 {
     enum flow_dir dir = (enum flow_dir)job->dir;
-    struct flow *f = flow_find_either(&nat->flows, &job->key, job->hash, &dir);
+    bool echo = job->key.proto == IP_PROTO_ICMP; /* its hash may be spoilt: nat_key() */
+    uint32_t hash = echo ? flow_hash(&nat->flows, &job->key) : job->hash;
+    struct flow *f = flow_find_either(&nat->flows, &job->key, hash, &dir);
 
-    if (!f || (f->proto == IP_PROTO_ICMP && !track_echo_fits(f, job->v.icmp_type, dir)))
+    if (!f || (echo && !track_echo_fits(f, job->v.icmp_type, dir)))
         return NULL;
     job->dir = (uint8_t)dir;
     return f;

@@ -118,7 +118,7 @@ struct flow *nat_find_again(struct nat *nat, struct nat_job *job);
 /* The packet's flow, and job->dir which way it goes in it; or NULL, dir as it was. */
 static inline struct flow *nat_find(struct nat *nat, struct nat_job *job)
 {
-    if (LIKELY(job->guess != FLOW_NONE && job->key.proto != IP_PROTO_ICMP)) {
+    if (LIKELY(job->guess != FLOW_NONE)) {
         struct flow *f = &nat->flows.flows[job->guess];
         if (LIKELY(flow_is(f, &job->key, (enum flow_dir)job->dir)))
             return f;
@@ -145,6 +145,9 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
  * DROP_FLOWS_FULL, DROP_UNSOLICITED, DROP_FRAGMENT. */
 struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t to, uint32_t now_ms,
                             enum drop_reason *why);
+
+/* Ends a flow before its time. */
+void nat_end(struct nat *nat, struct flow *f);
 
 /* True if an inbound packet with this protocol and destination port (network order) belongs to a
  * forward or to a mapping, rather than to the router itself. */

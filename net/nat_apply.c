@@ -10,44 +10,55 @@
 #include "net/nat_track.h"
 #include "net/wire/csum.h"
 
-/* What stands for the ports of a packet that has none. Of ICMP only echoes have a flow. */
-static enum drop_reason key_ports(const struct view *v, uint32_t *ports)
+/* The tuple's two words, put together in registers for the hash. */
+static inline void set_key(const struct nat *nat, struct nat_job *job, uint8_t zone, uint32_t ports)
 {
-    if (v->proto != IP_PROTO_ICMP) {
-        *ports = 0;
-        return v->proto != 0 ? DROP_NONE : DROP_PROTOCOL; /* 0 marks what is free */
-    }
-    if (*ports == 0 && v->fragment == FRAGMENT_LATER)
+    const struct view *v = &job->v;
+    uint64_t ips = v->src | (uint64_t)v->dst << 32;
+    uint64_t rest = ports | (uint64_t)(v->proto | (uint32_t)zone << 8) << 32;
+
+    static_assert(FLOW_OUT == 0 && FLOW_IN == 1, "a division makes one of the other");
+    memcpy(&job->key, &ips, sizeof(ips));
+    memcpy((char *)&job->key + sizeof(ips), &rest, sizeof(rest));
+    job->dir = zone / NETWORK_UPLINK;
+    job->hash = hash_words(&nat->flows.key, ips, rest);
+    job->guess = FLOW_NONE;
+    flow_prefetch_index(&nat->flows, job->hash);
+}
+
+/* The key of a packet whose ports are not all there is to it: an echo, another ICMP message,
+ * another protocol, a fragment. */
+static __attribute__((noinline)) enum drop_reason
+odd_key(const struct nat *nat, struct nat_job *job, uint8_t zone, uint32_t ports)
+{
+    const struct view *v = &job->v;
+    bool icmp = v->proto == IP_PROTO_ICMP;
+    bool needs_first = icmp || v->proto == IP_PROTO_TCP || v->proto == IP_PROTO_UDP;
+
+    if (v->fragment == FRAGMENT_LATER && needs_first && ports == 0)
         return DROP_FRAGMENT;
-    if (!view_is_icmp_echo(v))
+    if (v->proto == 0 || (icmp && !view_is_icmp_echo(v))) /* 0 marks what is free */
         return DROP_PROTOCOL;
-    *ports &= v->icmp_type == ICMP_ECHO ? 0x0000FFFF : 0xFFFF0000; /* sport is the lower half */
+    if (icmp && v->icmp_type == ICMP_ECHO)
+        ports &= 0x0000FFFF; /* sport is the lower half */
+    else if (icmp)
+        ports &= 0xFFFF0000;
+    set_key(nat, job, zone, ports);
+    /* With identifier 0, requests and replies have one tuple. nat_find_again() tells them apart, so
+     * whatever is guessed has to be wrong. */
+    if (icmp && ports == 0)
+        job->hash = ~job->hash;
     return DROP_NONE;
 }
 
 enum drop_reason nat_key(const struct nat *nat, struct nat_job *job, uint8_t zone)
 {
-    const struct view *v = &job->v;
-    uint32_t ports = load_raw32((const char *)v + offsetof(struct view, sport));
+    uint32_t ports = load_raw32((const char *)&job->v + offsetof(struct view, sport));
     static_assert(offsetof(struct view, dport) == offsetof(struct view, sport) + 2, "one load");
 
-    if (UNLIKELY(v->proto != IP_PROTO_TCP && v->proto != IP_PROTO_UDP)) {
-        enum drop_reason why = key_ports(v, &ports);
-        if (why != DROP_NONE)
-            return why;
-    } else if (UNLIKELY(ports == 0) && v->fragment == FRAGMENT_LATER) {
-        return DROP_FRAGMENT;
-    }
-
-    /* The tuple's two words, put together in registers for the hash. */
-    uint64_t ips = v->src | (uint64_t)v->dst << 32;
-    uint64_t rest = ports | (uint64_t)(v->proto | (uint32_t)zone << 8) << 32;
-    memcpy(&job->key, &ips, sizeof(ips));
-    memcpy((char *)&job->key + sizeof(ips), &rest, sizeof(rest));
-    job->hash = hash_words(&nat->flows.key, ips, rest);
-    job->dir = zone == NETWORK_UPLINK ? FLOW_IN : FLOW_OUT;
-    job->guess = FLOW_NONE;
-    flow_prefetch_index(&nat->flows, job->hash);
+    if (UNLIKELY(ports == 0 || job->v.proto == IP_PROTO_ICMP))
+        return odd_key(nat, job, zone, ports);
+    set_key(nat, job, zone, ports);
     return DROP_NONE;
 }
 
