@@ -8,6 +8,7 @@
 
 #include "boot/config_draft.h"
 #include "boot/options.h"
+#include "net/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,36 +34,110 @@ static bool is_name(const char *name, size_t room)
     return memchr(name, 0, room) != NULL && name[0];
 }
 
+static bool none_reaches(unsigned from, unsigned to)
+{
+    return reach_between(&config, from, to).reach == REACH_NONE &&
+           reach_between(&config, to, from).reach == REACH_NONE;
+}
+
+static void check_addresses(const struct config_net *net)
+{
+    uint32_t mask = ntoh32(prefix_mask(net->prefix)), ip = ntoh32(net->ip);
+    uint32_t first = ntoh32(net->pool_first), last = ntoh32(net->pool_last);
+    REQUIRE((ip != 0) == config_mode(net)->has_address);
+    REQUIRE((first == 0) == (last == 0));
+    if (ip == 0) {
+        REQUIRE(net->prefix == 0 && first == 0 && net->mtu == 0);
+        return;
+    }
+    REQUIRE(net->prefix >= 1 && net->prefix <= 30);
+    REQUIRE((ip & ~mask) != 0 && (ip | mask) != UINT32_MAX);
+    REQUIRE(!config.uplink.ip || !config_net_has(net, config.uplink.ip));
+    if (first) {
+        REQUIRE((first & mask) == (ip & mask) && (last & mask) == (ip & mask) && first <= last);
+        REQUIRE((first & ~mask) != 0 && (last | mask) != UINT32_MAX && (ip < first || ip > last));
+    }
+}
+
 static void check_nets(void)
 {
-    uint32_t taken = config.uplink.present ? 1u << config.uplink.port : 0;
+    unsigned bridges = 0;
     for (unsigned i = 0; i < config.net_count; i++) {
         const struct config_net *net = &config.nets[i];
-        uint32_t mask = ntoh32(prefix_mask(net->prefix)), ip = ntoh32(net->ip);
-        uint32_t first = ntoh32(net->pool_first), last = ntoh32(net->pool_last);
         REQUIRE(is_name(net->name, sizeof(net->name)) && is_name(net->domain, sizeof(net->domain)));
-        REQUIRE(net->mode < NET_MODE_COUNT && net->ports && !(net->ports & taken));
-        REQUIRE(net->ports < 1u << config.port_count);
-        taken |= net->ports;
-        REQUIRE(net->prefix >= 1 && net->prefix <= 30);
-        REQUIRE((ip & ~mask) != 0 && (ip | mask) != UINT32_MAX);
+        REQUIRE(net->mode < NET_MODE_COUNT && net->ports && net->ports < 1u << config.port_count);
         REQUIRE(net->lease_s >= 10 && net->dns_count <= CONFIG_MAX_DNS);
         REQUIRE(net->dns_self == (net->dns_count == 0));
         REQUIRE(net->mtu == 0 || net->mtu >= 576);
-        REQUIRE((first == 0) == (last == 0));
-        if (first) {
-            REQUIRE((first & mask) == (ip & mask) && (last & mask) == (ip & mask) && first <= last);
-            REQUIRE((first & ~mask) != 0 && (last | mask) != UINT32_MAX &&
-                    (ip < first || ip > last));
-        }
+        check_addresses(net);
         for (unsigned k = 0; k < i; k++) {
             const struct config_net *other = &config.nets[k];
-            REQUIRE(!config_net_has(net, other->ip) && !config_net_has(other, net->ip));
+            if (config_net_has(net, other->ip) || config_net_has(other, net->ip))
+                REQUIRE(none_reaches(i, k));
             REQUIRE(strcmp(net->name, other->name) != 0);
+            REQUIRE(!net->vlan || net->vlan != other->vlan);
         }
-        REQUIRE(!config.uplink.ip || !config_net_has(net, config.uplink.ip));
-        REQUIRE(!reach_allowed(&config, i, REACH_UPLINK) || net->mode == NET_NAT);
+        bridges += config_mode(net)->joins_uplink;
+        if (config_mode(net)->joins_uplink)
+            REQUIRE(config.uplink.present && !(net->ports >> config.uplink.port & 1));
+        else if (!config_mode(net)->routes_to_uplink)
+            REQUIRE(none_reaches(i, REACH_UPLINK));
+        REQUIRE(!config.uplink.silent || !config_mode(net)->routes_to_uplink);
     }
+    REQUIRE(bridges <= 1 && (!config.uplink.silent || bridges));
+}
+
+/* On a port every VLAN ID, and the untagged frames, are one network's or the uplink's. */
+static void check_tags(unsigned p)
+{
+    static uint8_t owners[4095];
+    memset(owners, 0, sizeof(owners));
+    if (config.uplink.present && config.uplink.port == p) {
+        REQUIRE(config.uplink.vlan < sizeof(owners));
+        owners[config.uplink.vlan]++;
+    }
+    for (unsigned i = 0; i < config.net_count; i++) {
+        const struct config_net *net = &config.nets[i];
+        bool here = net->ports >> p & 1;
+        REQUIRE(net->vlan < sizeof(owners) && (net->tag[p] == 0 || net->tag[p] == net->vlan));
+        REQUIRE(here || net->tag[p] == 0);
+        REQUIRE(!here || owners[net->tag[p]]++ == 0);
+    }
+}
+
+/* Can a host on this port have an address that the router gave it? */
+static bool has_leases(unsigned p)
+{
+    for (unsigned i = 0; i < config.net_count; i++) {
+        bool any = config.nets[i].pool_first;
+        for (unsigned h = 0; h < config.host_count; h++)
+            any |= config.hosts[h].ip && config.hosts[h].net == i;
+        if (any && config.nets[i].ports >> p & 1)
+            return true;
+    }
+    return false;
+}
+
+static void check_ports(void)
+{
+    static const uint8_t no_mac[MAC_BYTES];
+    for (unsigned p = 0; p < CONFIG_MAX_PORTS; p++) {
+        const struct config_port *port = &config.ports[p];
+        bool uplink = config.uplink.present && config.uplink.port == p;
+        check_tags(p);
+        REQUIRE(memchr(port->name, 0, sizeof(port->name)) && port->lock <= LOCK_IP);
+        for (unsigned k = 0; k < p; k++)
+            REQUIRE(!port->name[0] || strcmp(port->name, config.ports[k].name) != 0);
+        REQUIRE((port->lock == LOCK_MAC) == (memcmp(port->lock_mac, no_mac, MAC_BYTES) != 0));
+        REQUIRE(!(port->lock_mac[0] & 1) && port->storm_pps <= 10000000);
+        REQUIRE(port->rate_in_bps == 0 || port->rate_in_bps >= 8000);
+        REQUIRE(port->rate_out_bps == 0 || port->rate_out_bps >= 8000);
+        REQUIRE(port->rate_in_bps <= 400000000000 && port->rate_out_bps <= 400000000000);
+        REQUIRE(!uplink || (port->lock == LOCK_OFF && !port->promisc));
+        REQUIRE(port->lock != LOCK_IP || has_leases(p) ||
+                config_net_of_port(&config, p) == CONFIG_NO_NET);
+    }
+    REQUIRE(config.macs == 0 || (config.macs >= 64 && config.macs <= 1048576));
 }
 
 static void check_hosts(void)
@@ -77,7 +152,7 @@ static void check_hosts(void)
         for (unsigned k = 0; k < i; k++) {
             const struct config_host *other = &config.hosts[k];
             REQUIRE(memcmp(host->mac, other->mac, MAC_BYTES) != 0);
-            REQUIRE(!host->ip || host->ip != other->ip);
+            REQUIRE(!host->ip || host->ip != other->ip || host->net != other->net);
             REQUIRE(!host->name[0] || strcmp(host->name, other->name) != 0);
         }
     }
@@ -115,8 +190,11 @@ static void check_config(unsigned ports)
     REQUIRE(config.fwd_count <= CONFIG_MAX_FWDS && config.log_level <= LOG_DEBUG);
     REQUIRE(is_name(config.hostname, sizeof(config.hostname)));
     REQUIRE(!config.uplink.present || config.uplink.port < ports);
-    REQUIRE(!config.uplink.present || config.uplink.dhcp == (config.uplink.ip == 0));
+    REQUIRE(!config.uplink.present ||
+            config.uplink.dhcp + config.uplink.silent + (config.uplink.ip != 0) == 1);
+    REQUIRE(!config.uplink.mac_given || !(config.uplink.mac[0] & 1));
     check_nets();
+    check_ports();
     check_hosts();
     check_fwds();
 }
