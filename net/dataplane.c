@@ -10,7 +10,7 @@
  * while busy; a look can be costly in a virtual machine.
  */
 #include "net/dataplane_internal.h"
-/* FILTER #include "net/rules.h" */
+#include "net/rules.h"
 
 #define LINK_LOOK_US    250000 /* between looks at the links while busy */
 #define FLOWS_LOOK_MS   100    /* between looks at the flow table's wheel */
@@ -95,7 +95,7 @@ static int network_init(struct dataplane *dp, unsigned i, alloc_fn alloc)
     net->switched = true;
     net->transparent = mode->transparent;
     net->isolated = from->isolate;
-    /* FILTER net->filtered = rules_inside(dp->config, i); */
+    net->filtered = rules_inside(dp->config, network);
     if (error || mode->joins_uplink)
         return error;
 
@@ -104,6 +104,7 @@ static int network_init(struct dataplane *dp, unsigned i, alloc_fn alloc)
     net->first_host = ntoh32(net->ip & net->mask) + 1;
     net->host_count = ~ntoh32(net->mask) - 1; /* prefixes are 1..30 */
     net->to_uplink = reach_allowed(dp->config, i, REACH_UPLINK);
+    net->translates = mode->translates;
     const uint8_t *mac = from->ip && ports ? dp->ports[__builtin_ctz(ports)].nic->mac : NULL;
     return network_finish(dp, i, from->mtu, 0, mac);
 }
@@ -251,6 +252,8 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
     if (services_init(dp, params, alloc) || networks_init(dp, alloc))
         return NULL;
 
+    dp_rules_init(dp);
+
     /* Answers for our DHCP client come to this port; no host's flow may take it. */
     dataplane_reserve_this_port(dp, IP_PROTO_UDP, BE16(68));
     if (cfg->uplink.present && !cfg->uplink.dhcp)
@@ -330,6 +333,7 @@ static unsigned run_timers(struct dataplane *dp)
 {
     unsigned steps = neighbor_tick(&dp->neighbors, dp->now_ms, NEIGHBOR_BUDGET);
 
+    dp_rules_tick(dp);
     if (dp->flows_more || dp->now_ms - dp->flows_look_ms >= FLOWS_LOOK_MS) {
         unsigned looked_at = nat_tick(&dp->nat, dp->now_ms, EXPIRY_BUDGET);
         dp->flows_more = looked_at >= EXPIRY_BUDGET;
@@ -404,6 +408,16 @@ void dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const ui
                      (uint32_t)(now_us / 1000));
 }
 
+/* Untranslated flows survive a new address at the uplink, but not that nothing may go there. */
+static void end_uplink_flows(struct dataplane *dp)
+{
+    for (uint32_t i = 0; i < dp->nat.flows.fresh; i++) {
+        struct flow *f = &dp->nat.flows.flows[i];
+        if (f->state != FLOW_FREE && f->rem_zone == NETWORK_UPLINK)
+            nat_end(&dp->nat, f);
+    }
+}
+
 /* Says which network the uplink's subnet overlaps, if one: then neither side can be told from the
  * other, and forwarding would misroute (RFC 4787, REQ-7). */
 static bool uplink_collides(const struct dataplane *dp, be32 ip, be32 mask)
@@ -439,6 +453,8 @@ void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway
         return; /* neighbors are what they were */
     dp->uplink_collides = uplink_collides(dp, ip, mask);
     nat_set_outside(&dp->nat, dp->uplink_collides ? 0 : ip, (uint32_t)(now_us / 1000));
+    if (dp->uplink_collides)
+        end_uplink_flows(dp);
     neighbor_forget_network(&dp->neighbors, NETWORK_UPLINK);
 }
 

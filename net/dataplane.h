@@ -104,7 +104,8 @@ void dataplane_release_port(struct dataplane *dp, uint8_t proto, be16 port);
 struct dataplane_totals {
     uint64_t received, created, sent, consumed, held;
     uint64_t dropped[DROP_REASON_COUNT];
-    uint64_t icmp_errors_sent, icmp_errors_limited;
+    uint64_t icmp_errors_sent, resets_sent;
+    uint64_t icmp_errors_limited; /* of both: not sent because there were too many */
     uint32_t flows_live, flow_capacity;
     uint32_t neighbors;
 };

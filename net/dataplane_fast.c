@@ -24,7 +24,7 @@
 #define L3_OFF ETH_HDR_BYTES
 #define L4_OFF (ETH_HDR_BYTES + IP4_HDR_BYTES)
 
-/* Compiled once for each direction, which is a constant in all of it. */
+/* Compiled once for networks and once for the uplink, which is a constant in all of it. */
 #define INLINE static inline __attribute__((always_inline))
 
 struct fast {
@@ -119,22 +119,40 @@ INLINE bool look(const struct dataplane *dp, const struct dp_port *port, unsigne
     return true;
 }
 
-/* The flow, if this packet changes nothing about it but its counters and time. */
-INLINE struct flow *steady_flow(struct dataplane *dp, const struct fast *fast, enum flow_dir dir)
+/* The packet's flow, and which way it goes in it; or NULL. What comes from the uplink can only go
+ * in; what comes from a network goes out, or in if its flow is one between networks. */
+INLINE struct flow *find(const struct dataplane *dp, const struct fast *fast, bool from_uplink,
+                         enum flow_dir *dir)
 {
-    struct flow *f = &dp->nat.flows.flows[fast->guess];
+    const struct flow_table *flows = &dp->nat.flows;
 
-    if (UNLIKELY(fast->guess == FLOW_NONE || !flow_is(f, &fast->key, dir))) {
-        f = flow_find(&dp->nat.flows, &fast->key, fast->hash, dir);
-        if (!f)
-            return NULL;
+    *dir = from_uplink ? FLOW_IN : FLOW_OUT;
+    if (LIKELY(fast->guess != FLOW_NONE)) {
+        struct flow *f = &flows->flows[fast->guess];
+        if (LIKELY(flow_is(f, &fast->key, *dir)))
+            return f;
+        if (!from_uplink && flow_is(f, &fast->key, FLOW_IN)) {
+            *dir = FLOW_IN;
+            return f;
+        }
     }
+    if (from_uplink)
+        return flow_find(flows, &fast->key, fast->hash, FLOW_IN);
+    return flow_find_either(flows, &fast->key, fast->hash, dir);
+}
+
+/* True if this packet changes nothing about the flow but its counters and time. */
+INLINE bool is_steady(const struct flow *f, enum flow_dir dir)
+{
     if (LIKELY(f->state >= FLOW_STEADY))
-        return f;
+        return true;
+    if (f->state != FLOW_UDP_ONE_WAY)
+        return false;
     /* More of the same into a conversation that has not been answered yet. */
-    bool more = f->state == FLOW_UDP_ONE_WAY && dir == FLOW_OUT &&
-                (f->flags & (FLOW_OPENED_IN | FLOW_HOLDS_MAPPING)) == FLOW_HOLDS_MAPPING;
-    return more ? f : NULL;
+    if (f->flags & FLOW_PLAIN)
+        return dir == (f->flags & FLOW_OPENED_IN ? FLOW_IN : FLOW_OUT);
+    return dir == FLOW_OUT &&
+           (f->flags & (FLOW_OPENED_IN | FLOW_HOLDS_MAPPING)) == FLOW_HOLDS_MAPPING;
 }
 
 /* The next hop, if it is known and so is its port, and packets of this size may go there. */
@@ -142,12 +160,14 @@ INLINE struct neighbor *ready_hop(struct dataplane *dp, const struct flow *f,
                                   const struct fast *fast, enum flow_dir dir)
 {
     unsigned id = dir == FLOW_OUT ? f->neighbor_out : f->neighbor_in;
-    unsigned to = dir == FLOW_OUT ? NETWORK_UPLINK : f->zone;
+    unsigned to = dir == FLOW_OUT ? f->rem_zone : f->zone;
     const struct dp_network *net = &dp->networks[to];
-    be32 hop = f->in_ip;
+    be32 hop = dir == FLOW_OUT ? f->rem_ip : f->in_ip;
 
-    if (dir == FLOW_OUT)
-        hop = (f->rem_ip ^ net->ip) & net->mask ? net->gateway : f->rem_ip;
+    if (dir == FLOW_OUT && LIKELY(to == NETWORK_UPLINK)) {
+        net = &dp->networks[NETWORK_UPLINK];
+        hop = (hop ^ net->ip) & net->mask ? net->gateway : hop;
+    }
     struct neighbor *n = neighbor_at(&dp->neighbors, (uint16_t)id, (uint8_t)to, hop);
     if (UNLIKELY(!n || n->state != NEIGHBOR_REACHABLE ||
                  dp->now_ms - n->confirmed_ms > NEIGHBOR_REFRESH_MS ||
@@ -158,13 +178,13 @@ INLINE struct neighbor *ready_hop(struct dataplane *dp, const struct flow *f,
 }
 
 /* False: nothing was done, and the packet is for the general path. */
-INLINE bool send(struct dataplane *dp, const struct fast *fast, enum flow_dir dir)
+INLINE bool send_as(struct dataplane *dp, const struct fast *fast, struct flow *f,
+                    const enum flow_dir dir)
 {
     struct pkt *p = fast->p;
-    struct flow *f = steady_flow(dp, fast, dir);
-    struct neighbor *n = f ? ready_hop(dp, f, fast, dir) : NULL;
+    struct neighbor *n = ready_hop(dp, f, fast, dir);
 
-    if (UNLIKELY(!n))
+    if (UNLIKELY(!n || !is_steady(f, dir)))
         return false;
 
     uint8_t *ip = p->data + L3_OFF, *l4 = p->data + L4_OFF;
@@ -187,10 +207,20 @@ INLINE bool send(struct dataplane *dp, const struct fast *fast, enum flow_dir di
     return true;
 }
 
+INLINE bool send(struct dataplane *dp, const struct fast *fast, const bool from_uplink)
+{
+    enum flow_dir dir;
+    struct flow *f = find(dp, fast, from_uplink, &dir);
+
+    if (UNLIKELY(!f))
+        return false;
+    return !from_uplink && LIKELY(dir == FLOW_OUT) ? send_as(dp, fast, f, FLOW_OUT)
+                                                   : send_as(dp, fast, f, FLOW_IN);
+}
+
 INLINE void fast_burst(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts,
                        unsigned n, const bool from_uplink, const bool switched)
 {
-    const enum flow_dir dir = from_uplink ? FLOW_IN : FLOW_OUT;
     struct fast fast[BURST_MAX];
     struct pkt *general[BURST_MAX];
     unsigned general_count = 0, fast_count = 0;
@@ -214,7 +244,7 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, unsigned network, stru
                 dp_general_input(dp, in, network, general, general_count);
                 general_count = 0;
             }
-            if (LIKELY(send(dp, &fast[i], dir)))
+            if (LIKELY(send(dp, &fast[i], from_uplink)))
                 continue;
         }
         general[general_count++] = pkts[i];

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Hairpins: packets from inside to our own outside address (RFC 4787, REQ-9; RFC 5508, REQ-7).
+ *
+ * To the rules each is two conversations, out to the uplink and in from it (rules.h). The hosts of
+ * routed networks are translated here too, because what they reach this way is the outside address,
+ * whose answers must come back the same way.
  */
 #include "net/dataplane_route.h"
 
@@ -42,19 +46,78 @@ static void ping_outside_address(struct dataplane *dp, struct dp_job *job)
         drop_job(dp, job, DROP_FRAGMENT);
         return;
     }
+    if (!dp_router_admits(dp, job))
+        return;
     note_fragment(dp, job, job->network);
     deliver_job(dp, job);
 }
 
-void dp_hairpin(struct dataplane *dp, struct dp_job *job)
+/* Out: the flow of the packet as it came, opened if there is none and it may. NULL: refused. */
+static struct flow *flow_out(struct dataplane *dp, struct dp_job *job)
 {
     struct nat_job *n = &job->nat;
     const struct view *v = &n->v;
-    enum drop_reason why = DROP_NONE;
+    struct dp_question q;
 
-    if (v->dst == 0) {
-        drop_job(dp, job,
-                 DROP_IP_DEST); /* the outside address is not known yet; this is nobody's */
+    match_fragment(dp, job, job->network);
+    enum drop_reason why = nat_key(&dp->nat, n, job->network);
+    if (!why && !is_later_fragment(job))
+        why = nat_check_out(v);
+    if (!why && !nat_claims(&dp->nat, v->proto, v->dport))
+        why = DROP_HAIRPIN;
+    if (why) {
+        dp_refuse(dp, job, why, 0);
+        return NULL;
+    }
+    struct flow *f = nat_find(&dp->nat, n);
+    if (f)
+        return f;
+    if (!dp_ask(dp, &q, job, NETWORK_UPLINK)) {
+        dp_turn_down(dp, job, &q, DROP_POLICY);
+        return NULL;
+    }
+    f = nat_open_out(&dp->nat, n, dp->now_ms, &why);
+    if (f)
+        dp_let_pass(dp, &q, true);
+    else
+        dp_refuse(dp, job, why, 0);
+    return f;
+}
+
+/* And in again. NULL: dropped, silently, for the packet is not what its sender sent any more. */
+static struct flow *flow_in(struct dataplane *dp, struct dp_job *job)
+{
+    struct nat_job *n = &job->nat;
+    struct flow *f = NULL;
+    struct dp_question q;
+
+    match_fragment(dp, job, NETWORK_UPLINK);
+    enum drop_reason why = nat_key(&dp->nat, n, NETWORK_UPLINK);
+    if (!why)
+        f = nat_find(&dp->nat, n);
+    if (f)
+        return f;
+    if (!why)
+        f = nat_open_in(&dp->nat, n, dp->now_ms, &why);
+    if (!f) {
+        drop_job(dp, job, DROP_HAIRPIN);
+        return NULL;
+    }
+    if (!dp_ask_forwarded(dp, &q, f)) {
+        nat_end(&dp->nat, f);
+        dp_turn_down(dp, job, &q, DROP_POLICY);
+        return NULL;
+    }
+    dp_let_pass(dp, &q, true);
+    return f;
+}
+
+void dp_hairpin(struct dataplane *dp, struct dp_job *job)
+{
+    const struct view *v = &job->nat.v;
+
+    if (v->dst == 0) { /* the outside address is not known yet; this is nobody's */
+        drop_job(dp, job, DROP_IP_DEST);
         return;
     }
     if (!dp->networks[job->network].to_uplink || dp->uplink_collides) {
@@ -73,33 +136,17 @@ void dp_hairpin(struct dataplane *dp, struct dp_job *job)
         hairpin_error(dp, job);
         return;
     }
-    match_fragment(dp, job, job->network);
-    why = nat_key(&dp->nat, n, job->network);
-    if (!why && !is_later_fragment(job))
-        why = nat_check_out(v);
-    if (!why && !nat_claims(&dp->nat, v->proto, v->dport))
-        why = DROP_HAIRPIN;
-    struct flow *f = why ? NULL : nat_find(&dp->nat, n);
-    if (!why && !f)
-        f = nat_open_out(&dp->nat, n, dp->now_ms, &why);
-    if (!f) {
-        dp_refuse(dp, job, why, 0);
+    struct flow *f = flow_out(dp, job);
+    if (!f)
         return;
-    }
     note_fragment(dp, job, job->network);
-    nat_apply(&dp->nat, f, n, dp->now_ms);
+    nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
     job->silent = true;
     if (!parse_again(dp, job))
         return;
-    match_fragment(dp, job, NETWORK_UPLINK);
-    why = nat_key(&dp->nat, n, NETWORK_UPLINK);
-    f = why ? NULL : nat_find(&dp->nat, n);
-    if (!why && !f)
-        f = nat_open_in(&dp->nat, n, dp->now_ms, &why);
-    if (!f) {
-        drop_job(dp, job, DROP_HAIRPIN);
+    f = flow_in(dp, job);
+    if (!f)
         return;
-    }
     note_fragment(dp, job, NETWORK_UPLINK);
     send_inside(dp, job, f);
 }

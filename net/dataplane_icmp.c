@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The ICMP errors the router sends: which reason has one, to whom, and how often (RFC 1812,
- * sections 4.3.2 and 5.2.7).
+ * What the router says about packets it does not forward: which reason has an ICMP error, to whom
+ * it goes, and how often (RFC 1812, sections 4.3.2 and 5.2.7); and what a rule's reject says, which
+ * for TCP is a reset.
  *
  * Theory of operation. Errors are limited by token buckets, one for each destination (hashed into a
  * few slots; who shares one shares its rate) and one for all. What an error costs is random:
  * whoever sees whether a global limit was used up learns whether the router sent errors to somebody
  * else, and that is enough to find the port of an outstanding DNS query (SAD DNS, CVE-2020-25705).
  *
- * Unsolicited packets from outside are never answered. A packet of a flow is, where the path needs
- * to know: its TTL ran out, or it is too big.
+ * Unsolicited packets from outside are never answered, unless a rule rejects them. A packet of a
+ * flow is, where the path needs to know: its TTL ran out, or it is too big.
  */
 #include "net/dataplane_internal.h"
 #include "net/wire/icmp_error.h"
+#include "net/wire/tcp_reset.h"
 
 /* Tokens a second are milli-tokens a millisecond. */
 #define LIMIT_ALL_PER_S         500
@@ -83,30 +85,51 @@ static bool limiter_allows(struct icmp_limiter *limiter, be32 destination, uint3
     return true;
 }
 
-/* Sends the error back the way the packet came: to the MAC it came from, through the port it came
- * by. */
-static void send_error(struct dataplane *dp, const struct dp_job *job, const struct error_row *row,
-                       uint16_t mtu)
+/* True if one more answer may go to whom sent the job's packet; counted if not. */
+static bool may_answer(struct dataplane *dp, const struct dp_job *job)
 {
-    const struct dp_network *net = &dp->networks[job->network];
+    bool may = limiter_allows(&dp->limiter, job->nat.v.src, dp->now_ms);
+
+    dp->totals.icmp_errors_limited += !may;
+    return may;
+}
+
+/* Sends the answer back the way the packet came: to the MAC it came from, from the one it was for,
+ * through the port it came by. */
+static void send_back(struct dataplane *dp, const struct dp_job *job, struct pkt *answer)
+{
     const struct pkt *about = job->nat.p;
 
-    if (!net->ip || !icmp_error_allowed(&job->nat.v, about))
+    memcpy(answer->data + ETH_DST_OFF, about->data + ETH_SRC_OFF, MAC_BYTES);
+    memcpy(answer->data + ETH_SRC_OFF, about->data + ETH_DST_OFF, MAC_BYTES);
+    store_raw16(answer->data + ETH_TYPE_OFF, ETH_TYPE_IP4);
+    dp->totals.created++;
+    dp_stage(dp, job->network, about->port, answer);
+}
+
+static void send_error(struct dataplane *dp, const struct dp_job *job, be32 from,
+                       const struct error_row *row, uint16_t mtu)
+{
+    const struct view *v = &job->nat.v;
+
+    if (!from || !icmp_error_allowed(v, job->nat.p) || !may_answer(dp, job))
         return;
-    if (!limiter_allows(&dp->limiter, job->nat.v.src, dp->now_ms)) {
-        dp->totals.icmp_errors_limited++;
-        return;
-    }
-    struct pkt *e =
-        icmp_error_build(dp->pool, about, &job->nat.v, net->ip, row->type, row->code, mtu);
+    struct pkt *e = icmp_error_build(dp->pool, job->nat.p, v, from, row->type, row->code, mtu);
     if (!e)
         return;
-    memcpy(e->data + ETH_DST_OFF, about->data + ETH_SRC_OFF, MAC_BYTES);
-    memcpy(e->data + ETH_SRC_OFF, net->mac, MAC_BYTES);
-    store_raw16(e->data + ETH_TYPE_OFF, ETH_TYPE_IP4);
-    dp->totals.created++;
     dp->totals.icmp_errors_sent++;
-    dp_stage(dp, job->network, about->port, e);
+    send_back(dp, job, e);
+}
+
+static void send_reset(struct dataplane *dp, const struct dp_job *job)
+{
+    if (!tcp_reset_allowed(&job->nat.v, job->nat.p) || !may_answer(dp, job))
+        return;
+    struct pkt *e = tcp_reset_build(dp->pool, job->nat.p, &job->nat.v);
+    if (!e)
+        return;
+    dp->totals.resets_sent++;
+    send_back(dp, job, e);
 }
 
 void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason, uint16_t mtu)
@@ -114,6 +137,19 @@ void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason
     const struct error_row *row = &errors[reason];
 
     if (row->sent && !job->silent && (job->network != NETWORK_UPLINK || row->sent_outside))
-        send_error(dp, job, row, mtu);
+        send_error(dp, job, dp->networks[job->network].ip, row, mtu);
     dp_drop(dp, job->nat.p, reason);
+}
+
+/* Where the router has no address, it speaks for whom the packet was for. */
+void dp_reject(struct dataplane *dp, struct dp_job *job)
+{
+    const struct view *v = &job->nat.v;
+    be32 own = dp->networks[job->network].ip;
+
+    if (!job->silent && v->proto == IP_PROTO_TCP)
+        send_reset(dp, job);
+    else if (!job->silent)
+        send_error(dp, job, own ? own : v->dst, &errors[DROP_POLICY], 0);
+    dp_drop(dp, job->nat.p, DROP_POLICY);
 }

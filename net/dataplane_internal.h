@@ -3,7 +3,8 @@
  * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
  * (frames), dataplane_vlan.c (tags), dataplane_admit.c (what a port lets in), dataplane_route.c
  * (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c, dataplane_way.c (next hops),
- * dataplane_icmp.c (errors we send), dataplane_tx.c (staging and sending), dataplane_status.c; then
+ * dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_icmp.c (errors we send),
+ * dataplane_tx.c (staging and sending), dataplane_status.c; then
  * the short ways past all that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
@@ -72,6 +73,7 @@ struct dp_network {
     uint16_t mtu;
     uint32_t max_frame_bytes; /* that each of its ports can send */
     bool to_uplink;           /* reach_allowed() to the uplink */
+    bool translates;          /* its hosts appear outside with the uplink's address */
     bool switched;            /* stations are learned: all but an uplink with no other port */
     bool transparent;         /* tags that are not ours are payload */
     bool isolated;    /* its ports do not reach each other, nor does the router help them to */
@@ -89,6 +91,15 @@ struct dp_job {
     uint8_t network; /* it came from */
     bool group;      /* it came in a broadcast frame */
     bool silent;     /* no ICMP error about it (it is translated already) */
+};
+
+/* What log lines of rules were said lately; see dataplane_rules.c. */
+#define RULE_LOG_SEEN 64
+struct rule_log {
+    uint32_t second, shown, hidden; /* lines in that second */
+    struct rule_log_seen {
+        uint32_t hash, second;
+    } seen[RULE_LOG_SEEN];
 };
 
 /* A token bucket a destination, and one for all; see dataplane_icmp.c. */
@@ -137,6 +148,9 @@ struct dataplane {
     struct fragment_table datagrams; /* by their first fragments */
     struct binding_table bindings;   /* empty unless a port is locked by address */
     struct icmp_limiter limiter;
+    struct rule_log rule_log;
+    uint64_t rule_hits[CONFIG_MAX_RULES]; /* packets that each rule has decided on */
+    bool router_rules;                  /* some rule has a say in what the router itself is sent */
     uint64_t self_ports[2][PORT_WORDS]; /* TCP, UDP: outside ports of the router's own sockets */
     struct dataplane_totals totals;     /* held, flows_live and neighbors are filled in on demand */
 };
@@ -246,6 +260,14 @@ unsigned dp_admit(struct dataplane *dp, unsigned port, unsigned network, struct 
 /* Takes this much out of the bucket; false: there is too little, and nothing was taken. */
 bool dp_bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us);
 
+/* ---- dataplane_rules.c ---- */
+
+/* Looks through the configuration's rules. */
+void dp_rules_init(struct dataplane *dp);
+
+/* Says how many log lines there was no room for, when their second is over. */
+void dp_rules_tick(struct dataplane *dp);
+
 /* ---- dataplane_filter.c ---- */
 
 /* Asks the rules about a frame that is switched from one station to another of a filtered network.
@@ -311,5 +333,8 @@ void dp_icmp_init(struct icmp_limiter *limiter, const struct hash_key *key, uint
 /* Drops the job's packet and tells its sender with the ICMP error that belongs to the reason, if
  * there is one and it may be sent. mtu is for DROP_TOO_BIG. */
 void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason, uint16_t mtu);
+
+/* Drops the job's packet (DROP_POLICY) and tells its sender that it was rejected. */
+void dp_reject(struct dataplane *dp, struct dp_job *job);
 
 #endif

@@ -207,7 +207,7 @@ static void switch_station(struct dataplane *dp, unsigned in, uint8_t network, u
     } else if (out < CONFIG_MAX_PORTS && !(net->others[in] >> out & 1)) {
         reason = DROP_ISOLATED;
     } else {
-        /* FILTER */ if (net->filtered)
+        if (net->filtered && !dp_filter_switched(dp, in, network, p))
             return;
         if (out < CONFIG_MAX_PORTS)
             targets = 1u << out;

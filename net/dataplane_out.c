@@ -1,40 +1,117 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * IPv4 packets from a network to the router's MAC: ingress filter, the router's own, translation,
- * next hop (RFC 1812, RFC 2827; RFC 4787, 5382 and 5508 for what the translator is asked to do).
+ * IPv4 packets from a network to the router's MAC: ingress filter, the router's own, where a new
+ * conversation may go, translation or not, next hop (RFC 1812, RFC 2827; RFC 4787, 5382 and 5508
+ * for what the translator is asked to do).
  */
 #include "net/dataplane_route.h"
 
-/* Whether a network's host may open a flow to this outside address now. Hosts of other networks of
- * ours, which are no outside addresses, are refused here too. */
-static enum drop_reason admit_outbound(const struct dataplane *dp, unsigned network, be32 dst)
+/* Whether anything can go to this outside address now. */
+static enum drop_reason check_uplink(const struct dataplane *dp, be32 dst)
 {
     const struct dp_network *up = &dp->networks[NETWORK_UPLINK];
 
-    if (ip4_is_martian(dst))
-        return DROP_IP_DEST;
-    for (unsigned i = 0; i < dp->config->net_count; i++)
-        if (config_net_has(&dp->config->nets[i], dst))
-            return DROP_POLICY;
-    if (!dp->networks[network].to_uplink)
-        return DROP_POLICY;
-    if (!up->ip || dp->uplink_collides || !dp->ports[dp->uplink_port].up)
+    if (!up->ip || dp->uplink_collides || !(up->ports & dp->ports_up))
         return DROP_NO_UPLINK;
     if (dp_is_subnet_edge(dst, up))
         return DROP_IP_DEST;
-    return DROP_NONE;
+    return dp_uplink_hop(dp, dst) ? DROP_NONE : DROP_NO_ROUTE;
 }
 
-/* The network of ours that dst belongs to, other than from, and that from may reach; or
- * CONFIG_NO_NET. */
-static unsigned reachable_network(const struct dataplane *dp, unsigned from, be32 dst)
+/* ---- new conversations ---- */
+
+/* Finds out where the job's packet goes, and asks whether it may: to the network, other than its
+ * own, that has the address (of several with the same subnet the first one that the rules let it
+ * go to), else to the uplink. False: it may not, and q says why. */
+static bool ask_out(const struct dataplane *dp, struct dp_question *q, const struct dp_job *job)
 {
     const struct config *cfg = dp->config;
+    be32 dst = job->nat.v.dst;
+    bool found = false;
 
-    for (unsigned i = 0; i < cfg->net_count; i++)
-        if (config_net_has(&cfg->nets[i], dst) && dst != cfg->nets[i].ip)
-            return reach_allowed(cfg, from, i) ? i : CONFIG_NO_NET;
-    return CONFIG_NO_NET;
+    for (unsigned i = 0; i < cfg->net_count; i++) {
+        struct dp_question other;
+        if (i == job->network || !config_net_has(&cfg->nets[i], dst))
+            continue;
+        bool may = dp_ask(dp, &other, job, i);
+        if (dst == cfg->nets[i].ip) { /* the router answers to an address on its own network only */
+            other.decision = (struct rule_decision){RULE_DENY, false, -1};
+            may = false;
+        }
+        if (may || !found)
+            *q = other;
+        if (may)
+            return true;
+        found = true;
+    }
+    return !found && dp_ask(dp, q, job, NETWORK_UPLINK);
+}
+
+/* Opens a flow for a packet that has none. NULL: the packet was refused. */
+static struct flow *open_out(struct dataplane *dp, struct dp_job *job)
+{
+    const struct view *v = &job->nat.v;
+    enum drop_reason why = DROP_IP_DEST;
+    struct flow *f = NULL;
+    struct dp_question q;
+
+    if (ip4_is_martian(v->dst)) {
+        dp_refuse(dp, job, why, 0);
+        return NULL;
+    }
+    if (!ask_out(dp, &q, job)) {
+        dp_turn_down(dp, job, &q, DROP_POLICY);
+        return NULL;
+    }
+    uint8_t to = q.packet.to;
+    if (to == NETWORK_UPLINK)
+        why = check_uplink(dp, v->dst);
+    else if (!dp_is_subnet_edge(v->dst, &dp->networks[to]))
+        why = DROP_NONE;
+    if (!why && v->ttl <= 1)
+        why = DROP_TTL;
+    if (!why && to == NETWORK_UPLINK && dp->networks[job->network].translates)
+        f = nat_open_out(&dp->nat, &job->nat, dp->now_ms, &why);
+    else if (!why)
+        f = nat_open_plain(&dp->nat, &job->nat, to, dp->now_ms, &why);
+    if (f)
+        dp_let_pass(dp, &q, true);
+    else
+        dp_refuse(dp, job, why, 0);
+    return f;
+}
+
+/* A packet that has no key, for this reason: what may not go there at all is not refused for its
+ * protocol. The ports of a fragment, which rules would ask for, are not known. */
+static void refuse_keyless(struct dataplane *dp, struct dp_job *job, enum drop_reason why)
+{
+    struct dp_question q;
+
+    if (why == DROP_FRAGMENT || ip4_is_martian(job->nat.v.dst)) {
+        drop_job(dp, job, why == DROP_FRAGMENT ? why : DROP_IP_DEST);
+        return;
+    }
+    if (!ask_out(dp, &q, job)) {
+        dp_turn_down(dp, job, &q, DROP_POLICY);
+        return;
+    }
+    enum drop_reason first =
+        q.packet.to == NETWORK_UPLINK ? check_uplink(dp, job->nat.v.dst) : DROP_NONE;
+    dp_refuse(dp, job, first ? first : why, 0);
+}
+
+/* ---- what belongs to a conversation ---- */
+
+/* Where packets of f in this direction go. The hop is 0 if there is none. */
+static inline unsigned next_zone(const struct dataplane *dp, const struct flow *f,
+                                 enum flow_dir dir, be32 *hop)
+{
+    unsigned to = dir == FLOW_OUT ? f->rem_zone : f->zone;
+
+    *hop = dir == FLOW_OUT ? f->rem_ip : f->in_ip;
+    if (to == NETWORK_UPLINK)
+        *hop = dp_uplink_hop(dp, *hop);
+    return to;
 }
 
 /* Computes the job's key. False: the packet was refused. */
@@ -42,11 +119,8 @@ static inline bool key_out(struct dataplane *dp, struct dp_job *job)
 {
     enum drop_reason why = nat_key(&dp->nat, &job->nat, job->network);
 
-    if (UNLIKELY(why)) {
-        /* What may not go there at all is not refused for its protocol. */
-        enum drop_reason policy = admit_outbound(dp, job->network, job->nat.v.dst);
-        dp_refuse(dp, job, policy ? policy : why, 0);
-    }
+    if (UNLIKELY(why))
+        refuse_keyless(dp, job, why);
     return !why;
 }
 
@@ -58,57 +132,44 @@ void dp_forward_out(struct dataplane *dp, struct dp_job *job)
             return;
     }
     struct flow *f = nat_find(&dp->nat, &job->nat);
-    be32 dst = job->nat.v.dst;
-
-    if (UNLIKELY(!f)) {
-        unsigned to = reachable_network(dp, job->network, dst);
-        if (to != CONFIG_NO_NET) {
-            dp_send_routed(dp, job, to, dst);
-            return;
-        }
-        enum drop_reason why = admit_outbound(dp, job->network, dst);
-        if (!why && !dp_uplink_hop(dp, dst))
-            why = DROP_NO_ROUTE;
-        if (!why && job->nat.v.ttl <= 1)
-            why = DROP_TTL;
-        if (!why)
-            f = nat_open_out(&dp->nat, &job->nat, dp->now_ms, &why);
-        if (!f) {
-            dp_refuse(dp, job, why, 0);
-            return;
-        }
-    }
-    note_fragment(dp, job, job->network);
-    be32 hop = dp_uplink_hop(dp, dst);
-    if (UNLIKELY(!hop)) {
-        dp_refuse(dp, job, DROP_NO_ROUTE, 0);
+    if (UNLIKELY(!f))
+        f = open_out(dp, job);
+    if (UNLIKELY(!f))
         return;
-    }
-    dp_send_translated(dp, job, f, NETWORK_UPLINK, hop);
+    note_fragment(dp, job, job->network);
+    be32 hop;
+    unsigned to = next_zone(dp, f, (enum flow_dir)job->nat.dir, &hop);
+    if (LIKELY(hop))
+        dp_send_translated(dp, job, f, to, hop);
+    else
+        dp_refuse(dp, job, DROP_NO_ROUTE, 0);
 }
 
-/* An ICMP error of a host about a packet that came from outside: translated if there is a flow, and
- * never answered. */
+/* An ICMP error of a host, about a packet of a conversation: it goes to whom the packet came from,
+ * translated if that was, and is never answered. */
 static void error_out(struct dataplane *dp, struct dp_job *job)
 {
-    enum drop_reason why = admit_outbound(dp, job->network, job->nat.v.dst);
-    if (why) {
-        drop_job(dp, job, why);
-        return;
-    }
+    struct nat_job *n = &job->nat;
+    enum drop_reason why;
     enum flow_dir dir;
-    struct flow *f = nat_icmp_error(&dp->nat, job->nat.p, &job->nat.v, job->network, &dir, &why);
+    struct dp_question q;
+
+    struct flow *f = nat_icmp_error(&dp->nat, n->p, &n->v, job->network, &dir, &why);
     if (!f) {
-        drop_job(dp, job, why);
+        /* Where it may not go at all is said first. */
+        drop_job(dp, job, ask_out(dp, &q, job) ? why : DROP_POLICY);
         return;
     }
-    be32 hop = dp_uplink_hop(dp, f->rem_ip);
+    be32 hop;
+    unsigned to = next_zone(dp, f, dir, &hop);
     job->silent = true;
     if (hop)
-        dp_send_routed(dp, job, NETWORK_UPLINK, hop);
+        dp_send_routed(dp, job, to, hop);
     else
         drop_job(dp, job, DROP_NO_ROUTE);
 }
+
+/* ---- before that ---- */
 
 /* A source that is not a host of the network: only a DHCP client that has no address yet (RFC 2131,
  * section 4.1). */
@@ -124,17 +185,26 @@ static void odd_source(struct dataplane *dp, struct dp_job *job)
 }
 
 /* A destination in the network's own subnet: the router's address, a broadcast, or a host that the
- * sender believes to be behind the router. */
+ * sender believes to be behind the router; which is no way round what keeps the two apart. */
 static void own_subnet(struct dataplane *dp, struct dp_job *job)
 {
     const struct dp_network *net = &dp->networks[job->network];
     be32 dst = job->nat.v.dst;
 
-    if (dst == net->ip || dst == IP4_BROADCAST || dst == (net->ip | ~net->mask))
-        deliver_job(dp, job);
-    else if (job->group || (dst & ~net->mask) == 0)
+    if (dst == net->ip || dst == IP4_BROADCAST || dst == (net->ip | ~net->mask)) {
+        if (dp_router_admits(dp, job))
+            deliver_job(dp, job);
+        return;
+    }
+    if (job->group || (dst & ~net->mask) == 0) {
         drop_job(dp, job, DROP_IP_DEST);
-    else
+        return;
+    }
+    if (net->isolated) {
+        dp_refuse(dp, job, DROP_POLICY, 0);
+        return;
+    }
+    if (!net->filtered || dp_filter_inside(dp, job))
         dp_send_routed(dp, job, job->network, dst);
 }
 

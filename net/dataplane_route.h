@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the files of the routing half share: dataplane_route.c (bursts), dataplane_out.c (from a
- * network), dataplane_in.c (from the uplink), dataplane_hairpin.c. Private to them.
+ * network), dataplane_in.c (from the uplink), dataplane_hairpin.c, dataplane_rules.c (what the
+ * rules say) and dataplane_filter.c (rules inside a network). Private to them.
  */
 #ifndef NET_DATAPLANE_ROUTE_H
 #define NET_DATAPLANE_ROUTE_H
 
 #include "net/dataplane_internal.h"
+#include "net/rules.h"
 
 /* ---- dataplane_out.c: from a network ---- */
 
@@ -25,6 +27,51 @@ void dp_forward_in(struct dataplane *dp, struct dp_job *job);
 /* A packet from inside to the outside address, and so to a mapping or a forward: out and in again,
  * so that its receiver sees the sender's outside address and port (RFC 4787, REQ-9). */
 void dp_hairpin(struct dataplane *dp, struct dp_job *job);
+
+/* ---- dataplane_rules.c ---- */
+
+/* A question to the rules, and the answer. */
+struct dp_question {
+    struct rule_packet packet;
+    struct rule_decision decision;
+    be16 sport;
+};
+
+/* Fills *q with what the rules say of the job's packet as the first one of a conversation with this
+ * zone. True: it may go. Then dp_let_pass() follows when it has, else dp_turn_down(): only these
+ * count. */
+bool dp_ask(const struct dataplane *dp, struct dp_question *q, const struct dp_job *job,
+            unsigned to);
+
+/* The same of a flow that a forward or a mapping has let in, as its target sees it. */
+bool dp_ask_forwarded(const struct dataplane *dp, struct dp_question *q, const struct flow *f);
+
+/* Counts and logs what was let pass; opened: there is a flow, and the rules will not be asked
+ * about it again. */
+void dp_let_pass(struct dataplane *dp, const struct dp_question *q, bool opened);
+
+/* Counts, logs, and drops the job's packet as the rule wants it; if it was none, it is refused for
+ * the other reason. */
+void dp_turn_down(struct dataplane *dp, struct dp_job *job, const struct dp_question *q,
+                  enum drop_reason otherwise);
+
+/* Asks about a frame without an IPv4 packet between two stations of a network (its EtherType, or
+ * the one behind its tags), counts and logs. */
+bool dp_frame_admitted(struct dataplane *dp, const struct pkt *p, unsigned network, be16 type);
+
+/* True if the router may be handed the job's packet. Else it was dropped. */
+bool dp_router_admits_asked(struct dataplane *dp, struct dp_job *job);
+
+static inline bool dp_router_admits(struct dataplane *dp, struct dp_job *job)
+{
+    return LIKELY(!dp->router_rules) || dp_router_admits_asked(dp, job);
+}
+
+/* ---- dataplane_filter.c ---- */
+
+/* Asks about a packet from a host of a network with rules inside to another one of it. False: it
+ * was dropped. */
+bool dp_filter_inside(struct dataplane *dp, struct dp_job *job);
 
 /* ---- all of them ---- */
 

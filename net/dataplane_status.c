@@ -130,6 +130,16 @@ void dataplane_print_status(const struct dataplane *dp, void (*line)(const char 
     snprintf(text, sizeof(text), "icmp-errors sent %" PRIu64 " limited %" PRIu64,
              t.icmp_errors_sent, t.icmp_errors_limited);
     line(text);
+    if (t.resets_sent) {
+        snprintf(text, sizeof(text), "tcp-resets sent %" PRIu64, t.resets_sent);
+        line(text);
+    }
+    for (unsigned i = 0; i < dp->config->rule_count; i++) {
+        if (!dp->rule_hits[i])
+            continue;
+        snprintf(text, sizeof(text), "rule %u hits %" PRIu64, i + 1, dp->rule_hits[i]);
+        line(text);
+    }
     snprintf(text, sizeof(text),
              "flows %u of %u created %" PRIu64 " expired %" PRIu64 " refused %" PRIu64,
              t.flows_live, t.flow_capacity, dp->nat.flows.created, dp->nat.flows.expired,
