@@ -81,13 +81,13 @@ bool lab_sent(unsigned port)
 
 void lab_nothing_sent(void)
 {
-    for (unsigned port = 0; port < PORTS; port++)
+    for (unsigned port = 0; port < lab.port_count; port++)
         CHECK(!lab_sent(port));
 }
 
 void lab_drain(void)
 {
-    for (unsigned port = 0; port < PORTS; port++)
+    for (unsigned port = 0; port < lab.port_count; port++)
         while (lab_sent(port))
             continue;
 }
@@ -215,22 +215,20 @@ bool lab_client_says(struct dhcp_message *m)
 
 /* ---- start ---- */
 
-int lab_start(void **state)
+int lab_start_as(unsigned ports, const char *config)
 {
-    struct nic *list[PORTS];
+    struct nic *list[CONFIG_MAX_PORTS];
     uint8_t *memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
     static uint8_t random[64] = {1, 2, 3};
     struct host_env env = {clock_us, random_bytes};
 
-    (void)state;
     pkt_pool_init(&lab.pool, memory, POOL_COUNT);
-    for (uint8_t i = 0; i < PORTS; i++) {
+    lab.port_count = ports;
+    for (uint8_t i = 0; i < ports; i++) {
         fake_nic_init(&lab.nics[i], &lab.pool, i);
         list[i] = &lab.nics[i].nic;
     }
-    if (!fake_config_run(&lab.fc, PORTS,
-                         "uplink=0,dhcp net=lan,nat,ip=192.168.8.1/24,ports=1 "
-                         "net=cell,hostonly,ip=192.168.9.1/24,ports=2 hostname=gate")) {
+    if (!fake_config_run(&lab.fc, ports, config)) {
         fprintf(stderr, "%s", lab.fc.said);
         return -1;
     }
@@ -254,12 +252,20 @@ int lab_start(void **state)
     return host_start(lab.host, &lab.fc.config, lab.dp, &lab.pool, &env, fake_alloc);
 }
 
+int lab_start(void **state)
+{
+    (void)state;
+    return lab_start_as(PORTS, "uplink=0,dhcp net=lan,nat,ip=192.168.8.1/24,ports=1 "
+                               "net=cell,hostonly,ip=192.168.9.1/24,ports=2 "
+                               "net=twin,nat,ip=192.168.8.1/24,ports=3 hostname=gate");
+}
+
 int lab_stop(void **state)
 {
     uint8_t *memory = lab.pool.memory;
 
     (void)state;
-    for (unsigned i = 0; i < PORTS; i++)
+    for (unsigned i = 0; i < lab.port_count; i++)
         fake_nic_clear(&lab.nics[i]);
     bool whole = lab.pool.free_count == POOL_COUNT;
     free(memory);

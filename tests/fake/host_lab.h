@@ -4,7 +4,11 @@
  * tests:
  *
  *     outside (port 0, 198.51.100.0/24) -- router -- lan  (port 1, 192.168.8.0/24, nat)
- *                                                 \- cell (port 2, 192.168.9.0/24, hostonly)
+ *                                                 |- cell (port 2, 192.168.9.0/24, hostonly)
+ *                                                 \- twin (port 3, 192.168.8.0/24, nat)
+ *
+ * lan and twin have one subnet, and the router one address in both. A test may have other networks:
+ * lab_start_as().
  *
  * lwIP can be started once a process: a test binary has one lab, and its tests run in order, each
  * leaving the router in service. What goes wrong in here is a failed CHECK.
@@ -23,6 +27,7 @@
 #define POOL_COUNT 1024
 #define LAN        0
 #define CELL       1
+#define TWIN       2
 #define LAN_IP     BE_IP4(192, 168, 8, 1)
 #define CELL_IP    BE_IP4(192, 168, 9, 1)
 #define WAN_IP     BE_IP4(198, 51, 100, 7)
@@ -32,7 +37,7 @@
 #define ALL        0xFFFFFFFFu
 #define LEASE_S    600
 
-enum { UPLINK_PORT, LAN_PORT, CELL_PORT, PORTS };
+enum { UPLINK_PORT, LAN_PORT, CELL_PORT, TWIN_PORT, PORTS };
 
 struct host_lab {
     struct dataplane *dp;
@@ -42,7 +47,8 @@ struct host_lab {
     struct frame got; /* the last one sent that was looked at */
     struct pkt_pool pool;
     struct fake_config fc;
-    struct fake_nic nics[PORTS];
+    unsigned port_count;
+    struct fake_nic nics[CONFIG_MAX_PORTS];
 };
 extern struct host_lab lab;
 
@@ -51,6 +57,7 @@ extern const uint8_t lab_host_mac[MAC_BYTES], lab_gateway_mac[MAC_BYTES], lab_al
 /* Setup and teardown of the group: the router is started, and has sent its first DHCP message; at
  * the end all packets must be back. And setup of a test: what was sent before is forgotten. */
 int lab_start(void **state);
+int lab_start_as(unsigned ports, const char *config);
 int lab_stop(void **state);
 int lab_drained(void **state);
 

@@ -102,15 +102,15 @@ static void test_own_address_is_defended(void **state)
 static void test_ping(void **state)
 {
     static const size_t sizes[] = {0, 8, 56, 1472, 1473, 4000};
-    const be32 from = HOST_IP;
+    const be32 from = BE_IP4(192, 168, 9, 5);
 
     (void)state;
-    lab_make_arp(lab_host_mac, 1, from, LAN_IP);
-    lab_receive(LAN_PORT);
+    lab_make_arp(lab_host_mac, 1, from, CELL_IP);
+    lab_receive(CELL_PORT);
     lab_drain();
     for (unsigned i = 0; i < ARRAY_COUNT(sizes); i++) {
         static uint8_t whole[5000];
-        lab_make_ip(LAN_PORT, lab_host_mac, from, LAN_IP, IP_PROTO_ICMP, sizes[i]);
+        lab_make_ip(CELL_PORT, lab_host_mac, from, CELL_IP, IP_PROTO_ICMP, sizes[i]);
         lab_finish();
         static struct frame full;
         full = lab.f;
@@ -118,9 +118,9 @@ static void test_ping(void **state)
         /* The last fragment first. */
         for (size_t at = (ip_payload - 1) / 1480 + 1; at > 0; at--) {
             assert_true(lab_fragment(&full, (at - 1) * 1480));
-            lab_receive(LAN_PORT);
+            lab_receive(CELL_PORT);
         }
-        while (lab_sent(LAN_PORT)) {
+        while (lab_sent(CELL_PORT)) {
             size_t off = (load_be16(lab.got.b + lab.got.l3 + IP4_FRAG_OFF) & 0x1FFFu) * 8u;
             assert_true(lab.got.n <= 1514);
             assert_int_equal(lab_got_ip(IP4_DST_OFF), from);
@@ -192,6 +192,85 @@ static void test_silence(void **state)
     lab_receive(UPLINK_PORT);
     assert_true(lab_sent(UPLINK_PORT));
     assert_int_equal(lab.got.b[lab.got.l4], ICMP_ECHO_REPLY);
+}
+
+/* The same address in two networks: whoever asks is answered where it is, and only there. */
+static void test_networks_of_one_subnet(void **state)
+{
+    static const uint8_t twin_mac[MAC_BYTES] = {2, 0, 0, 0, 0, 0x77};
+    static const unsigned ports[] = {LAN_PORT, TWIN_PORT};
+
+    (void)state;
+    assert_memory_not_equal(dataplane_mac(lab.dp, LAN), dataplane_mac(lab.dp, TWIN), MAC_BYTES);
+    for (unsigned round = 0; round < 4; round++) {
+        unsigned port = ports[round % 2];
+        uint8_t network = port == TWIN_PORT ? TWIN : LAN;
+        const uint8_t *mac = port == TWIN_PORT ? twin_mac : lab_host_mac;
+        lab.now_us += 2000000;
+        lab_make_arp(mac, 1, HOST_IP, LAN_IP);
+        lab_receive(port);
+        assert_true(lab_sent(port) && lab_is_arp(2));
+        assert_memory_equal(lab.got.b, mac, MAC_BYTES);
+        assert_memory_equal(lab.got.b + 22, dataplane_mac(lab.dp, network), MAC_BYTES);
+        lab_nothing_sent();
+
+        static const struct {
+            uint8_t proto;
+            be16 dport;
+        } asks[] = {{IP_PROTO_ICMP, 0}, {IP_PROTO_UDP, BE16(9999)}, {IP_PROTO_TCP, BE16(81)}};
+        for (unsigned i = 0; i < ARRAY_COUNT(asks); i++) {
+            lab_make_ip(port, mac, HOST_IP, LAN_IP, asks[i].proto, 30);
+            if (asks[i].dport)
+                store_raw16(lab.f.b + lab.f.l4 + 2, asks[i].dport);
+            if (asks[i].proto == IP_PROTO_TCP)
+                lab.f.b[lab.f.l4 + TCP_FLAGS_OFF] = TCP_SYN;
+            lab_finish();
+            lab_receive(port);
+            if (!lab_sent(port))
+                fail_msg("round %u: no answer to %u", round, asks[i].proto);
+            assert_memory_equal(lab.got.b, mac, MAC_BYTES);
+            assert_memory_equal(lab.got.b + ETH_SRC_OFF, dataplane_mac(lab.dp, network), MAC_BYTES);
+            assert_int_equal(lab_got_ip(IP4_SRC_OFF), LAN_IP);
+            assert_int_equal(lab_got_ip(IP4_DST_OFF), HOST_IP);
+            lab_nothing_sent();
+        }
+    }
+}
+
+/* lwIP takes fragments together by their addresses: what begins in one network must not end in
+ * another. */
+static void test_fragments_where_an_address_is_shared(void **state)
+{
+    static const unsigned ports[] = {LAN_PORT, TWIN_PORT, LAN_PORT, CELL_PORT};
+    static struct frame full;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(ports); i++) {
+        bool cell = ports[i] == CELL_PORT;
+        be32 host = cell ? BE_IP4(192, 168, 9, 5) : HOST_IP;
+        lab_make_arp(lab_host_mac, 1, host, cell ? CELL_IP : LAN_IP);
+        lab_receive(ports[i]);
+        lab_drain();
+        lab_make_ip(ports[i], lab_host_mac, host, cell ? CELL_IP : LAN_IP, IP_PROTO_ICMP, 2000);
+        lab_finish();
+        full = lab.f;
+        /* The first fragment in this network, the rest in all. */
+        for (unsigned k = 0; k < 4; k++) {
+            assert_true(lab_fragment(&full, k == 0 ? 0 : 1480));
+            memcpy(lab.f.b, dataplane_mac(lab.dp, (uint8_t)(ports[k == 0 ? i : k - 1] - 1)),
+                   MAC_BYTES);
+            lab_receive(k == 0 ? ports[i] : ports[k - 1]);
+        }
+        assert_false(lab_sent(LAN_PORT));
+        assert_false(lab_sent(TWIN_PORT));
+        if (cell) { /* an address of its own */
+            assert_true(lab_fragment(&full, 1480));
+            lab_receive(CELL_PORT);
+            assert_true(lab_sent(CELL_PORT));
+            lab_drain();
+        }
+        lab_nothing_sent();
+    }
 }
 
 static void make_tcp(const uint8_t *options, size_t n)
@@ -282,6 +361,8 @@ int main(void)
         T(test_own_address_is_defended),
         T(test_ping),
         T(test_silence),
+        T(test_networks_of_one_subnet),
+        T(test_fragments_where_an_address_is_shared),
         T(test_closed_ports),
         T(test_siphash),
     };

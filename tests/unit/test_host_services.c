@@ -216,7 +216,7 @@ static void test_exhaustion(void **state)
     lab_drain();
     /* Fragments that never become whole fill what lwIP has for them, and no more. */
     for (unsigned i = 0; i < 300; i++) {
-        lab_make_ip(LAN_PORT, lab_host_mac, HOST_IP, LAN_IP, IP_PROTO_UDP, 1000);
+        lab_make_ip(CELL_PORT, lab_host_mac, BE_IP4(192, 168, 9, 5), CELL_IP, IP_PROTO_UDP, 1000);
         lab_finish();
         store_be16(lab.f.b + lab.f.l3 + IP4_ID_OFF, (uint16_t)i);
         store_be16(lab.f.b + lab.f.l3 + IP4_FRAG_OFF, (uint16_t)(0x2000 | (i % 2 ? 125 : 0)));
@@ -225,7 +225,7 @@ static void test_exhaustion(void **state)
         frame_fix_ip_csum(&lab.f);
         struct pkt *p = pkt_alloc(&lab.pool);
         assert_true(pkt_append(p, lab.f.b, lab.f.n));
-        refused += !host_self_ops.input(lab.host, LAN, p);
+        refused += !host_self_ops.input(lab.host, CELL, p);
     }
     lab_make_ip(LAN_PORT, lab_host_mac, HOST_IP, LAN_IP, IP_PROTO_ICMP, 56);
     lab_finish();
