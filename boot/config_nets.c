@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "config_resolve.h"
+#include "config_rules.h"
 #include "net/rules.h"
 
 #define DEFAULT_LEASE_S (12u * 3600u)
@@ -98,31 +99,37 @@ static void check_uplink_overlap(struct resolver *r, unsigned i)
 
 /* Two networks may have one subnet while no packet can go from one to the other: then an address
  * means a host of the one it came from or goes to, always. */
+static void check_overlap(struct resolver *r, unsigned i, unsigned k)
+{
+    const struct config_net *net = &r->config->nets[i], *known = &r->config->nets[k];
+    struct reach_answer there = reach_between(r->config, k, i);
+    struct reach_answer back = reach_between(r->config, i, k);
+    struct reach_answer open = there.reach != REACH_NONE ? there : back;
+    char what[160], a[IP4_TEXT_BYTES], b[IP4_TEXT_BYTES], place[PLACE_BYTES] = "";
+    snprintf(what, sizeof(what), "network %s, %s/%u, overlaps network %s, %s/%u", net->name,
+             value_ip4_text(net->ip, a), net->prefix, known->name, value_ip4_text(known->ip, b),
+             known->prefix);
+    if (open.reach == REACH_NONE) {
+        resolve_note(r, "%s: neither can ever reach the other", what);
+        return;
+    }
+    if (r->broken & BROKEN_RULE)
+        return;
+    if (open.rule >= 0)
+        config_place_text(
+            config_place_of(r->draft, &config_nth_rule(r->draft, (unsigned)open.rule)->item),
+            place);
+    resolve_conflict(r, net_item(r, i), "net", "%s, and rule= at %s lets one reach the other", what,
+                     place);
+}
+
 void resolve_overlaps(struct resolver *r)
 {
     const struct config *config = r->config;
-    char a[IP4_TEXT_BYTES], b[IP4_TEXT_BYTES];
-    for (unsigned i = 0; i < config->net_count; i++) {
-        const struct config_net *net = &config->nets[i];
-        for (unsigned k = 0; net->ip && k < i; k++) {
-            const struct config_net *known = &config->nets[k];
-            if (!overlaps_net(known, net->ip, net->prefix))
-                continue;
-            value_ip4_text(net->ip, a);
-            value_ip4_text(known->ip, b);
-            if (reach_between(config, i, k).reach == REACH_NONE &&
-                reach_between(config, k, i).reach == REACH_NONE)
-                resolve_note(r,
-                             "network %s, %s/%u, overlaps network %s, %s/%u: neither can ever "
-                             "reach the other",
-                             net->name, a, net->prefix, known->name, b, known->prefix);
-            else
-                resolve_conflict(r, net_item(r, i), "net",
-                                 "network %s, %s/%u, overlaps network %s, %s/%u, and a rule lets "
-                                 "one reach the other",
-                                 net->name, a, net->prefix, known->name, b, known->prefix);
-        }
-    }
+    for (unsigned i = 0; i < config->net_count; i++)
+        for (unsigned k = 0; config->nets[i].ip && k < i; k++)
+            if (overlaps_net(&config->nets[k], config->nets[i].ip, config->nets[i].prefix))
+                check_overlap(r, i, k);
 }
 
 static void choose_subnet(struct resolver *r, unsigned i)

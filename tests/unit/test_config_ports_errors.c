@@ -218,88 +218,101 @@ static const struct row rows[] = {
      "15 reservation 192.168.8.5: no net= is called alhpa; did you mean 'alpha'?\n"},
     {60, 3, "net=alpha,nat host=52:54:00:aa:bb:01,x,net=alpha",
      "15 net=alpha says where an address is, and this host has none\n"},
+    /* and neither may reach the other */
+    {61, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 rule=allow,fro"
+     "m=a,to=b",
+     "34 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and rule= at command"
+     " line, column 67 lets one reach the other\n"},
+    {62, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 rule=allow,to="
+     "b",
+     "34 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and rule= at command"
+     " line, column 67 lets one reach the other\n"},
+    {63, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,hostonly,ports=2,ip=10.0.0.1/24 host=52:5"
+     "4:00:aa:bb:01,10.0.0.5,x,net=b rule=allow,from=x,to=a",
+     "34 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and rule= at command"
+     " line, column 112 lets one reach the other\n"},
     /* values */
-    {61, 4, "port=wan,lock=first",
+    {64, 4, "port=wan,lock=first",
      "6 'wan' in port=wan,lock=first: expected a port number 0-15 (NICs in PCI order) "
      "or a MAC like 52:54:00:aa:bb:01\n"},
-    {62, 4, "port=1,name=12",
+    {65, 4, "port=1,name=12",
      "13 '12' in port=1,name=12: expected a name of letters, digits and '-', at most 3"
      "1, with a letter\n"},
-    {63, 4, "port=1,name=52-54-00-12-34-56",
+    {66, 4, "port=1,name=52-54-00-12-34-56",
      "13 '52-54-00-12-34-56' in port=1,name=52-54-00-12-34-56: expected a name that no"
      "body takes for a MAC\n"},
-    {64, 4, "port=1,name=525400123456",
+    {67, 4, "port=1,name=525400123456",
      "13 '525400123456' in port=1,name=525400123456: expected a name that nobody takes"
      " for a MAC\n"},
-    {65, 4, "port=1,name=all",
+    {68, 4, "port=1,name=all",
      "13 'all' in port=1,name=all: expected another name: this word has a meaning of i"
      "ts own\n"},
-    {66, 2, "port=1,rate=20m",
+    {69, 2, "port=1,rate=20m",
      "13 '20m' in port=1,rate=20m: expected two rates in bits a second, IN/OUT, like 2"
      "0m/5m or off/500k\n"},
-    {67, 2, "port=1,rate=20/5",
+    {70, 2, "port=1,rate=20/5",
      "13 '20' in port=1,rate=20/5: expected two rates in bits a second, IN/OUT, like 2"
      "0m/5m or off/500k\n"},
-    {68, 2, "port=1,rate=20m/",
+    {71, 2, "port=1,rate=20m/",
      "17 '' in port=1,rate=20m/: expected two rates in bits a second, IN/OUT, like 20m"
      "/5m or off/500k\n"},
-    {69, 2, "port=1,rate=20m/5m/1m",
+    {72, 2, "port=1,rate=20m/5m/1m",
      "17 '5m/1m' in port=1,rate=20m/5m/1m: expected two rates in bits a second, IN/OUT"
      ", like 20m/5m or off/500k\n"},
-    {70, 2, "port=1,rate=off/7k",
+    {73, 2, "port=1,rate=off/7k",
      "17 '7k' in port=1,rate=off/7k: expected 8k to 400g bits a second, or off\n"},
-    {71, 2, "port=1,rate=401g/4m",
+    {74, 2, "port=1,rate=401g/4m",
      "13 '401g' in port=1,rate=401g/4m: expected 8k to 400g bits a second, or off\n"},
-    {72, 2, "port=1,rate=99999999999g/4m",
+    {75, 2, "port=1,rate=99999999999g/4m",
      "13 '99999999999g' in port=1,rate=99999999999g/4m: expected 8k to 400g bits a sec"
      "ond, or off\n"},
-    {73, 2, "port=1,storm=0",
+    {76, 2, "port=1,storm=0",
      "14 '0' in port=1,storm=0: expected 1 to 10000000 frames a second, or off\n"},
-    {74, 2, "port=1,storm=10000001",
+    {77, 2, "port=1,storm=10000001",
      "14 '10000001' in port=1,storm=10000001: expected 1 to 10000000 frames a second, "
      "or off\n"},
-    {75, 2, "port=1,storm=of",
+    {78, 2, "port=1,storm=of",
      "14 'of' in port=1,storm=of: expected 1 to 10000000 frames a second, or off; did "
      "you mean 'off'?\n"},
-    {76, 2, "port=1,lock=frist",
+    {79, 2, "port=1,lock=frist",
      "13 'frist' in port=1,lock=frist: expected the MAC of one machine, like 52:54:00:"
      "aa:bb:01, first, ip or off; did you mean 'first'?\n"},
-    {77, 2, "port=1,lock=",
+    {80, 2, "port=1,lock=",
      "8 'lock=' in port=1,lock=: expected the MAC of one machine, like 52:54:00:aa:bb:"
      "01, first, ip or off\n"},
-    {78, 2, "port=1,lock=53:54:00:aa:bb:01",
+    {81, 2, "port=1,lock=53:54:00:aa:bb:01",
      "13 '53:54:00:aa:bb:01' in port=1,lock=53:54:00:aa:bb:01: expected the MAC of one"
      " machine, like 52:54:00:aa:bb:01, first, ip or off\n"},
-    {79, 2, "port=1,vlan=0",
+    {82, 2, "port=1,vlan=0",
      "13 '0' in port=1,vlan=0: expected a VLAN ID from 1 to 4094\n"},
-    {80, 2, "port=1,vlan=4095",
+    {83, 2, "port=1,vlan=4095",
      "13 '4095' in port=1,vlan=4095: expected a VLAN ID from 1 to 4094\n"},
-    {81, 2, "port=1,trunk=10+10",
+    {84, 2, "port=1,trunk=10+10",
      "17 '10' in port=1,trunk=10+10: expected each VLAN ID once\n"},
-    {82, 2, "port=1,trunk=10+",
+    {85, 2, "port=1,trunk=10+",
      "17 '' in port=1,trunk=10+: expected VLAN IDs from 1 to 4094 joined by '+', like "
      "10+20, or all\n"},
-    {83, 2, "port=1,trunk=al",
+    {86, 2, "port=1,trunk=al",
      "14 'al' in port=1,trunk=al: expected VLAN IDs from 1 to 4094 joined by '+', like"
      " 10+20, or all; did you mean 'all'?\n"},
-    {84, 2, "port=1,trunk=1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18",
+    {87, 2, "port=1,trunk=1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18",
      "56 '18' in port=1,trunk=1+2+3+4+5+6+7+8+9+10+11+12+...: expected at most 17 VLAN"
      " IDs; all means every one there is\n"},
-    {85, 2, "port=1,promisc=1",
+    {88, 2, "port=1,promisc=1",
      "8 'promisc=1' in port=1,promisc=1: expected this option alone, without '='\n"},
-    {86, 2, "uplink=0,mac=01:00:00:00:00:01",
+    {89, 2, "uplink=0,mac=01:00:00:00:00:01",
      "14 '01:00:00:00:00:01' in uplink=0,mac=01:00:00:00:00:01: expected the MAC of on"
      "e machine, like 52:54:00:aa:bb:01\n"},
-    {87, 2, "uplink=0,vlan=4095",
+    {90, 2, "uplink=0,vlan=4095",
      "15 '4095' in uplink=0,vlan=4095: expected a VLAN ID from 1 to 4094\n"},
-    {88, 2, "net=lan,nat,vlan=x",
+    {91, 2, "net=lan,nat,vlan=x",
      "18 'x' in net=lan,nat,vlan=x: expected a VLAN ID from 1 to 4094\n"},
-    {89, 2, "net=lan,nat,isolate=1",
+    {92, 2, "net=lan,nat,isolate=1",
      "13 'isolate=1' in net=lan,nat,isolate=1: expected this option alone, without '='"
      "\n"},
-    {90, 2, "macs=63",
+    {93, 2, "macs=63",
      "6 '63' in macs=63: expected 64 to 1048576 addresses\n"},
-    {91, 2, "macs=1048577",
+    {94, 2, "macs=1048577",
      "6 '1048577' in macs=1048577: expected 64 to 1048576 addresses\n"},
     /* clang-format on */
 };
