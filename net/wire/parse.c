@@ -191,14 +191,14 @@ static enum drop_reason parse_inner_l4(struct inner_view *in, const uint8_t *l4,
         in->csum_present = in->proto == IP_PROTO_UDP || room >= TCP_CSUM_OFF + 2;
         return DROP_NONE;
     case IP_PROTO_ICMP:
-        /* Errors about errors are never sent, and of the queries only echo is translated. */
+        /* Errors about errors are never sent, and of the queries only echo has flows. */
         if (l4[ICMP_TYPE_OFF] != ICMP_ECHO && l4[ICMP_TYPE_OFF] != ICMP_ECHO_REPLY)
             return DROP_PROTOCOL;
         in->sport = in->dport = load_raw16(l4 + ICMP_ID_OFF);
         in->csum_present = true;
         return DROP_NONE;
     default:
-        return DROP_PROTOCOL;
+        return DROP_NONE; /* only addresses, as its flow */
     }
 }
 

@@ -73,7 +73,7 @@ struct inner_view {
     uint16_t l3_off, l4_off; /* from the outer packet's data */
     uint16_t bytes;          /* bytes of the embedded packet that are there, from l3_off */
     be32 src, dst;
-    be16 sport, dport; /* ICMP echo: the identifier in both */
+    be16 sport, dport; /* ICMP echo: the identifier in both; other protocols: 0 */
     uint8_t proto;
     bool csum_present; /* the embedded transport checksum lies within the quoted bytes */
 };
