@@ -81,12 +81,12 @@ static const char *default_text(const struct config *config, unsigned from, unsi
     return text;
 }
 
-#define CLAIM_BYTES 100
+#define CLAIM_BYTES 104
 
 static const char *claim_text(const struct draft_claim *claim, char text[static CLAIM_BYTES])
 {
-    snprintf(text, CLAIM_BYTES, "assert %.40s:%s:%.40s", claim->from, claim->yes ? "yes" : "no",
-             claim->to);
+    snprintf(text, CLAIM_BYTES, "assert %.40s:%s:%.40s fails", claim->from,
+             claim->yes ? "yes" : "no", claim->to);
     return text;
 }
 
@@ -143,14 +143,11 @@ static void complain_closed(struct resolver *r, const struct draft_assert *draft
         resolve_conflict(r, &draft->item, "assert", "%s: network %s is isolated", what,
                          r->config->nets[claim->from].name);
     else if (rules_forbidden(r->config, from, to))
-        resolve_conflict(r, &draft->item, "assert", "%s: %s, whatever a rule says", what,
+        resolve_conflict(r, &draft->item, "assert", "%s: %s", what,
                          rule_reason(r->config, from, to, reason));
     else if (answer.rule >= 0)
         resolve_conflict(r, &draft->item, "assert", "%s: closed by %s", what,
                          placed_rule(r, answer.rule, rule));
-    else if (from == NETWORK_UPLINK && to == NETWORK_UPLINK)
-        resolve_conflict(r, &draft->item, "assert",
-                         "%s: nothing is routed back to where it came from", what);
     else
         resolve_conflict(r, &draft->item, "assert",
                          "%s: no rule=allow opens it, and by default nothing passes", what);
@@ -165,7 +162,8 @@ static void check_assert(struct resolver *r, unsigned i)
     struct reach_answer answer = reach_between(r->config, claim->from, claim->to);
     int fwd;
     if (claim->yes) {
-        if (answer.reach == REACH_NONE)
+        if (answer.reach == REACH_NONE &&
+            !reach_by_forward(r->config, claim->from, claim->to, NULL))
             complain_closed(r, draft, claim, answer);
     } else if (answer.reach != REACH_NONE) {
         complain_open(r, draft, claim, answer);

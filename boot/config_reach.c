@@ -105,7 +105,7 @@ static void print_block(const struct config *config, unsigned first, unsigned en
 void config_print_reach(const struct config *config, config_line out)
 {
     const unsigned ends = config->net_count + 2u;
-    unsigned head = CELL_MIN, end;
+    unsigned head = CELL_MIN + 1, end;
     for (unsigned i = 0; i < config->net_count; i++)
         head = MAX(head, cell_width(config->nets[i].name));
     for (unsigned first = 0; first < ends; first = end) {

@@ -12,6 +12,7 @@
 #include "config_rules.h"
 #include "net/flow_table.h"
 #include "net/rules.h"
+#include "net/wire/ip4.h"
 
 const struct draft_rule *config_nth_rule(const struct config_draft *draft, unsigned i)
 {
@@ -128,28 +129,36 @@ static bool resolve_where(struct resolver *r, const struct draft_item *item, uns
 
 /* ---- what a rule can do ---- */
 
+static bool is_target(const struct config_rule *rule, be32 ip)
+{
+    const struct config_where *w = &rule->to;
+    unsigned prefix = w->kind == WHERE_HOST ? 32 : w->kind == WHERE_CIDR ? w->prefix : 0;
+    return !((w->ip ^ ip) & prefix_mask(prefix));
+}
+
+static bool takes_forward(const struct config_rule *rule, const struct config_fwd *fwd)
+{
+    uint16_t last = (uint16_t)(fwd->target_port + (fwd->last_port - fwd->first_port));
+    bool target = false;
+    for (unsigned i = 0; i < fwd->target_count; i++)
+        target |= is_target(rule, fwd->targets[i]);
+    if (rule->ports_given && (fwd->target_port > rule->last_port || rule->first_port > last))
+        return false;
+    if (rule->proto == 0)
+        return target;
+    return target && ((rule->proto == IP_PROTO_TCP && fwd->protocols & CONFIG_TCP) ||
+                      (rule->proto == IP_PROTO_UDP && fwd->protocols & CONFIG_UDP));
+}
+
 /* Some forward to network net brings packets that the rule may match. */
 static bool takes_forwarded(const struct config *config, const struct config_rule *rule,
                             unsigned net)
 {
-    static const uint8_t numbers[] = {[CONFIG_TCP] = 6, [CONFIG_UDP] = 17};
-    struct config_rule flow = {.ports_given = true};
-    if (!rules_touches(config, rule, NETWORK_UPLINK, net))
-        return false;
-    if (config->dmz && config->dmz_net == net)
+    if (config->dmz && config->dmz_net == net && is_target(rule, config->dmz))
         return true;
-    for (unsigned i = 0; i < config->fwd_count; i++) {
-        const struct config_fwd *fwd = &config->fwds[i];
-        for (unsigned bit = CONFIG_TCP; bit <= CONFIG_UDP && fwd->net == net; bit <<= 1) {
-            uint16_t last = (uint16_t)(fwd->target_port + (fwd->last_port - fwd->first_port));
-            flow.proto = numbers[bit];
-            if (!(fwd->protocols & bit) || (rule->proto && rule->proto != flow.proto))
-                continue;
-            if (!rule->ports_given ||
-                (fwd->target_port <= rule->last_port && rule->first_port <= last))
-                return true;
-        }
-    }
+    for (unsigned i = 0; i < config->fwd_count; i++)
+        if (config->fwds[i].net == net && takes_forward(rule, &config->fwds[i]))
+            return true;
     return false;
 }
 
@@ -170,24 +179,27 @@ const char *rule_reason(const struct config *config, unsigned from, unsigned to,
     const struct config_net *a = from < config->net_count ? &config->nets[from] : NULL;
     const struct config_net *b = to < config->net_count ? &config->nets[to] : NULL;
     const struct config_net *net = a && !config_mode(a)->has_address ? a : b ? b : a;
-    text[0] = 0;
-    if (from == to && net)
-        snprintf(text, REASON_BYTES, "network %s is isolated: its hosts do not reach each other",
-                 net->name);
+    const char *mode = net ? config_mode(net)->name : "";
+    if (from == to && !net)
+        snprintf(text, REASON_BYTES, "nothing is routed back to the uplink");
+    else if (from == to)
+        snprintf(text, REASON_BYTES, "network %s is isolated, whatever a rule says", net->name);
     else if (net && !config_mode(net)->has_address)
-        snprintf(text, REASON_BYTES, "network %s is %s: nothing is routed from or to it", net->name,
-                 config_mode(net)->name);
+        snprintf(text, REASON_BYTES,
+                 "network %s is %s: nothing is routed from or to it, whatever a rule says",
+                 net->name, mode);
     else if (!config->uplink.present)
         snprintf(text, REASON_BYTES, "there is no uplink");
     else if (config->uplink.silent)
         snprintf(text, REASON_BYTES, "the router has no address at the uplink");
-    else if (net && !config_mode(net)->routes_to_uplink)
-        snprintf(text, REASON_BYTES, "network %s is %s and %s the uplink", net->name,
-                 config_mode(net)->name, net == a ? "never reaches" : "is never reached from");
-    else if (net)
+    else if (!net || config_mode(net)->routes_to_uplink)
         snprintf(text, REASON_BYTES,
-                 "network %s is %s: from the uplink only forwards, fwd=, lead there", net->name,
-                 config_mode(net)->name);
+                 "network %s is %s: from the uplink only forwards lead there; "
+                 "write fwd=",
+                 net ? net->name : "", mode);
+    else
+        snprintf(text, REASON_BYTES, "network %s is %s and %s the uplink, whatever a rule says",
+                 net->name, mode, net == a ? "never reaches" : "is never reached from");
     return text;
 }
 
@@ -213,7 +225,7 @@ static void complain_empty(struct resolver *r, unsigned i)
                          text, r->config->nets[n].name);
         return;
     }
-    resolve_conflict(r, item, "rule", "%s: no packet goes that way by the router", text);
+    resolve_conflict(r, item, "rule", "%s: no packet by way of the router can match it", text);
 }
 
 /* An allow must be able to let something through; the others may repeat what is closed anyway. */
@@ -236,8 +248,8 @@ static void check_possible(struct resolver *r, unsigned i)
     if (!reason[0])
         complain_empty(r, i);
     else
-        resolve_conflict(r, &config_nth_rule(r->draft, i)->item, "rule",
-                         "%s: %s, whatever a rule says", rules_text(config, i, text), reason);
+        resolve_conflict(r, &config_nth_rule(r->draft, i)->item, "rule", "%s: %s",
+                         rules_text(config, i, text), reason);
 }
 
 /* Whether rule a, which comes before rule b, leaves nothing for it anywhere. */
@@ -275,10 +287,11 @@ static void note_covered(struct resolver *r, unsigned i)
 
 static bool check_service(struct resolver *r, unsigned i, const struct draft_rule *draft)
 {
-    if (!draft->services.first || !draft->proto || draft->proto == 6 || draft->proto == 17)
+    if (!draft->services.first || !draft->proto || draft->proto == IP_PROTO_TCP ||
+        draft->proto == IP_PROTO_UDP)
         return true;
     resolve_conflict(r, &draft->item, "rule",
-                     "rule %u: port= is of tcp and udp; protocol %u has no ports", i + 1,
+                     "rule %u: port= is for tcp and udp, and protocol %u has no ports", i + 1,
                      draft->proto);
     return false;
 }
@@ -319,6 +332,8 @@ void resolve_rules(struct resolver *r)
         bool right = resolve_rule(r, i);
         if (right && !(r->broken & all))
             check_possible(r, i);
+        if (!right)
+            r->broken |= BROKEN_RULE; /* what it would have opened is not known */
         known &= right;
     }
     for (unsigned i = 0; i < config->rule_count && known && !(r->broken & BROKEN_RULE); i++)

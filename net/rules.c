@@ -33,6 +33,15 @@ static inline bool uplink_routes(const struct config *cfg)
     return cfg->uplink.present && !cfg->uplink.silent;
 }
 
+/* Only then the uplink's segment is ours to switch. */
+static bool has_bridge(const struct config *cfg)
+{
+    for (unsigned i = 0; i < cfg->net_count; i++)
+        if (config_mode(&cfg->nets[i])->joins_uplink)
+            return true;
+    return false;
+}
+
 bool rules_forbidden(const struct config *cfg, unsigned from, unsigned to)
 {
     const struct config_net *a = zone_net(cfg, from), *b = zone_net(cfg, to);
@@ -40,7 +49,7 @@ bool rules_forbidden(const struct config *cfg, unsigned from, unsigned to)
     if (!is_zone(cfg, from) || !is_zone(cfg, to))
         return true;
     if (from == to)
-        return a && a->isolate;
+        return a ? a->isolate : from == NETWORK_UPLINK && !has_bridge(cfg);
     if ((from == NETWORK_UPLINK || to == NETWORK_UPLINK) && !uplink_routes(cfg))
         return true;
     if ((a && !config_mode(a)->has_address) || (b && !config_mode(b)->has_address))
@@ -91,6 +100,19 @@ static inline bool subnets_meet(be32 a, unsigned a_prefix, be32 b, unsigned b_pr
     return !((a ^ b) & prefix_mask(MIN(a_prefix, b_prefix)));
 }
 
+static bool is_within(be32 ip, unsigned prefix, be32 outer, unsigned outer_prefix)
+{
+    return outer_prefix <= prefix && subnets_meet(ip, prefix, outer, outer_prefix);
+}
+
+static bool is_within_some_net(const struct config *cfg, const struct config_where *w)
+{
+    for (unsigned i = 0; i < cfg->net_count; i++)
+        if (cfg->nets[i].ip && is_within(w->ip, w->prefix, cfg->nets[i].ip, cfg->nets[i].prefix))
+            return true;
+    return false;
+}
+
 /* Whether w can be one end of a conversation inside the zone. */
 static bool is_end_inside(const struct config *cfg, const struct config_where *w, unsigned zone)
 {
@@ -98,8 +120,11 @@ static bool is_end_inside(const struct config *cfg, const struct config_where *w
 
     if (w->kind == WHERE_HOST)
         return w->net == zone;
-    return w->kind == WHERE_CIDR &&
-           (!net || !net->ip || subnets_meet(w->ip, w->prefix, net->ip, net->prefix));
+    if (w->kind != WHERE_CIDR)
+        return false;
+    if (zone == NETWORK_UPLINK)
+        return !is_within_some_net(cfg, w);
+    return !net || !net->ip || subnets_meet(w->ip, w->prefix, net->ip, net->prefix);
 }
 
 static bool is_rule_inside(const struct config *cfg, const struct config_rule *rule, unsigned zone)
@@ -201,22 +226,9 @@ struct range {
     uint8_t prefix;
 };
 
-static bool is_within(be32 ip, unsigned prefix, be32 outer, unsigned outer_prefix)
-{
-    return outer_prefix <= prefix && subnets_meet(ip, prefix, outer, outer_prefix);
-}
-
 static inline bool range_has(const struct config_where *w, be32 ip)
 {
     return !((w->ip ^ ip) & prefix_mask(w->prefix));
-}
-
-static bool is_within_some_net(const struct config *cfg, const struct config_where *w)
-{
-    for (unsigned i = 0; i < cfg->net_count; i++)
-        if (cfg->nets[i].ip && is_within(w->ip, w->prefix, cfg->nets[i].ip, cfg->nets[i].prefix))
-            return true;
-    return false;
 }
 
 /* Whether the router may take packets to an address of the CIDR for its own: its addresses, of
@@ -351,14 +363,6 @@ static unsigned zone_of(const struct config *cfg, unsigned end)
     return end < cfg->net_count ? end : CONFIG_NO_NET;
 }
 
-static bool has_bridge(const struct config *cfg)
-{
-    for (unsigned i = 0; i < cfg->net_count; i++)
-        if (config_mode(&cfg->nets[i])->joins_uplink)
-            return true;
-    return false;
-}
-
 struct reach_answer reach_between(const struct config *cfg, unsigned from, unsigned to)
 {
     const struct reach_answer none = {REACH_NONE, NO_RULE};
@@ -368,7 +372,5 @@ struct reach_answer reach_between(const struct config *cfg, unsigned from, unsig
         return none;
     if (from == to && from < cfg->net_count && cfg->nets[from].isolate)
         return none; /* of a bridge: only its own ports are kept apart */
-    if (a == NETWORK_UPLINK && b == NETWORK_UPLINK && !has_bridge(cfg))
-        return none; /* nothing is routed back to where it came from */
     return reach_by_rules(cfg, a, b);
 }

@@ -10,12 +10,13 @@
  * Order of the decision:
  *   1. What the modes forbid is denied, whatever a rule says: a host-only or internal network and
  *      the uplink, either way; anything routed from or to an internal network; from the uplink to a
- *      translated network but through a forward; between the hosts of an isolated network. So is an
- *      address that is not where it claims to be: outside its network's subnet, or of one of our
- *      subnets and yet at the uplink.
+ *      translated network but through a forward; between the hosts of an isolated network; from the
+ *      uplink back to it, but across a bridge. So is an address that is not where it claims to be:
+ *      outside its network's subnet, or of one of our subnets and yet at the uplink.
  *   2. The first rule that matches. A rule without from= (to=) matches any source (destination).
  *      Between two hosts of one network only rules match that name both ends by host or CIDR, a
- *      CIDR that has an address in common with the network's subnet if it has one.
+ *      CIDR that has an address in common with the network's subnet if it has one (on a bridge: one
+ *      that is not in a subnet of ours).
  *   3. The default: within a network yes; to the uplink if the mode routes there; to the router
  *      from anywhere it has an address; forwards yes; all else no.
  *

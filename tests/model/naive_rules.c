@@ -32,6 +32,14 @@ static bool in_net(const struct config_net *net, be32 ip)
     return net->ip != 0 && in_cidr(ip, net->ip, net->prefix);
 }
 
+static bool is_bridged(const struct config *cfg)
+{
+    for (unsigned i = 0; i < cfg->net_count; i++)
+        if (cfg->nets[i].mode == NET_BRIDGE)
+            return true;
+    return false;
+}
+
 /* The first half of the story: what no rule can change. */
 static bool is_possible(const struct config *cfg, const struct rule_packet *k)
 {
@@ -45,6 +53,8 @@ static bool is_possible(const struct config *cfg, const struct rule_packet *k)
     if (k->forwarded)
         return from == OUTSIDE && b && outside && (b->mode == NET_NAT || b->mode == NET_ROUTED) &&
                in_net(b, k->dst) && !in_net(b, k->src);
+    if (k->from == k->to && from == OUTSIDE)
+        return is_bridged(cfg);
     if (k->from == k->to)
         return !a || !a->isolate;
     if ((from == OUTSIDE || to == OUTSIDE) && !outside)
@@ -97,6 +107,9 @@ static bool could_be_inside(const struct config_where *w, const struct config *c
         return w->net == zone;
     if (w->kind != WHERE_CIDR)
         return false;
+    for (unsigned i = 0; zone == NETWORK_UPLINK && i < cfg->net_count; i++)
+        if (cfg->nets[i].ip && w->prefix >= cfg->nets[i].prefix && in_net(&cfg->nets[i], w->ip))
+            return false;
     if (!net || !net->ip)
         return true;
     return in_cidr(net->ip, w->ip, w->prefix) || in_cidr(w->ip, net->ip, net->prefix);
@@ -138,7 +151,8 @@ struct rule_decision naive_decide(const struct config *cfg, const struct rule_pa
 struct rule_decision naive_decide_macs(const struct config *cfg, unsigned net, const uint8_t *src,
                                        const uint8_t *dst)
 {
-    if (place_of(cfg, net) == NOWHERE || (net < cfg->net_count && cfg->nets[net].isolate))
+    if (place_of(cfg, net) == NOWHERE || (net < cfg->net_count && cfg->nets[net].isolate) ||
+        (net == NETWORK_UPLINK && !is_bridged(cfg)))
         return (struct rule_decision){RULE_DENY, false, -1};
     for (unsigned i = 0; i < cfg->rule_count; i++) {
         const struct config_rule *r = &cfg->rules[i];
