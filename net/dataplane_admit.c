@@ -141,10 +141,13 @@ static bool ip4_is_own(const struct dataplane *dp, unsigned in, unsigned network
     return is_bound(dp, in, network, p->data + ETH_SRC_OFF, src);
 }
 
-static bool unlocked(struct dataplane *dp, unsigned in, unsigned network, const struct pkt *p)
+static bool unlocked(struct dataplane *dp, unsigned in, unsigned network, struct pkt *p)
 {
     struct dp_port *port = &dp->ports[in];
     uint64_t source = load_mac(p->data + ETH_SRC_OFF);
+
+    if (port->lock == LOCK_IP && !dp->networks[network].transparent)
+        dp_vlan_strip_priority(p);
     be16 type = load_raw16(p->data + ETH_TYPE_OFF);
 
     switch (port->lock) {

@@ -333,7 +333,7 @@ static void uplink_input(struct dataplane *dp, struct pkt **pkts, unsigned n)
             dp_drop(dp, p, reason);
         else if (LIKELY(eth.dst == net->mac_word))
             frame_to_self(dp, NETWORK_UPLINK, p, eth.type, false);
-        else if (eth.dst == MAC_WORD_BROADCAST)
+        else if (eth.dst == MAC_WORD_BROADCAST && net->mac_word != MAC_WORD_NONE)
             frame_to_self(dp, NETWORK_UPLINK, p, eth.type, true);
         else
             dp_drop(dp, p, DROP_ETH_NOT_FOR_US);

@@ -102,7 +102,7 @@ bool dp_vlan_forged(const struct dp_port *port, const struct pkt *p)
 }
 
 /* The frame's network, without its tag if that was ours; CONFIG_NO_NET: it has none here. */
-static unsigned take_tag(const struct dataplane *dp, const struct dp_port *port, struct pkt *p)
+static unsigned take_tag(const struct dp_port *port, struct pkt *p)
 {
     if (LIKELY(p->len >= TAGGED_HDR_BYTES) && load_raw16(p->data + ETH_TYPE_OFF) == ETH_TYPE_VLAN) {
         uint16_t id = tag_id(p->data + ETH_TYPE_OFF);
@@ -110,8 +110,6 @@ static unsigned take_tag(const struct dataplane *dp, const struct dp_port *port,
             move_start(p, VLAN_TAG_BYTES);
             return port->vlans[id];
         }
-        if (port->network != CONFIG_NO_NET && !dp->networks[port->network].transparent)
-            dp_vlan_strip_priority(p);
     }
     return port->network;
 }
@@ -131,7 +129,7 @@ void dp_port_input(struct dataplane *dp, unsigned in, struct pkt **pkts, unsigne
 
     for (unsigned i = 0; i < n; i++) {
         struct pkt *p = pkts[i];
-        unsigned network = take_tag(dp, port, p);
+        unsigned network = take_tag(port, p);
         if (UNLIKELY(network == CONFIG_NO_NET)) {
             dp_drop(dp, p, port->vlans ? DROP_VLAN : DROP_NO_NETWORK);
             continue;
