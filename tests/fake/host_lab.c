@@ -219,7 +219,7 @@ int lab_start_as(unsigned ports, const char *config)
 {
     struct nic *list[CONFIG_MAX_PORTS];
     uint8_t *memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
-    static uint8_t random[64] = {1, 2, 3};
+    uint8_t random[64];
     struct host_env env = {clock_us, random_bytes};
 
     pkt_pool_init(&lab.pool, memory, POOL_COUNT);
@@ -232,6 +232,7 @@ int lab_start_as(unsigned ports, const char *config)
         fprintf(stderr, "%s", lab.fc.said);
         return -1;
     }
+    random_bytes(random, sizeof(random)); /* hashes with keys of zeros are none */
     lab.dp = dataplane_create(&(struct dataplane_params){.config = &lab.fc.config,
                                                          .nics = list,
                                                          .pool = &lab.pool,
