@@ -282,7 +282,8 @@ struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t 
     };
     struct flow *f = flow_create(&nat->flows, &like, state, now_ms);
     if (!f) {
-        /* Not full: an echo with identifier 0 against those of the flow that is there. */
+        /* Not full: between these two there is a flow already, whose other end is in another zone,
+         * or whose pings with identifier 0 go the other way. */
         *why = nat->flows.live == nat->flows.capacity ? DROP_FLOWS_FULL : DROP_UNSOLICITED;
         return NULL;
     }

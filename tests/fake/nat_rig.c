@@ -18,6 +18,7 @@ uint32_t rig_now_ms;
 struct frame rig_frame;
 struct view rig_last;
 struct flow *rig_last_flow;
+enum flow_dir rig_last_dir;
 
 static struct pkt_pool pool;
 
@@ -66,7 +67,9 @@ void rig_wait_ms(uint32_t ms)
 
 void nat_rig_make(const struct rig_send *s)
 {
-    struct frame_plan plan = {.proto = s->proto, .payload_bytes = 8, .tcp_flags = s->flags};
+    bool known = s->proto == TCP || s->proto == UDP || s->proto == ICMP;
+    struct frame_plan plan = {
+        .proto = known ? s->proto : UDP, .payload_bytes = 8, .tcp_flags = s->flags};
     frame_make(&rig_frame, &plan);
     uint8_t *ip = rig_frame.b + rig_frame.l3, *l4 = rig_frame.b + rig_frame.l4;
     store_raw32(ip + 12, s->src);
@@ -78,8 +81,9 @@ void nat_rig_make(const struct rig_send *s)
         store_be16(l4, s->sport);
         store_be16(l4 + 2, s->dport);
     }
-    frame_fix_ip_csum(&rig_frame);
     frame_fix_l4_csum(&rig_frame);
+    ip[9] = s->proto;
+    frame_fix_ip_csum(&rig_frame);
 }
 
 struct pkt *rig_pkt(void)
@@ -95,7 +99,15 @@ void rig_release(struct pkt *p)
     frame_unpoison(&pool);
 }
 
-enum drop_reason nat_rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
+static struct flow *open_flow(struct nat_job *job, int plain_to, enum drop_reason *why)
+{
+    if (plain_to >= 0)
+        return nat_open_plain(&rig_nat, job, (uint8_t)plain_to, rig_now_ms, why);
+    return job->dir == FLOW_OUT ? nat_open_out(&rig_nat, job, rig_now_ms, why)
+                                : nat_open_in(&rig_nat, job, rig_now_ms, why);
+}
+
+static enum drop_reason pass(struct pkt *p, uint8_t zone, int plain_to)
 {
     struct nat_job job = {.p = p};
     enum drop_reason why;
@@ -109,14 +121,52 @@ enum drop_reason nat_rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
     nat_prefetch(&rig_nat, &job);
     struct flow *f = nat_find(&rig_nat, &job);
     if (!f)
-        f = dir == FLOW_OUT ? nat_open_out(&rig_nat, &job, rig_now_ms, &why)
-                            : nat_open_in(&rig_nat, &job, rig_now_ms, &why);
+        f = open_flow(&job, plain_to, &why);
     if (!f)
         return why;
     nat_apply(&rig_nat, f, &job, rig_now_ms);
     assert_int_equal(view_parse_ip4(&rig_last, p), DROP_NONE);
     rig_last_flow = f;
+    rig_last_dir = (enum flow_dir)job.dir;
     return DROP_NONE;
+}
+
+enum drop_reason nat_rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir)
+{
+    enum drop_reason why = pass(p, zone, -1);
+    assert_true(why != DROP_NONE || rig_last_dir == dir);
+    return why;
+}
+
+enum drop_reason rig_plain_pkt(struct pkt *p, uint8_t from, uint8_t to)
+{
+    static uint8_t before[FRAME_MAX_BYTES], after[FRAME_MAX_BYTES];
+    uint32_t bytes = p->total_bytes;
+
+    assert_true(pkt_copy_out(p, 0, before, bytes));
+    enum drop_reason why = pass(p, from, to);
+    assert_true(pkt_copy_out(p, 0, after, bytes));
+    assert_memory_equal(after, before, bytes);
+    if (why == DROP_NONE) {
+        assert_true(rig_last_flow->flags & FLOW_PLAIN);
+        assert_int_equal(rig_last_dir == FLOW_OUT ? rig_last_flow->rem_zone : rig_last_flow->zone,
+                         to);
+    }
+    return why;
+}
+
+enum drop_reason rig_plain_frame(uint8_t from, uint8_t to)
+{
+    struct pkt *p = rig_pkt();
+    enum drop_reason why = rig_plain_pkt(p, from, to);
+    rig_release(p);
+    return why;
+}
+
+enum drop_reason rig_plain(const struct rig_send *s, uint8_t from, uint8_t to)
+{
+    nat_rig_make(s);
+    return rig_plain_frame(from, to);
 }
 
 enum drop_reason rig_send_frame(uint8_t zone, enum flow_dir dir)

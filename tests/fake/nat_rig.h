@@ -28,6 +28,7 @@ extern struct frame rig_frame; /* the packet made last, and what came out if it 
 /* The last packet as it came out (if it passed), and its flow (or NULL). */
 extern struct view rig_last;
 extern struct flow *rig_last_flow;
+extern enum flow_dir rig_last_dir; /* which way it went in the flow */
 
 /* For cmocka: a translator for 1,000 flows, whose clock wraps in the first minutes. The pool must
  * be whole at the end. */
@@ -40,7 +41,7 @@ void rig_restart(uint32_t capacity);
 void rig_wait_ms(uint32_t ms);
 
 struct rig_send {
-    uint8_t proto;
+    uint8_t proto; /* one that nothing is known about: the ports are payload */
     be32 src;
     uint16_t sport; /* ICMP: the identifier */
     be32 dst;
@@ -54,6 +55,11 @@ void nat_rig_make(const struct rig_send *s);
 /* Takes p, or rig_frame, through the translator. What comes out has right checksums. */
 enum drop_reason nat_rig_pass(struct pkt *p, uint8_t zone, enum flow_dir dir);
 enum drop_reason rig_send_frame(uint8_t zone, enum flow_dir dir);
+
+/* The same for packets that are not translated, between zones. Nothing in them may change. */
+enum drop_reason rig_plain_pkt(struct pkt *p, uint8_t from, uint8_t to);
+enum drop_reason rig_plain_frame(uint8_t from, uint8_t to);
+enum drop_reason rig_plain(const struct rig_send *s, uint8_t from, uint8_t to);
 
 /* From zone 0; to the outside address. */
 enum drop_reason rig_out(uint8_t proto, be32 src, uint16_t sport, be32 dst, uint16_t dport,

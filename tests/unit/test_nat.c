@@ -316,15 +316,23 @@ static void test_i1_echo(void **state)
     REFUSED(rig_in(ICMP, BE_IP4(9, 9, 9, 9), id, 0, ICMP_ECHO_REPLY), UNSOLICITED);
     REFUSED(rig_out(ICMP, A, 7, R1, 0, 13), PROTOCOL); /* timestamp */
     assert_true(nat_claims(&rig_nat, ICMP, hton16(id)));
+    /* Identifier 0, with which requests and replies look the same. */
+    PASSES(rig_out(ICMP, A, 0, R1, 0, ICMP_ECHO));
+    REFUSED(rig_out(ICMP, A, 0, R1, 0, ICMP_ECHO_REPLY), UNSOLICITED);
+    PASSES(rig_out(ICMP, A, 0, R1, 0, ICMP_ECHO));
+    id = rig_outside_port();
+    PASSES(rig_in(ICMP, R1, id, 0, ICMP_ECHO_REPLY));
+    assert_int_equal(rig_last.sport, 0);
+    REFUSED(rig_in(ICMP, R1, id, 0, ICMP_ECHO), UNSOLICITED);
 }
 
 static void test_other_protocols(void **state)
 {
     (void)state;
-    nat_rig_make(&(struct rig_send){UDP, A, 1, R1, 2, 0});
-    rig_frame.b[rig_frame.l3 + 9] = 47;
-    frame_fix_ip_csum(&rig_frame);
+    nat_rig_make(&(struct rig_send){47, A, 1, R1, 2, 0});
     REFUSED(rig_send_frame(0, FLOW_OUT), PROTOCOL);
+    nat_rig_make(&(struct rig_send){47, R1, 1, OUTSIDE, 2, 0});
+    REFUSED(rig_send_frame(NETWORK_UPLINK, FLOW_IN), PROTOCOL);
 }
 
 int main(void)
