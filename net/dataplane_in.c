@@ -62,7 +62,7 @@ static struct flow *open_routed(struct dataplane *dp, struct dp_job *job)
     enum drop_reason why;
     struct dp_question q;
 
-    if (to == CONFIG_NO_NET || dp->uplink_collides) {
+    if (to == CONFIG_NO_NET || !dp->networks[NETWORK_UPLINK].ip || dp->uplink_collides) {
         drop_job(dp, job, DROP_IP_DEST);
         return NULL;
     }
@@ -167,12 +167,12 @@ static void ping(struct dataplane *dp, struct dp_job *job)
 }
 
 /* True if the router takes packets to this address from outside: its own there, and those of hosts
- * that are not hidden behind it. */
+ * that are not hidden behind it (known conversations of theirs also while it has no address). */
 static inline bool is_ours(const struct dataplane *dp, be32 dst)
 {
-    const struct dp_network *up = &dp->networks[NETWORK_UPLINK];
+    be32 own = dp->networks[NETWORK_UPLINK].ip;
 
-    return up->ip && (LIKELY(dst == up->ip) || routed_network(dp, dst) != CONFIG_NO_NET);
+    return LIKELY(dst == own && own != 0) || routed_network(dp, dst) != CONFIG_NO_NET;
 }
 
 bool dp_prepare_in(struct dataplane *dp, struct dp_job *job)

@@ -35,7 +35,7 @@ enum flow_state track_first(const struct view *v, enum flow_dir dir, bool pick_u
 
     *tcp_seen = 0;
     if (v->proto == IP_PROTO_ICMP)
-        return FLOW_ICMP;
+        return v->icmp_type == ICMP_ECHO ? FLOW_ICMP : FLOW_FREE; /* a reply begins nothing */
     if (v->proto != IP_PROTO_TCP)
         return FLOW_UDP_ONE_WAY;
     if (flags == TCP_SYN) {
