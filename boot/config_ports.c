@@ -346,7 +346,7 @@ static void attach_trunk(struct resolver *r, unsigned p)
     for (unsigned i = 0; i < r->config->net_count; i++) {
         unsigned vlan = r->config->nets[i].vlan;
         any |= vlan != 0;
-        if (vlan && vlan != set->native && net_of_vlan(r, vlan) == i)
+        if (vlan && net_of_vlan(r, vlan) == i)
             attach(r, p, vlan, false);
     }
     any |= is_uplink_port(r, p) && r->draft->uplink.vlan;

@@ -80,239 +80,246 @@ static const struct row rows[] = {
      "ne\n"},
     {14, 4, "port=9,name=wan uplink=wan net=a,nat,ports=1",
      "1 there is no port 9: this machine has ports 0-3\n"},
-    {15, 4, "port=2,nmae=lab net=a,nat,ports=lab",
+    {15, 4, "port=9,name=wan port=1,name=wan",
+     "1 there is no port 9: this machine has ports 0-3\n"},
+    {16, 4, "port=2,nmae=lab net=a,nat,ports=lab",
      "8 'nmae' in port=2,nmae=lab: expected one of the options in its usage; did you m"
      "ean 'name'?\n"},
-    {16, 4, "port=1,name=a net=a,nat,ports=1+a",
+    {17, 4, "port=1,name=a net=a,nat,ports=1+a",
      "15 network a names port 1 twice\n"},
-    {17, 4, "port=1,name=a port=1,name=b",
+    {18, 4, "port=1,name=a port=1,name=b",
      "15 port=1,name=b: this port= is given twice, first at command line, column 1\n"},
     /* access and trunk */
-    {18, 2, "net=a,nat,vlan=5 port=1,vlan=5,trunk=5",
+    {19, 2, "net=a,nat,vlan=5 port=1,vlan=5,trunk=5",
      "18 port 1: vlan= (an access port) and trunk= exclude each other\n"},
-    {19, 2, "net=a,nat,vlan=5 port=1,native=5",
+    {20, 2, "net=a,nat,vlan=5 port=1,native=5",
      "18 port 1: native=5 needs trunk=; where all frames are untagged write vlan=5\n"},
     /* whose VLAN */
-    {20, 2, "net=a,nat,vlan=6",
+    {21, 2, "net=a,nat,vlan=6",
      "1 network a has no port: no port= carries its VLAN 6 (port=P,vlan=6 or port=P,tr"
      "unk=...)\n"},
-    {21, 2, "net=a,nat,ports=1,vlan=6",
+    {22, 2, "net=a,nat,ports=1,vlan=6",
      "1 VLAN 6 of network a is on no port: ports= is about untagged frames; for tagged"
      " ones write port=P,trunk=6\n"},
-    {22, 3, "net=a,nat,vlan=6 net=b,nat,vlan=6 port=1,vlan=6",
+    {23, 3, "net=a,nat,vlan=6 net=b,nat,vlan=6 port=1,vlan=6",
      "18 VLAN 6 is network a's and network b's: one ID, one network\n"},
-    {23, 2, "net=a,nat port=1,vlan=6",
+    {24, 2, "net=a,nat port=1,vlan=6",
      "11 port 1 carries VLAN 6, and no net= has vlan=6\n"},
-    {24, 3, "net=a,nat,vlan=6 port=1,trunk=6,native=7",
+    {25, 3, "net=a,nat,vlan=6 port=1,trunk=6,native=7",
      "18 port 1 carries VLAN 7, and no net= has vlan=7\n"},
-    {25, 3, "net=a,nat,vlan=6 port=1,trunk=5+6+7",
+    {26, 3, "net=a,nat,vlan=6 port=1,trunk=5+6+7",
      "18 port 1 carries VLAN 5, and no net= has vlan=5\n"
      "18 port 1 carries VLAN 7, and no net= has vlan=7\n"},
-    {26, 2, "port=1,trunk=all",
+    {27, 3, "net=a,nat,vlan=6 port=1,trunk=6+7,native=7",
+     "18 port 1 carries VLAN 7, and no net= has vlan=7\n"},
+    {28, 2, "port=1,trunk=all",
      "1 port 1 is a trunk of all VLANs, and no net= has a vlan=\n"},
-    {27, 2, "port=1,vlan=6",
+    {29, 2, "port=1,vlan=6",
      "1 port 1 carries VLAN 6, and no net= has vlan=6\n"},
-    {28, 2, "net=lan,nta,vlan=6 port=1,vlan=6",
+    {30, 2, "net=lan,nta,vlan=6 port=1,vlan=6",
      "9 'nta' in net=lan,nta,vlan=6: expected a mode: nat, routed, hostonly, internal "
      "or bridge; did you mean 'nat'?\n"},
-    {29, 2, "net=a,nat,vlan=6 port=1,valn=6",
+    {31, 2, "net=a,nat,vlan=6 port=1,valn=6",
      "25 'valn' in port=1,valn=6: expected one of the options in its usage; did you me"
      "an 'vlan'?\n"},
-    {30, 2, "uplink=0,vlan=7 port=1,vlan=7",
+    {32, 2, "uplink=0,vlan=7 port=1,vlan=7",
      "17 port 1 carries VLAN 7, the uplink's on port 0; to join it here write a net= o"
      "f mode bridge with vlan=7\n"},
     /* a port that is in ports= and carries VLANs */
-    {31, 3, "net=a,nat,ports=1 net=b,nat,vlan=5 port=1,vlan=5",
+    {33, 3, "net=a,nat,ports=1 net=b,nat,vlan=5 port=1,vlan=5",
      "1 port 1 is in ports= of network a, but all of it is VLAN 5 (port=...,vlan=5)\n"},
-    {32, 3, "net=a,nat,ports=1 net=b,nat,vlan=5 port=1,trunk=5",
+    {34, 3, "net=a,nat,ports=1 net=b,nat,vlan=5 port=1,trunk=5",
      "1 port 1 is in ports= of network a, but it is a trunk: give the network a vlan=,"
      " and for untagged frames the trunk native=\n"},
-    {33, 3, "net=a,nat,ports=1,vlan=6 net=b,nat,vlan=5 port=1,trunk=5+6",
+    {35, 3, "net=a,nat,ports=1,vlan=6 net=b,nat,vlan=5 port=1,trunk=5+6",
      "1 port 1 is in ports= of network a, but it is a trunk: give the network a vlan=,"
      " and for untagged frames the trunk native=\n"},
-    {34, 3, "net=a,nat,ports=1,vlan=6 net=b,nat,vlan=5 port=1,trunk=all,native=5",
+    {36, 3, "net=a,nat,ports=1,vlan=6 net=b,nat,vlan=5 port=1,trunk=all,native=5",
      "1 port 1 is in ports= of network a, but it is a trunk: give the network a vlan=,"
      " and for untagged frames the trunk native=\n"},
     /* the uplink and VLANs */
-    {35, 2, "uplink=0,vlan=5 net=a,nat,vlan=5 port=0,trunk=all port=1,vlan=5",
+    {37, 2, "uplink=0,vlan=5 net=a,nat,vlan=5 port=0,trunk=all port=1,vlan=5",
      "34 VLAN 5 of port 0 is the uplink's and network a's\n"},
-    {36, 2, "uplink=0,vlan=5 net=a,nat,vlan=5 port=0,trunk=5",
+    {38, 2, "uplink=0,vlan=5 net=a,nat,vlan=5 port=0,trunk=5",
      "34 VLAN 5 of port 0 is the uplink's and network a's\n"},
-    {37, 2, "uplink=0,vlan=5 net=a,nat,vlan=6 port=0,trunk=6",
+    {39, 2, "uplink=0,vlan=5 net=a,nat,vlan=6 port=0,trunk=6",
      "1 uplink: the trunk of port 0 does not carry its VLAN 5\n"},
-    {38, 2, "uplink=0 net=a,nat,vlan=6 port=0,trunk=6",
+    {40, 2, "uplink=0 net=a,nat,vlan=6 port=0,trunk=6",
      "1 uplink: port 0 is a trunk: which VLAN of it is the uplink? uplink=...,vlan=ID,"
      " with native=ID in port= if it is untagged\n"},
-    {39, 2, "uplink=0 net=a,nat,vlan=6 port=0,vlan=6",
+    {41, 2, "uplink=0 net=a,nat,vlan=6 port=0,vlan=6",
      "1 uplink: all of port 0 is VLAN 6 (port=...,vlan=6): write uplink=...,vlan=6, or"
      " drop the port's vlan=\n"},
-    {40, 2, "uplink=0,vlan=7 net=a,nat,vlan=6 port=0,vlan=6",
+    {42, 2, "uplink=0,vlan=7 net=a,nat,vlan=6 port=0,vlan=6",
      "1 uplink: all of port 0 is VLAN 6 (port=...,vlan=6), not VLAN 7\n"},
-    {41, 2, "uplink=0 net=br,bridge,vlan=10 port=0,trunk=10",
+    {43, 2, "uplink=0 net=br,bridge,vlan=10 port=0,trunk=10",
      "1 uplink: port 0 is a trunk: which VLAN of it is the uplink? uplink=...,vlan=ID,"
      " with native=ID in port= if it is untagged\n"},
-    {42, 2, "uplink=0,vlan=5 net=br,bridge,vlan=10 port=0,trunk=5+10 port=1,vlan=10",
+    {44, 2, "uplink=0,vlan=5 net=br,bridge,vlan=10 port=0,trunk=5+10 port=1,vlan=10",
      "39 port 0 is the uplink: it belongs to bridge network br by itself, not by VLAN "
      "10\n"},
-    {43, 2, "uplink=0,vlan=5 net=br,bridge,vlan=10 port=0,trunk=5+10",
+    {45, 2, "uplink=0,vlan=5 net=br,bridge,vlan=10 port=0,trunk=5+10",
      "39 port 0 is the uplink: it belongs to bridge network br by itself, not by VLAN "
      "10\n"},
-    {44, 2, "uplink=0,vlan=5 net=br,bridge,vlan=5 port=0,trunk=all",
+    {46, 2, "uplink=0,vlan=5 net=br,bridge,vlan=5 port=0,trunk=all",
      "17 network br has no port: no port= carries its VLAN 5 (port=P,vlan=5 or port=P,"
      "trunk=...)\n"},
-    {45, 2, "uplink=0,vlan=5 net=br,bridge,ports=0",
+    {47, 2, "uplink=0,vlan=5 net=br,bridge,ports=0",
      "17 port 0 is the uplink: it belongs to bridge network br by itself; leave it out"
      " of ports=\n"},
-    {46, 2, "uplink=0,vlan=5 net=a,nat,ports=0 net=b,nat,ports=0",
+    {48, 2, "uplink=0,vlan=5 net=a,nat,ports=0 net=b,nat,ports=0",
      "35 port 0 is in network a and in network b\n"},
     /* locks and mirrors */
-    {47, 2, "port=0,lock=first",
+    {49, 2, "port=0,lock=first",
      "1 port 0 has a lock= and is the uplink: it would lock the outside out\n"},
-    {48, 2, "port=0,lock=ip,promisc",
+    {50, 2, "port=0,lock=ip,promisc",
      "1 port 0 has a lock= and is the uplink: it would lock the outside out\n"
      "1 port 0 is promisc and the uplink: what it mirrors would leave the house\n"},
-    {49, 1, "uplink=0,vlan=5 net=a,nat,vlan=6 port=0,trunk=all,lock=ip",
+    {51, 1, "uplink=0,vlan=5 net=a,nat,vlan=6 port=0,trunk=all,lock=ip",
      "34 port 0 has a lock= and is the uplink: it would lock the outside out\n"},
-    {50, 3, "net=lab,internal,ports=1 net=b,nat port=1,lock=ip",
+    {52, 3, "net=lab,internal,ports=1 net=b,nat port=1,lock=ip",
      "36 port 1 has lock=ip, and no host of network lab gets an address from the route"
      "r, by DHCP or host=: nothing would pass\n"},
-    {51, 3, "net=lab,hostonly,ports=1,pool=off net=b,nat port=1,lock=ip",
+    {53, 3, "net=lab,hostonly,ports=1,pool=off net=b,nat port=1,lock=ip",
      "45 port 1 has lock=ip, and no host of network lab gets an address from the route"
      "r, by DHCP or host=: nothing would pass\n"},
-    {52, 3, "net=br,bridge,ports=1 net=b,nat port=1,lock=ip",
+    {54, 3, "net=br,bridge,ports=1 net=b,nat port=1,lock=ip",
      "33 port 1 has lock=ip, and no host of network br gets an address from the router"
      ", by DHCP or host=: nothing would pass\n"},
     /* one subnet twice */
-    {53, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
+    {55, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
      "aa:bb:01,10.0.0.5",
      "67 reservation 10.0.0.5 is in network a and in network b, whose subnets overlap;"
      " add net=NAME\n"
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever r"
      "each the other\n"},
-    {54, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
+    {56, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
      "aa:bb:01,10.0.0.5,x,net=a host=52:54:00:aa:bb:02,10.0.0.5,y,net=a",
      "107 address 10.0.0.5 is reserved for 52:54:00:aa:bb:01 and for 52:54:00:aa:bb:02"
      "\n"
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever r"
      "each the other\n"},
-    {55, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 fwd=tcp:80:10."
+    {57, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 fwd=tcp:80:10."
      "0.0.5",
      "67 forward tcp 80: target 10.0.0.5 is in network a and in network b, whose subne"
      "ts overlap; name a host=...,net=NAME instead\n"
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever r"
      "each the other\n"},
-    {56, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
+    {58, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
      "aa:bb:01,10.0.0.5,x fwd=tcp:80:x",
      "67 reservation 10.0.0.5 is in network a and in network b, whose subnets overlap;"
      " add net=NAME\n"
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever r"
      "each the other\n"},
-    {57, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
+    {59, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 host=52:54:00:"
      "aa:bb:01,10.0.0.1,x,net=b",
      "67 reservation 10.0.0.1 is the router's own address in network b\n"
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever r"
      "each the other\n"},
-    {58, 3, "net=a,nat host=52:54:00:aa:bb:01,10.0.0.5,x,net=a",
+    {60, 3, "net=a,nat host=52:54:00:aa:bb:01,10.0.0.5,x,net=a",
      "11 reservation 10.0.0.5 is outside network a\n"},
-    {59, 3, "net=alpha,nat host=52:54:00:aa:bb:01,192.168.8.5,x,net=alhpa",
+    {61, 3, "net=alpha,nat host=52:54:00:aa:bb:01,192.168.8.5,x,net=alhpa",
      "15 reservation 192.168.8.5: no net= is called alhpa; did you mean 'alpha'?\n"},
-    {60, 3, "net=alpha,nat host=52:54:00:aa:bb:01,x,net=alpha",
+    {62, 3, "net=alpha,nat host=52:54:00:aa:bb:01,x,net=alpha",
      "15 net=alpha says where an address is, and this host has none\n"},
     /* and neither may reach the other */
-    {61, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 rule=allow,fro"
+    {63, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 rule=allow,fro"
      "m=a,to=b",
      "34 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and rule= at command"
      " line, column 67 lets one reach the other\n"},
-    {62, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 rule=allow,to="
+    {64, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 rule=allow,to="
      "b",
      "34 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and rule= at command"
      " line, column 67 lets one reach the other\n"},
-    {63, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,hostonly,ports=2,ip=10.0.0.1/24 host=52:5"
+    {65, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,hostonly,ports=2,ip=10.0.0.1/24 host=52:5"
      "4:00:aa:bb:01,10.0.0.5,x,net=b rule=allow,from=x,to=a",
      "34 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and rule= at command"
      " line, column 112 lets one reach the other\n"},
+    {66, 3, "net=a,nat,ports=1,ip=10.0.0.1/24 net=b,nat,ports=2,ip=10.0.0.1/24 rule=allow,fro"
+     "m=nosuch",
+     "67 rule 1: no network and no host= is called nosuch\n"},
     /* values */
-    {64, 4, "port=wan,lock=first",
+    {67, 4, "port=wan,lock=first",
      "6 'wan' in port=wan,lock=first: expected a port number 0-15 (NICs in PCI order) "
      "or a MAC like 52:54:00:aa:bb:01\n"},
-    {65, 4, "port=1,name=12",
+    {68, 4, "port=1,name=12",
      "13 '12' in port=1,name=12: expected a name of letters, digits and '-', at most 3"
      "1, with a letter\n"},
-    {66, 4, "port=1,name=52-54-00-12-34-56",
+    {69, 4, "port=1,name=52-54-00-12-34-56",
      "13 '52-54-00-12-34-56' in port=1,name=52-54-00-12-34-56: expected a name that no"
      "body takes for a MAC\n"},
-    {67, 4, "port=1,name=525400123456",
+    {70, 4, "port=1,name=525400123456",
      "13 '525400123456' in port=1,name=525400123456: expected a name that nobody takes"
      " for a MAC\n"},
-    {68, 4, "port=1,name=all",
+    {71, 4, "port=1,name=all",
      "13 'all' in port=1,name=all: expected another name: this word has a meaning of i"
      "ts own\n"},
-    {69, 2, "port=1,rate=20m",
+    {72, 2, "port=1,rate=20m",
      "13 '20m' in port=1,rate=20m: expected two rates in bits a second, IN/OUT, like 2"
      "0m/5m or off/500k\n"},
-    {70, 2, "port=1,rate=20/5",
+    {73, 2, "port=1,rate=20/5",
      "13 '20' in port=1,rate=20/5: expected two rates in bits a second, IN/OUT, like 2"
      "0m/5m or off/500k\n"},
-    {71, 2, "port=1,rate=20m/",
+    {74, 2, "port=1,rate=20m/",
      "17 '' in port=1,rate=20m/: expected two rates in bits a second, IN/OUT, like 20m"
      "/5m or off/500k\n"},
-    {72, 2, "port=1,rate=20m/5m/1m",
+    {75, 2, "port=1,rate=20m/5m/1m",
      "17 '5m/1m' in port=1,rate=20m/5m/1m: expected two rates in bits a second, IN/OUT"
      ", like 20m/5m or off/500k\n"},
-    {73, 2, "port=1,rate=off/7k",
+    {76, 2, "port=1,rate=off/7k",
      "17 '7k' in port=1,rate=off/7k: expected 8k to 400g bits a second, or off\n"},
-    {74, 2, "port=1,rate=401g/4m",
+    {77, 2, "port=1,rate=401g/4m",
      "13 '401g' in port=1,rate=401g/4m: expected 8k to 400g bits a second, or off\n"},
-    {75, 2, "port=1,rate=99999999999g/4m",
+    {78, 2, "port=1,rate=99999999999g/4m",
      "13 '99999999999g' in port=1,rate=99999999999g/4m: expected 8k to 400g bits a sec"
      "ond, or off\n"},
-    {76, 2, "port=1,storm=0",
+    {79, 2, "port=1,storm=0",
      "14 '0' in port=1,storm=0: expected 1 to 10000000 frames a second, or off\n"},
-    {77, 2, "port=1,storm=10000001",
+    {80, 2, "port=1,storm=10000001",
      "14 '10000001' in port=1,storm=10000001: expected 1 to 10000000 frames a second, "
      "or off\n"},
-    {78, 2, "port=1,storm=of",
+    {81, 2, "port=1,storm=of",
      "14 'of' in port=1,storm=of: expected 1 to 10000000 frames a second, or off; did "
      "you mean 'off'?\n"},
-    {79, 2, "port=1,lock=frist",
+    {82, 2, "port=1,lock=frist",
      "13 'frist' in port=1,lock=frist: expected the MAC of one machine, like 52:54:00:"
      "aa:bb:01, first, ip or off; did you mean 'first'?\n"},
-    {80, 2, "port=1,lock=",
+    {83, 2, "port=1,lock=",
      "8 'lock=' in port=1,lock=: expected the MAC of one machine, like 52:54:00:aa:bb:"
      "01, first, ip or off\n"},
-    {81, 2, "port=1,lock=53:54:00:aa:bb:01",
+    {84, 2, "port=1,lock=53:54:00:aa:bb:01",
      "13 '53:54:00:aa:bb:01' in port=1,lock=53:54:00:aa:bb:01: expected the MAC of one"
      " machine, like 52:54:00:aa:bb:01, first, ip or off\n"},
-    {82, 2, "port=1,vlan=0",
+    {85, 2, "port=1,vlan=0",
      "13 '0' in port=1,vlan=0: expected a VLAN ID from 1 to 4094\n"},
-    {83, 2, "port=1,vlan=4095",
+    {86, 2, "port=1,vlan=4095",
      "13 '4095' in port=1,vlan=4095: expected a VLAN ID from 1 to 4094\n"},
-    {84, 2, "port=1,trunk=10+10",
+    {87, 2, "port=1,trunk=10+10",
      "17 '10' in port=1,trunk=10+10: expected each VLAN ID once\n"},
-    {85, 2, "port=1,trunk=10+",
+    {88, 2, "port=1,trunk=10+",
      "17 '' in port=1,trunk=10+: expected VLAN IDs from 1 to 4094 joined by '+', like "
      "10+20, or all\n"},
-    {86, 2, "port=1,trunk=al",
+    {89, 2, "port=1,trunk=al",
      "14 'al' in port=1,trunk=al: expected VLAN IDs from 1 to 4094 joined by '+', like"
      " 10+20, or all; did you mean 'all'?\n"},
-    {87, 2, "port=1,trunk=1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18",
+    {90, 2, "port=1,trunk=1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17+18",
      "56 '18' in port=1,trunk=1+2+3+4+5+6+7+8+9+10+11+12+...: expected at most 17 VLAN"
      " IDs; all means every one there is\n"},
-    {88, 2, "port=1,promisc=1",
+    {91, 2, "port=1,promisc=1",
      "8 'promisc=1' in port=1,promisc=1: expected this option alone, without '='\n"},
-    {89, 2, "uplink=0,mac=01:00:00:00:00:01",
+    {92, 2, "uplink=0,mac=01:00:00:00:00:01",
      "14 '01:00:00:00:00:01' in uplink=0,mac=01:00:00:00:00:01: expected the MAC of on"
      "e machine, like 52:54:00:aa:bb:01\n"},
-    {90, 2, "uplink=0,vlan=4095",
+    {93, 2, "uplink=0,vlan=4095",
      "15 '4095' in uplink=0,vlan=4095: expected a VLAN ID from 1 to 4094\n"},
-    {91, 2, "net=lan,nat,vlan=x",
+    {94, 2, "net=lan,nat,vlan=x",
      "18 'x' in net=lan,nat,vlan=x: expected a VLAN ID from 1 to 4094\n"},
-    {92, 2, "net=lan,nat,isolate=1",
+    {95, 2, "net=lan,nat,isolate=1",
      "13 'isolate=1' in net=lan,nat,isolate=1: expected this option alone, without '='"
      "\n"},
-    {93, 2, "macs=63",
+    {96, 2, "macs=63",
      "6 '63' in macs=63: expected 64 to 1048576 addresses\n"},
-    {94, 2, "macs=1048577",
+    {97, 2, "macs=1048577",
      "6 '1048577' in macs=1048577: expected 64 to 1048576 addresses\n"},
     /* clang-format on */
 };
