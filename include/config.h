@@ -223,11 +223,6 @@ struct config {
 #define REACH_UPLINK 0xFE
 #define REACH_ROUTER 0xFD
 
-/* True if a host at from may open a flow to a host at to. The one place that decides it: what is
- * not said here is denied. Forwards are exceptions from outside to single hosts and are not in it.
- * net/modes.c */
-bool reach_allowed(const struct config *cfg, unsigned from, unsigned to);
-
 static inline const struct net_mode_info *config_mode(const struct config_net *net)
 {
     return &net_modes[net->mode];

@@ -103,7 +103,7 @@ static int network_init(struct dataplane *dp, unsigned i, alloc_fn alloc)
     net->mask = prefix_mask(from->prefix);
     net->first_host = ntoh32(net->ip & net->mask) + 1;
     net->host_count = ~ntoh32(net->mask) - 1; /* prefixes are 1..30 */
-    net->to_uplink = reach_allowed(dp->config, i, REACH_UPLINK);
+    net->to_uplink = !rules_forbidden(dp->config, i, NETWORK_UPLINK);
     net->translates = mode->translates;
     const uint8_t *mac = from->ip && ports ? dp->ports[__builtin_ctz(ports)].nic->mac : NULL;
     return network_finish(dp, i, from->mtu, 0, mac);

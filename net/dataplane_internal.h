@@ -72,7 +72,7 @@ struct dp_network {
     uint8_t mac[MAC_BYTES];
     uint16_t mtu;
     uint32_t max_frame_bytes; /* that each of its ports can send */
-    bool to_uplink;           /* reach_allowed() to the uplink */
+    bool to_uplink;           /* its mode routes there, and there is one */
     bool translates;          /* its hosts appear outside with the uplink's address */
     bool switched;            /* stations are learned: all but an uplink with no other port */
     bool transparent;         /* tags that are not ours are payload */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The modes a network can have, one row each, and the one function that says who may reach whom.
+ * The modes a network can have, one row each.
  */
 #include "config.h"
 
@@ -34,14 +34,3 @@ const struct net_mode_info net_modes[NET_MODE_COUNT] = {
                     .help = "hosts are on the uplink's own segment, as if plugged in beside the "
                             "router"},
 };
-
-bool reach_allowed(const struct config *cfg, unsigned from, unsigned to)
-{
-    if (!cfg->ok || from >= cfg->net_count)
-        return false; /* the outside opens nothing by itself */
-    if (from == to)
-        return true;
-    if (to == REACH_UPLINK)
-        return cfg->uplink.present && config_mode(&cfg->nets[from])->routes_to_uplink;
-    return false;
-}
