@@ -306,8 +306,10 @@ static void link_changed(struct dataplane *dp, unsigned i, bool up)
         if (port->lock == LOCK_FIRST)
             port->lock_mac = 0;
     }
+    /* A machine on a bridge that comes and goes says nothing about the outside. */
     for (unsigned n = 0; n < NETWORK_COUNT; n++)
         if (dp->self_ops->link && (port->networks >> n & 1) &&
+            (n != NETWORK_UPLINK || i == dp->uplink_port) &&
             (up || !(dp->networks[n].ports & dp->ports_up)))
             dp->self_ops->link(dp->self, (uint8_t)n, up);
 }
