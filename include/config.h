@@ -14,8 +14,8 @@
  * subnet; two networks overlap only if neither can reach the other (rules included), and none that
  * routes to the uplink overlaps a static uplink;
  *   - pool_first..pool_last lies inside the subnet, without its first, last and router address;
- *   - a reservation with an address lies inside network host.net, and no two share a MAC, address
- * or name;
+ *   - a reservation with an address lies inside network host.net, and no two share a MAC, a name
+ * or, in one network, an address;
  *   - a forward leads to host addresses of network fwd.net, whose mode translates or routes to the
  * uplink, and no two forwards can want the same packet;
  *   - every rule could match something, and no rule allows what a mode forbids (net/rules.h);
@@ -234,7 +234,7 @@ static inline bool config_net_has(const struct config_net *net, be32 address)
     return net->ip && !((net->ip ^ address) & prefix_mask(net->prefix));
 }
 
-/* Index of the network a port belongs to, or CONFIG_NO_NET. */
+/* Index of the first network that has the port, tagged or not, or CONFIG_NO_NET. */
 static inline unsigned config_net_of_port(const struct config *cfg, unsigned port)
 {
     for (unsigned i = 0; i < cfg->net_count; i++)
