@@ -77,6 +77,7 @@ bool dp_filter_inside(struct dataplane *dp, struct dp_job *job)
         dp_drop(dp, n->p, why);
         return false;
     }
+    n->dir = FLOW_OUT; /* whoever opens it is its inside end */
     struct flow *f = nat_find(&dp->nat, n);
     if (!f)
         f = open_inside(dp, job, zone);
