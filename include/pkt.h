@@ -30,7 +30,7 @@
 #define PKT_DATA_BYTES     (PKT_BUF_BYTES - PKT_META_BYTES - PKT_HEADROOM_BYTES)
 #define PKT_MAX_SEGS       20 /* in one chain; 18 hold 64 KB and a header */
 #define PKT_MAX_BYTES                                                                              \
-    65550u /* an IPv4 packet of 65,535 bytes behind an Ethernet header, rounded up */
+    65558u /* an IPv4 packet of 65,535 bytes behind an Ethernet header and two tags, rounded up */
 
 enum pkt_flags {
     PKT_NEEDS_CSUM = 1 << 0, /* transport checksum is partial; csum_start, csum_offset are set */

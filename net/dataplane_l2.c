@@ -151,6 +151,28 @@ static struct pkt *own_copy(struct dataplane *dp, const struct pkt *p)
     return copy;
 }
 
+/* True if the rules have a say in a frame for all: a packet for one host, which would believe it
+ * although its frame was not for it alone. Behind tags, too (see dataplane_filter.c). */
+static bool is_for_one(const struct dp_network *net, const struct pkt *p)
+{
+    uint32_t at = ETH_TYPE_OFF;
+    be16 type;
+
+    do {
+        if (at + 2 > p->len)
+            return false;
+        type = load_raw16(p->data + at);
+        at += VLAN_TAG_BYTES;
+    } while (type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ);
+    at += 2 - VLAN_TAG_BYTES;
+    if (type != ETH_TYPE_IP4 || at + IP4_HDR_BYTES > p->len)
+        return type == ETH_TYPE_IP4; /* cut short: not to be understood, not to be believed */
+    be32 dst = load_raw32(p->data + at + IP4_DST_OFF);
+    if (net->ip && (dst == net->ip || dst == (net->ip | ~net->mask)))
+        return false;
+    return !ip4_is_martian(dst);
+}
+
 /* Broadcast and multicast: to the network's other ports, and to the router what it listens to. */
 static void switch_group(struct dataplane *dp, unsigned in, uint8_t network, struct pkt *p)
 {
@@ -161,6 +183,8 @@ static void switch_group(struct dataplane *dp, unsigned in, uint8_t network, str
                   (type == ETH_TYPE_IP4 || type == ETH_TYPE_ARP);
 
     if (!may_flood(dp, in, p))
+        return;
+    if (UNLIKELY(net->filtered) && is_for_one(net, p) && !dp_filter_switched(dp, in, network, p))
         return;
     if (wanted) {
         struct pkt *own = targets ? own_copy(dp, p) : p;

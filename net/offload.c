@@ -10,7 +10,7 @@
 #include "net/wire/csum.h"
 
 #define VLAN_TAG_BYTES 4
-#define VLAN_TAGS_MAX  2
+#define VLAN_TAGS_MAX  2 /* of a received packet; on the way out it may get one more from us */
 
 /* IPv6 extension headers that may stand before the transport header (RFC 8200, section 4); a
  * fragment header may not, since a sum over a fragment means nothing. */
@@ -21,7 +21,7 @@ static bool find_l3(struct offload_headers *h, const struct pkt *p, be16 *type)
 {
     uint32_t type_off = ETH_TYPE_OFF;
 
-    for (int tags = 0; tags <= VLAN_TAGS_MAX; tags++) {
+    for (int tags = 0; tags <= VLAN_TAGS_MAX + 1; tags++) {
         if (type_off + 2 > p->len)
             return false;
         *type = load_raw16(p->data + type_off);
@@ -131,7 +131,8 @@ bool offload_check(struct pkt *p)
         return false;
     if (!(p->flags & PKT_NEEDS_CSUM))
         return p->gso_size == 0;
-    if (!offload_find_headers(&h, p))
+    if (!offload_find_headers(&h, p) ||
+        h.l3_off > ETH_HDR_BYTES + VLAN_TAGS_MAX * VLAN_TAG_BYTES)
         return false;
     if (p->csum_start != h.l4_off ||
         p->csum_offset != (h.proto == IP_PROTO_TCP ? TCP_CSUM_OFF : UDP_CSUM_OFF))

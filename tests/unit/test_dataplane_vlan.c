@@ -436,7 +436,7 @@ static void test_super_packets(void **state)
  * where they end is found out. */
 static void test_tagged_payload(void **state)
 {
-    static const uint32_t tags[] = {99, 98};
+    static const uint32_t tags[] = {99, 98, 97};
     struct rig_packet k = {.src = RIG_HOST(5),
                            .dst = RIG_HOST(6),
                            .proto = IP_PROTO_TCP,
@@ -451,6 +451,23 @@ static void test_tagged_payload(void **state)
         input_partial(3, 1000);
         take_tcp(2, n, 5000, false);
     }
+    /* A third one, of ours, on the way out; three are one too many on the way in. */
+    static struct config tagged;
+    rig_stop(&r);
+    configure(&tagged);
+    tagged.nets[INT].tag[2] = 40;
+    rig_start_config(&r, &tagged, 0);
+    for (unsigned n = 0; n <= 3; n++) {
+        rig_make(&r, 1, &k);
+        memcpy(r.in.b, b, MAC_BYTES);
+        add_tags(&r.in, tags, n);
+        input_partial(3, 1000);
+        take_tcp(2, n + 1, n <= 2 ? 5000 : 0, false);
+    }
+    assert_int_equal(rig_dropped(&r, DROP_L4_HEADER), 1);
+    rig_stop(&r);
+    start(0, NULL);
+
     rig_make(&r, 1, &k);
     add_tags(&r.in, tags, 1);
     r.in.l4 -= 4;

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Locked ports (net/dataplane_admit.c): to a MAC, to the first one, to addresses that were given.
+ *
+ *     port 0: uplink                          ports 1 2 3: lan
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tests/fake/router_rig.h"
+#include "net/wire/eth.h"
+#include "net/wire/ip4.h"
+
+#include <string.h>
+
+enum { LAN };
+#define PORTS 4
+
+static struct rig r;
+static struct config c;
+static const uint8_t broadcast[MAC_BYTES] = {255, 255, 255, 255, 255, 255};
+static const uint8_t multicast[MAC_BYTES] = {0x33, 0x33, 0, 0, 0, 1};
+static const uint8_t a[] = {2, 1, 0, 0, 0, 0xA}, b[] = {2, 1, 0, 0, 0, 0xB},
+                     x[] = {2, 1, 0, 0, 0, 0x99}, zero[MAC_BYTES];
+static const uint8_t own1[] = {2, 0, 0, 0, 0, 0xE1};
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&c, 0, sizeof(c));
+    c.ok = true;
+    c.port_count = PORTS;
+    c.net_count = 1;
+    c.nets[LAN] = (struct config_net){
+        .name = "lan", .mode = NET_NAT, .prefix = 24, .ports = 0x0E, .ip = RIG_ROUTER};
+    c.uplink =
+        (struct config_uplink){.present = true, .ip = RIG_OUTSIDE, .prefix = 24, .gw = RIG_GATEWAY};
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_stop(&r);
+    return 0;
+}
+
+static void start(void)
+{
+    rig_start_config(&r, &c, 0);
+}
+
+/* ---- frames ---- */
+
+static void raw(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type, size_t n)
+{
+    memset(r.in.b, 0x5A, n);
+    memcpy(r.in.b, dst, MAC_BYTES);
+    memcpy(r.in.b + 6, src, MAC_BYTES);
+    store_be16(r.in.b + 12, type);
+    r.in.n = n;
+    rig_input_raw(&r, port);
+}
+
+/* Bit p: one frame was sent by port p. Takes them; a second one fails. */
+static unsigned ports_sent(void)
+{
+    unsigned mask = 0;
+
+    for (unsigned i = 0; i < PORTS; i++) {
+        assert_true(fake_nic_sent_count(&r.nics[i]) <= 1);
+        if (rig_output(&r, i))
+            mask |= 1u << i;
+    }
+    return mask;
+}
+
+static unsigned ask(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type)
+{
+    raw(port, dst, src, type, 60);
+    rig_step(&r);
+    return ports_sent();
+}
+
+struct row {
+    int id;
+    unsigned port;
+    const uint8_t *dst, *src;
+    uint16_t type;
+    unsigned sent, heard;
+    enum drop_reason dropped;
+};
+
+static void run_rows(const struct row *rows, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t all = rig_dropped_in_all(&r), one = rig_dropped(&r, rows[i].dropped);
+        unsigned sent = ask(rows[i].port, rows[i].dst, rows[i].src, rows[i].type);
+        if (sent != rows[i].sent || r.delivered_count != rows[i].heard)
+            fail_msg("row %d: ports %x, heard %u", rows[i].id, sent, r.delivered_count);
+        if (rows[i].dropped && rig_dropped(&r, rows[i].dropped) != one + 1)
+            fail_msg("row %d: not dropped for the right reason", rows[i].id);
+        if (rig_dropped_in_all(&r) != all + (rows[i].dropped != 0))
+            fail_msg("row %d: dropped %u", rows[i].id, (unsigned)(rig_dropped_in_all(&r) - all));
+        rig_flush(&r);
+    }
+}
+
+static void test_lock_mac(void **state)
+{
+    static const struct row rows[] = {
+        {1, 1, b, a, 0x86DD, 0x0C, 0, 0},           {2, 1, b, x, 0x86DD, 0, 0, DROP_LOCKED},
+        {3, 1, own1, x, 0x0806, 0, 0, DROP_LOCKED}, {4, 1, b, zero, 0x86DD, 0, 0, DROP_LOCKED},
+        {5, 2, x, b, 0x86DD, 0x0A, 0, 0}, /* x was not learned, and others are free */
+        {6, 1, own1, a, 0x0806, 0, 1, 0},
+    };
+
+    (void)state;
+    c.ports[1].lock = LOCK_MAC;
+    memcpy(c.ports[1].lock_mac, a, MAC_BYTES);
+    start();
+    run_rows(rows, ARRAY_COUNT(rows));
+    r.in.n = 5;
+    rig_input_raw(&r, 1);
+    rig_step(&r);
+    assert_int_equal(rig_dropped(&r, DROP_ETH_SHORT), 1);
+}
+
+static void test_lock_first(void **state)
+{
+    static const struct row rows[] = {
+        {1, 1, b, zero, 0x86DD, 0, 0, DROP_ETH_SOURCE}, /* these do not count as anybody */
+        {2, 1, b, multicast, 0x86DD, 0, 0, DROP_ETH_SOURCE},
+        {3, 1, b, own1, 0x86DD, 0, 0, DROP_ETH_SOURCE},
+        {4, 1, b, a, 0x8100, 0, 0, DROP_VLAN}, /* a's frame, but no good one: it is pinned all the
+                                                  same */
+        {5, 1, b, x, 0x86DD, 0, 0, DROP_LOCKED},
+        {6, 1, b, a, 0x86DD, 0x0C, 0, 0},
+        {7, 1, b, multicast, 0x86DD, 0, 0, DROP_LOCKED},
+        {8, 2, b, x, 0x86DD, 0x0A, 0, 0},
+    };
+
+    (void)state;
+    c.ports[1].lock = LOCK_FIRST;
+    start();
+    run_rows(rows, ARRAY_COUNT(rows));
+    r.nics[1].up = false;
+    rig_pass(&r, 1000, 100);
+    r.nics[1].up = true;
+    rig_pass(&r, 1000, 100);
+    assert_int_equal(ask(1, b, x, 0x86DD), 0x0C);
+    assert_int_equal(ask(1, b, a, 0x86DD), 0);
+}
+
+/* An ARP packet from src's MAC: its operation, the sender it names. */
+static void arp(unsigned port, const uint8_t *src, uint16_t op, const uint8_t *sender, be32 ip)
+{
+    memset(r.in.b, 0, 60);
+    memcpy(r.in.b, broadcast, MAC_BYTES);
+    memcpy(r.in.b + 6, src, MAC_BYTES);
+    store_be16(r.in.b + 12, 0x0806);
+    memcpy(r.in.b + 14, "\0\1\10\0\6\4", 6);
+    store_be16(r.in.b + 20, op);
+    memcpy(r.in.b + 22, sender, MAC_BYTES);
+    store_raw32(r.in.b + 28, ip);
+    store_raw32(r.in.b + 38, RIG_HOST(77));
+    r.in.n = 60;
+    rig_input_raw(&r, port);
+}
+
+static void udp(unsigned port, const uint8_t *mac, be32 src, uint16_t sport, uint16_t dport,
+                const uint8_t *chaddr, uint16_t frag)
+{
+    struct rig_packet k = {.src = src,
+                           .dst = BE_IP4(255, 255, 255, 255),
+                           .sport = sport,
+                           .dport = dport,
+                           .payload_bytes = 240,
+                           .frag = frag,
+                           .broadcast = true};
+    rig_make(&r, port, &k);
+    memcpy(r.in.b + 6, mac, MAC_BYTES);
+    if (chaddr)
+        memcpy(r.in.b + r.in.payload + 28, chaddr, MAC_BYTES);
+    frame_fix_l4_csum(&r.in);
+    rig_input_raw(&r, port);
+}
+
+/* a has .5 by a lease on port 1, b has .6 by a reservation, x has nothing. */
+static void test_lock_ip(void **state)
+{
+    static const struct {
+        int id;
+        unsigned port;
+        const uint8_t *src;
+        enum { ARP, ARP_REPLY, UDP, DHCP, RAW } what;
+        be32 ip;
+        const uint8_t *inner; /* MAC inside; NULL: src */
+        bool passes;
+    } rows[] = {
+        {1, 1, a, ARP, RIG_HOST(5), NULL, true},
+        {2, 1, a, ARP_REPLY, RIG_HOST(5), NULL, true},
+        {3, 1, a, ARP, RIG_HOST(6), NULL, false}, /* b's */
+        {4, 1, a, ARP, RIG_HOST(7), NULL, false}, /* nobody's */
+        {5, 1, a, ARP, RIG_ROUTER, NULL, false},
+        {6, 1, a, ARP, RIG_HOST(5), b, false}, /* a's address at b's MAC */
+        {7, 1, x, ARP, RIG_HOST(5), NULL, false},
+        {8, 1, x, ARP, RIG_HOST(5), a, false},
+        {9, 1, x, ARP, 0, NULL, true}, /* a probe */
+        {10, 1, x, ARP, 0, a, false},
+        {11, 1, x, ARP_REPLY, 0, NULL, false},
+        {12, 1, b, ARP, RIG_HOST(6), NULL, true}, /* a reservation holds on any port */
+        {13, 2, b, ARP, RIG_HOST(6), NULL, true},
+        {14, 2, a, ARP, RIG_HOST(5), NULL, false}, /* a lease where it was given */
+        {15, 3, a, ARP, RIG_HOST(99), NULL, true}, /* this port is free */
+        {20, 1, a, UDP, RIG_HOST(5), NULL, true},
+        {21, 1, a, UDP, RIG_HOST(6), NULL, false},
+        {22, 1, x, UDP, RIG_HOST(5), NULL, false},
+        {23, 1, a, UDP, 0, NULL, false},
+        {24, 1, b, UDP, RIG_HOST(6), NULL, true},
+        {30, 1, x, DHCP, 0, NULL, true},
+        {31, 1, x, DHCP, 0, a, false}, /* in a's name */
+        {32, 1, a, DHCP, RIG_HOST(5), NULL, true},
+        {33, 1, a, DHCP, RIG_HOST(5), b, false}, /* would release b's */
+        {34, 1, x, DHCP, RIG_HOST(7), NULL, false},
+        {40, 1, a, RAW, 0x86DD, NULL, false},
+        {41, 1, a, RAW, 0x1234, NULL, false},
+        {42, 1, a, RAW, 0x8100, NULL, false},
+        {43, 1, a, RAW, 0x0806, NULL, false}, /* nothing that ARP knows */
+        {44, 1, a, RAW, 0x0800, NULL, false},
+    };
+
+    (void)state;
+    c.ports[1].lock = c.ports[2].lock = LOCK_IP;
+    start();
+    arp(1, a, 1, a, 0);
+    rig_step(&r);
+    rig_flush(&r);
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), a, r.now_us + 3600000000ull));
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(6), b, UINT64_MAX));
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        const uint8_t *inner = rows[i].inner ? rows[i].inner : rows[i].src;
+        uint64_t locked = rig_dropped(&r, DROP_LOCKED);
+        if (rows[i].what == RAW)
+            raw(rows[i].port, broadcast, rows[i].src, (uint16_t)rows[i].ip, 60);
+        else if (rows[i].what <= ARP_REPLY)
+            arp(rows[i].port, rows[i].src, rows[i].what == ARP ? 1 : 2, inner, rows[i].ip);
+        else if (rows[i].what == UDP)
+            udp(rows[i].port, rows[i].src, rows[i].ip, 1000, 1001, NULL, 0);
+        else
+            udp(rows[i].port, rows[i].src, rows[i].ip, 68, 67, inner, 0);
+        rig_step(&r);
+        bool passed = ports_sent() == (0x0Eu & ~(1u << rows[i].port));
+        if (passed != rows[i].passes || rig_dropped(&r, DROP_LOCKED) != locked + !rows[i].passes)
+            fail_msg("row %d", rows[i].id);
+        rig_flush(&r);
+        arp(1, a, 1, a, 0); /* a is back on port 1 */
+        rig_step(&r);
+        rig_flush(&r);
+    }
+    /* Fragments: what has ports is looked at, what has none has a source. */
+    udp(1, a, RIG_HOST(5), 68, 67, b, 0x2000);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    udp(1, a, RIG_HOST(5), 68, 67, b, 0x2001);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0C);
+    udp(1, x, 0, 68, 67, x, 0x2001);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    rig_flush(&r);
+    /* Cut short: nothing is read that is not there, and nothing passes. */
+    for (size_t n = 14; n < 76; n++) {
+        udp(1, x, 0, 68, 67, x, 0);
+        fake_nic_clear(&r.nics[1]);
+        r.in.n = n;
+        rig_input_raw(&r, 1);
+        arp(1, a, 1, a, RIG_HOST(5));
+        r.nics[1].rx[(r.nics[1].rx_tail - 1) % FAKE_NIC_QUEUE]->len = (uint32_t)MIN(n, 41);
+        r.nics[1].rx[(r.nics[1].rx_tail - 1) % FAKE_NIC_QUEUE]->total_bytes = (uint32_t)MIN(n, 41);
+        rig_step(&r);
+        assert_int_equal(rig_flush(&r), 0);
+    }
+    /* A lease that has passed, one that is given back, one that is given to another. */
+    r.now_us += 3599000000ull;
+    arp(1, a, 1, a, RIG_HOST(5));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0C);
+    r.now_us += 2000000ull;
+    arp(1, a, 1, a, RIG_HOST(5));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    dataplane_unbind(r.dp, LAN, RIG_HOST(6));
+    arp(2, b, 1, b, RIG_HOST(6));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    arp(2, b, 1, b, 0);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0A);
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), b, r.now_us + 1000000));
+    arp(1, b, 1, b, RIG_HOST(5)); /* where b is now is port 2 */
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    arp(2, b, 1, b, RIG_HOST(5));
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0A);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_lock_mac),
+        TEST(test_lock_first),
+        TEST(test_lock_ip),
+    };
+    return cmocka_run_group_tests_name("dataplane_locks", tests, NULL, NULL);
+}
