@@ -2,7 +2,8 @@
  *
  * The fast paths (net/dataplane_fast.c, dataplane_switch.c) against the general one: the same
  * random bursts, once as they are and once with these left out, must give the same frames, counters
- * and state. The naive model here is the general path itself. See router_rig.h for the topology.
+ * and state. The naive model here is the general path itself. See router_rig.h for the topology; in
+ * half of the scenarios lab is a routed network, that lan and the outside may open to.
  *
  * Only the order of frames of different conversations may differ: it is compared for each alone.
  */
@@ -27,6 +28,7 @@
 
 static struct rig r;
 static uint64_t seed;
+static bool routed; /* lab is */
 
 static uint32_t rnd(uint32_t below)
 {
@@ -48,7 +50,7 @@ struct run {
     struct flow flows[FLOWS_MAX];
     unsigned flow_count;
     struct dataplane_totals totals;
-    uint64_t stamps; /* hash of the switch's table and the neighbors' */
+    uint64_t stamps; /* hash of the switch's table, the neighbors', and the rules' counters */
 };
 
 static struct run runs[2];
@@ -116,7 +118,7 @@ static void note_end(struct run *run)
     }
     qsort(run->flows, run->flow_count, sizeof(run->flows[0]), by_tuple);
     dataplane_totals(r.dp, &run->totals);
-    run->stamps = 0;
+    run->stamps = hash_bytes(4, dp->rule_hits, sizeof(dp->rule_hits));
     for (size_t i = 0; i < switch_entry_count(&dp->table); i++)
         if (dp->table.entries[i].network != SWITCH_NET_NONE)
             run->stamps += hash_bytes(3, &dp->table.entries[i], sizeof(struct switch_entry));
@@ -170,19 +172,38 @@ static be32 server(unsigned i)
     return i == 2 ? BE_IP4(203, 0, 113, 9) : RIG_SERVER + (i << 24);
 }
 
+/* Where lab is routed, each host has one more conversation: those of lan with one of lab, those of
+ * lab with a server that has opened it. */
+static unsigned conversations(void)
+{
+    return SERVERS + routed;
+}
+
+static bool opened_from_outside(unsigned h, unsigned s)
+{
+    return s == SERVERS && h >= 4;
+}
+
 /* A packet of a conversation, and the port it comes in by. Outside ports are what was asked for,
  * because no two hosts ask for the same. */
 static unsigned conversation(struct rig_packet *k, unsigned h, unsigned s, bool tcp, bool out)
 {
     uint16_t port = (uint16_t)(1000 + 10 * h + s);
+    be32 remote = server(s % SERVERS), seen = routed && h >= 4 ? host(h) : RIG_OUTSIDE;
+    unsigned away = 0;
 
-    *k = (struct rig_packet){.src = out ? host(h) : server(s),
-                             .dst = out ? server(s) : RIG_OUTSIDE,
+    if (s == SERVERS && h < 4) {
+        away = home(4 + h % 2);
+        remote = host(4 + h % 2);
+        seen = host(h);
+    }
+    *k = (struct rig_packet){.src = out ? host(h) : remote,
+                             .dst = out ? remote : seen,
                              .sport = out ? port : 80,
                              .dport = out ? 80 : port,
                              .proto = tcp ? IP_PROTO_TCP : IP_PROTO_UDP,
                              .tcp_flags = TCP_ACK};
-    return out ? home(h) : 0;
+    return out ? home(h) : away;
 }
 
 static void open_all(struct run *run, bool fast)
@@ -191,12 +212,12 @@ static void open_all(struct run *run, bool fast)
 
     for (unsigned i = 0; i < HOSTS; i++)
         rig_appear(&r, home(i), host(i));
-    for (unsigned i = 0; i < HOSTS * SERVERS * 2; i++) {
-        unsigned h = i % HOSTS, s = i / HOSTS % SERVERS, tcp = i / HOSTS / SERVERS;
+    for (unsigned i = 0; i < HOSTS * conversations() * 2; i++) {
+        unsigned h = i % HOSTS, s = i / HOSTS % conversations(), tcp = i / HOSTS / conversations();
         for (unsigned n = 0; n < 3; n++) {
             if (n > 0 && !tcp && rnd(4) == 0)
                 continue; /* some UDP is never answered */
-            unsigned in = conversation(&k, h, s, tcp, n != 1);
+            unsigned in = conversation(&k, h, s, tcp, (n != 1) != opened_from_outside(h, s));
             k.tcp_flags = n == 0 ? TCP_SYN : n == 1 ? TCP_SYN | TCP_ACK : TCP_ACK;
             rig_input(&r, in, &k);
             step(run, 0, fast);
@@ -254,7 +275,7 @@ static void random_packet(uint16_t id)
     static const uint8_t flags[] = {TCP_SYN, TCP_FIN | TCP_ACK, TCP_RST, TCP_CWR | TCP_ACK};
     struct rig_packet k;
     bool tcp = rnd(2), out = rnd(2);
-    unsigned in = conversation(&k, rnd(HOSTS), rnd(SERVERS), tcp, out);
+    unsigned in = conversation(&k, rnd(HOSTS), rnd(conversations()), tcp, out);
 
     if (rnd(25) == 0)
         k.tcp_flags = flags[rnd(ARRAY_COUNT(flags))];
@@ -294,6 +315,32 @@ static void random_frame(void)
     rig_input_raw(&r, in);
 }
 
+static void start(unsigned flags, uint32_t offloads)
+{
+    static struct config config;
+
+    rig_start_with(&r, flags, offloads);
+    if (!routed)
+        return;
+    config = r.config;
+    rig_stop(&r);
+    config.nets[RIG_LAB].mode = NET_ROUTED;
+    config.rule_count = 3;
+    config.rules[0] = (struct config_rule){.action = RULE_ALLOW,
+                                           .from = {.kind = WHERE_NET, .net = RIG_LAN},
+                                           .to = {.kind = WHERE_NET, .net = RIG_LAB}};
+    config.rules[1] = (struct config_rule){.action = RULE_ALLOW,
+                                           .from = {.kind = WHERE_UPLINK},
+                                           .to = {.kind = WHERE_NET, .net = RIG_LAB}};
+    config.rules[2] =
+        (struct config_rule){.action = RULE_REJECT,
+                             .from = {.kind = WHERE_CIDR, .ip = host(0), .prefix = 32},
+                             .to = {.kind = WHERE_CIDR, .ip = host(1), .prefix = 32}};
+    if (rnd(2))
+        config.rule_count--; /* nothing is filtered inside lan */
+    rig_start_config(&r, &config, offloads);
+}
+
 static void play(struct run *run, uint64_t scenario, bool fast)
 {
     uint16_t id = 0;
@@ -301,7 +348,7 @@ static void play(struct run *run, uint64_t scenario, bool fast)
     seed = scenario;
     run->sent_count = 0;
     uint32_t offloads = rnd(2) ? NIC_TX_CSUM | NIC_TX_TSO4 : rnd(2) ? NIC_TX_CSUM : 0;
-    rig_start_with(&r, rnd(3) ? 0 : RIG_SMALL_MTU, offloads);
+    start(rnd(3) ? 0 : RIG_SMALL_MTU, offloads);
     open_all(run, fast);
     for (unsigned i = 1; i <= STEPS; i++) {
         unsigned switched = rnd(3) ? rnd(5) : 5; /* fifths of the burst */
@@ -318,11 +365,10 @@ static void play(struct run *run, uint64_t scenario, bool fast)
     rig_stop(&r);
 }
 
-static void test_fast_is_as_general(void **state)
+static void compare(void)
 {
     const struct run *f = &runs[1], *g = &runs[0];
 
-    (void)state;
     for (unsigned n = 0; n < SCENARIOS; n++) {
         play(&runs[0], n, false);
         play(&runs[1], n, true);
@@ -347,8 +393,23 @@ static void test_fast_is_as_general(void **state)
     }
 }
 
+static void test_fast_is_as_general(void **state)
+{
+    (void)state;
+    routed = false;
+    compare();
+}
+
+static void test_with_a_routed_network(void **state)
+{
+    (void)state;
+    routed = true;
+    compare();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fast_is_as_general)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fast_is_as_general),
+                                       cmocka_unit_test(test_with_a_routed_network)};
     return cmocka_run_group_tests_name("dataplane_fast", tests, NULL, NULL);
 }
