@@ -91,8 +91,9 @@ class Outside:
         return self.host.run("cat", "/run/isp.log", check=False).stdout
 
     def router_address(self):
-        """The address the router has leased last, or None."""
-        found = re.findall(r"DHCPACK\(eth0\) (\S+)", self.log())
+        """The address the router has leased last, or None. Hosts of a bridge network lease here too; the router's
+        ports are known by the MACs that the lab gives them."""
+        found = re.findall(r"DHCPACK\(eth0\) (\S+) 52:54:00:12:", self.log())
         return found[-1] if found else None
 
     def start_web(self, port=WEB_PORT):
