@@ -113,10 +113,12 @@ static bool understand(void)
 static bool start_forwarding(void)
 {
     static const struct host_env env = {.now_us = clock_now_us, .random = entropy_fill};
-    struct table_plan plan = plan_tables(mem_available(), router.config.flows);
+    struct table_plan plan = plan_tables(mem_available(), router.config.flows, router.config.macs);
     if (!plan.fits) {
-        log_error("flows=%u needs %llu MB and %llu MB are left: give the machine more, or say less",
-                  plan.flows, (unsigned long long)(nat_bytes(plan.flows) >> 20),
+        uint64_t bytes = nat_bytes(plan.flows) + switch_bytes(plan.switch_addresses);
+        log_error("flows=%u and macs=%u need %llu MB and %llu MB are left: give the machine more, "
+                  "or say less",
+                  plan.flows, plan.switch_addresses, (unsigned long long)(bytes >> 20),
                   (unsigned long long)(mem_available() >> 20));
         return false;
     }

@@ -37,11 +37,12 @@ static uint32_t flows_for(uint64_t bytes)
     return flows;
 }
 
-struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows)
+struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs)
 {
     struct table_plan plan;
-    plan.switch_addresses = free_bytes >= SMALL_BYTES ? ADDRESSES : ADDRESSES / 8;
-    uint64_t others = plan.switch_addresses * sizeof(struct switch_entry) + RESERVE_BYTES;
+    uint32_t by_memory = free_bytes >= SMALL_BYTES ? ADDRESSES : ADDRESSES / 8;
+    plan.switch_addresses = macs ? macs : by_memory;
+    uint64_t others = switch_bytes(plan.switch_addresses) + RESERVE_BYTES;
     uint64_t left = free_bytes > others ? free_bytes - others : 0;
     plan.flows = flows ? flows : flows_for(left / 2);
     plan.fits = nat_bytes(plan.flows) <= left;

@@ -9,15 +9,26 @@
  */
 #include "net/switch.h"
 
-int switch_init(struct switch_table *t, uint32_t capacity, const struct hash_key *key,
-                alloc_fn alloc)
+/* Twice as many entries as addresses: with two sets to choose from, next to none is displaced. */
+static uint32_t sets_for(uint32_t capacity)
 {
     uint32_t sets = 1;
 
-    /* Twice as many entries as addresses: with two sets to choose from, next to none is displaced.
-     */
     while (sets * (SWITCH_WAYS / 2) < capacity && sets < 1u << 26)
         sets *= 2;
+    return sets;
+}
+
+uint64_t switch_bytes(uint32_t capacity)
+{
+    return (uint64_t)sets_for(capacity) * SWITCH_SET_BYTES;
+}
+
+int switch_init(struct switch_table *t, uint32_t capacity, const struct hash_key *key,
+                alloc_fn alloc)
+{
+    const uint32_t sets = sets_for(capacity);
+
     memset(t, 0, sizeof(*t));
     t->key = *key;
     t->set_mask = (sets - 1) * SWITCH_SET_BYTES;

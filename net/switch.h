@@ -55,6 +55,9 @@ struct switch_key {
     struct switch_entry *set;
 };
 
+/* What switch_init() asks of alloc. */
+uint64_t switch_bytes(uint32_t capacity);
+
 /* Room for about capacity addresses. -ENOMEM. */
 int switch_init(struct switch_table *t, uint32_t capacity, const struct hash_key *key,
                 alloc_fn alloc);

@@ -10,6 +10,7 @@
 
 #include "boot/plan.h"
 #include "net/nat.h"
+#include "net/switch.h"
 #include "pkt.h"
 
 static void everything_fits(void **state)
@@ -24,10 +25,10 @@ static void everything_fits(void **state)
             assert_true(buffers.rx_per_port * ports <= buffers.buffers / 2);
             uint64_t used = (uint64_t)buffers.buffers * PKT_BUF_BYTES;
             assert_true(used <= bytes / 2);
-            struct table_plan tables = plan_tables(bytes - used, 0);
+            struct table_plan tables = plan_tables(bytes - used, 0, 0);
             assert_true(tables.fits);
             assert_true(tables.flows >= 4096);
-            used += nat_bytes(tables.flows) + tables.switch_addresses * 16u;
+            used += nat_bytes(tables.flows) + switch_bytes(tables.switch_addresses);
             assert_true(used + (1u << 20) <= bytes);
         }
     }
@@ -36,11 +37,16 @@ static void everything_fits(void **state)
 static void figures(void **state)
 {
     (void)state;
-    assert_int_equal(plan_tables(510u << 20, 0).flows, 1u << 20);
-    assert_int_equal(plan_tables(510u << 20, 5000).flows, 5000);
-    assert_true(plan_tables(510u << 20, 2u << 20).fits);
-    assert_false(plan_tables(16u << 20, 1u << 20).fits);
-    assert_int_equal(plan_tables(510u << 20, 0).switch_addresses, 65536);
+    assert_int_equal(plan_tables(510u << 20, 0, 0).flows, 1u << 20);
+    assert_int_equal(plan_tables(510u << 20, 5000, 0).flows, 5000);
+    assert_true(plan_tables(510u << 20, 2u << 20, 0).fits);
+    assert_false(plan_tables(16u << 20, 1u << 20, 0).fits);
+    assert_int_equal(plan_tables(510u << 20, 0, 0).switch_addresses, 65536);
+    assert_int_equal(plan_tables(14u << 20, 0, 0).switch_addresses, 8192);
+    assert_int_equal(plan_tables(510u << 20, 0, 100000).switch_addresses, 100000);
+    assert_true(plan_tables(62u << 20, 0, 1u << 20).fits);
+    assert_false(plan_tables(30u << 20, 0, 1u << 20).fits);
+    assert_int_equal(switch_bytes(1u << 20), 32u << 20);
     assert_int_equal(plan_buffers(510u << 20, 2).rx_per_port, 256);
 }
 
