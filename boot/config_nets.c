@@ -97,8 +97,30 @@ static void check_uplink_overlap(struct resolver *r, unsigned i)
                          value_ip4_text(uplink->ip, b), uplink->prefix);
 }
 
-/* Two networks may have one subnet while no packet can go from one to the other: then an address
- * means a host of the one it came from or goes to, always. */
+static bool exchange_packets(const struct config *config, unsigned a, unsigned b)
+{
+    return reach_between(config, a, b).reach != REACH_NONE ||
+           reach_between(config, b, a).reach != REACH_NONE;
+}
+
+/* A third end of ways to which the addresses of networks i and k are both known: a network, or
+ * REACH_UPLINK, which sees those of networks that are not translated. CONFIG_NO_NET: none. */
+static unsigned common_peer(const struct config *config, unsigned i, unsigned k)
+{
+    for (unsigned t = 0; t < config->net_count; t++)
+        if (t != i && t != k && exchange_packets(config, t, i) && exchange_packets(config, t, k) &&
+            !config_mode(&config->nets[t])->joins_uplink)
+            return t;
+    bool hidden =
+        config_mode(&config->nets[i])->translates || config_mode(&config->nets[k])->translates;
+    return !hidden && exchange_packets(config, i, REACH_UPLINK) &&
+                   exchange_packets(config, k, REACH_UPLINK)
+               ? REACH_UPLINK
+               : CONFIG_NO_NET;
+}
+
+/* Two networks may have one subnet while no packet can go from one to the other, and nobody else
+ * has to do with both: then an address means a host of the one it came from or goes to, always. */
 static void check_overlap(struct resolver *r, unsigned i, unsigned k)
 {
     const struct config_net *net = &r->config->nets[i], *known = &r->config->nets[k];
@@ -109,12 +131,19 @@ static void check_overlap(struct resolver *r, unsigned i, unsigned k)
     snprintf(what, sizeof(what), "network %s, %s/%u, overlaps network %s, %s/%u", net->name,
              value_ip4_text(net->ip, a), net->prefix, known->name, value_ip4_text(known->ip, b),
              known->prefix);
-    if (open.reach == REACH_NONE) {
-        resolve_note(r, "%s: neither can ever reach the other", what);
-        return;
-    }
     if (r->broken & BROKEN_RULE)
         return;
+    if (open.reach == REACH_NONE) {
+        unsigned third = common_peer(r->config, i, k);
+        if (third == CONFIG_NO_NET)
+            resolve_note(r, "%s: neither can ever reach the other", what);
+        else
+            resolve_conflict(r, net_item(r, i), "net",
+                             "%s, and %s, which has to do with both, could not tell them apart",
+                             what,
+                             third == REACH_UPLINK ? "the uplink" : r->config->nets[third].name);
+        return;
+    }
     if (open.rule >= 0)
         config_place_text(
             config_place_of(r->draft, &config_nth_rule(r->draft, (unsigned)open.rule)->item),

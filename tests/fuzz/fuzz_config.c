@@ -8,7 +8,10 @@
 
 #include "boot/config_draft.h"
 #include "boot/options.h"
+#include "net/flow_table.h"
+#include "net/hash.h"
 #include "net/rules.h"
+#include "tests/model/naive_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -183,6 +186,75 @@ static void check_fwds(void)
     }
 }
 
+static void check_where(const struct config_where *w)
+{
+    REQUIRE(w->kind <= WHERE_HOST && w->prefix <= 32);
+    if (w->kind == WHERE_NET)
+        REQUIRE(w->net < config.net_count && config.nets[w->net].mode != NET_BRIDGE);
+    if (w->kind == WHERE_CIDR)
+        REQUIRE(!(w->ip & ~prefix_mask(w->prefix)));
+    if (w->kind == WHERE_HOST)
+        REQUIRE(w->net < config.net_count && config_net_has(&config.nets[w->net], w->ip));
+}
+
+static void check_rules(void)
+{
+    char text[RULE_TEXT_BYTES];
+    REQUIRE(config.rule_count <= CONFIG_MAX_RULES && config.assert_count <= CONFIG_MAX_ASSERTS);
+    for (unsigned i = 0; i < config.rule_count; i++) {
+        const struct config_rule *rule = &config.rules[i];
+        REQUIRE(rule->action <= RULE_REJECT && rule->from.kind != WHERE_ROUTER);
+        check_where(&rule->from);
+        check_where(&rule->to);
+        if (rule->ports_given) {
+            REQUIRE(rule->first_port && rule->first_port <= rule->last_port);
+            REQUIRE(rule->proto == 0 || rule->proto == 6 || rule->proto == 17);
+        }
+        REQUIRE(strlen(rules_text(&config, i, text)) + 1 < sizeof(text));
+    }
+    for (unsigned i = 0; i < config.assert_count; i++) {
+        const struct config_assert *claim = &config.asserts[i];
+        bool open = reach_between(&config, claim->from, claim->to).reach != REACH_NONE;
+        for (unsigned k = 0; k < config.fwd_count && claim->from == REACH_UPLINK; k++)
+            open |= config.fwds[k].net == claim->to;
+        REQUIRE(claim->yes ? open || claim->from != REACH_UPLINK : !open);
+    }
+}
+
+/* An address that means something in this configuration, or nearly. */
+static be32 some_address(uint32_t random)
+{
+    const struct config_net *net = &config.nets[random % CONFIG_MAX_NETS];
+    const struct config_rule *rule = &config.rules[random / 16 % MAX(config.rule_count, 1)];
+    be32 base = random >> 28 & 1 ? net->ip : random >> 29 & 1 ? rule->from.ip : rule->to.ip;
+    return base ^ (random >> 30 ? hton32(random >> 24 & 7) : 0);
+}
+
+/* Packets, by the rules and by their naive reading; and what reachability has promised of them. */
+static void check_decisions(void)
+{
+    uint64_t random = config.rule_count + 77u;
+    for (unsigned i = 0; i < 64 && config.rule_count; i++) {
+        struct rule_packet k = {.proto = i % 3 == 0 ? 17 : i % 7 == 0 ? 1 : 6};
+        random = hash_mix(random + i, 0x9E3779B97F4A7C15u);
+        k.from = (uint8_t)(random >> 8 & 3 ? random % MAX(config.net_count, 1) : NETWORK_UPLINK);
+        k.to = (uint8_t)((random >> 10) % 18);
+        k.src = some_address((uint32_t)random);
+        k.dst = some_address((uint32_t)(random >> 32));
+        k.forwarded = (random >> 20) % 8 == 0;
+        k.dport = hton16((uint16_t)(config.rules[random % config.rule_count].first_port + i % 2));
+        struct rule_decision a = rules_decide(&config, &k), b = naive_decide(&config, &k);
+        REQUIRE(a.action == b.action && a.rule == b.rule && a.log == b.log);
+        if (k.forwarded || k.from == k.to || k.to == ZONE_ROUTER)
+            continue;
+        enum reach reach = reach_between(&config, k.from == NETWORK_UPLINK ? REACH_UPLINK : k.from,
+                                         k.to == NETWORK_UPLINK ? REACH_UPLINK : k.to)
+                               .reach;
+        REQUIRE(reach != REACH_NONE || a.action != RULE_ALLOW ||
+                (k.from < config.net_count && config.nets[k.from].mode == NET_BRIDGE));
+    }
+}
+
 static void check_config(unsigned ports)
 {
     REQUIRE(config.port_count == ports && report.error_count == 0 && report.more_errors == 0);
@@ -197,6 +269,8 @@ static void check_config(unsigned ports)
     check_ports();
     check_hosts();
     check_fwds();
+    check_rules();
+    check_decisions();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -241,6 +241,19 @@ static const struct row rows[] = {
      "17 assert uplink:yes:road fails: no rule=allow opens it, and by default nothing passes\n"},
     {105, 3, false, "net=road,routed rule=allow,from=203.0.113.0/24,to=road assert=uplink:no:road",
      "56 assert uplink:no:road fails: opened by rule 1 allow 203.0.113.0/24 -> road at command line, column 17\n"},
+    /* one subnet twice */
+    {106, 3, false, "uplink=0 net=a,routed,ip=10.0.0.1/24,ports=1 net=b,routed,ip=10.0.0.1/24,ports=2",
+     "46 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and the uplink, which has to do with both, could not tell them apart\n"},
+    {107, 3, true, "uplink=0 net=a,nat,ip=10.0.0.1/24,ports=1 net=b,routed,ip=10.0.0.1/24,ports=2",
+     "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever reach the other\n"},
+    {108, 4, false, "uplink=0 net=a,nat,ip=10.0.0.1/24,ports=1 net=b,hostonly,ip=10.0.0.1/24,ports=2 net=admin,nat,ports=3 rule=allow,from=admin",
+     "43 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and admin, which has to do with both, could not tell them apart\n"},
+    {109, 4, false, "uplink=0 net=a,nat,ip=10.0.0.1/24,ports=1 net=b,hostonly,ip=10.0.0.1/24,ports=2 net=admin,nat,ports=3 rule=allow,from=admin,to=a rule=allow,from=b,to=admin",
+     "43 network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24, and admin, which has to do with both, could not tell them apart\n"},
+    {110, 4, true, "uplink=0 net=a,nat,ip=10.0.0.1/24,ports=1 net=b,hostonly,ip=10.0.0.1/24,ports=2 net=admin,nat,ports=3 rule=allow,from=admin,to=a",
+     "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever reach the other\n"},
+    {111, 4, false, "uplink=0 net=a,nat,ip=10.0.0.1/24,ports=1 net=b,hostonly,ip=10.0.0.1/24,ports=2 rule=alow,from=b,to=admin",
+     "86 'alow' in rule=alow,from=b,to=admin: expected what to do: allow, deny or reject; did you mean 'allow'?\n"},
     /* clang-format on */
 };
 
