@@ -29,7 +29,7 @@
     X(L4_CSUM, "l4-checksum", "checksum inside an ICMP message is wrong")                          \
     X(PROTOCOL, "protocol", "IP protocol that cannot be translated")                               \
     X(FRAGMENT, "fragment", "fragment that cannot be matched to its datagram")                     \
-    X(POLICY, "policy", "no way between these networks")                                           \
+    X(POLICY, "policy", "no way there by the modes of networks, or by a rule")                     \
     X(NO_UPLINK, "no-uplink", "the uplink has no address or no link")                              \
     X(NO_ROUTE, "no-route", "no gateway for the destination")                                      \
     X(NO_NEIGHBOR, "no-neighbor", "next hop did not answer ARP")                                   \

@@ -6,14 +6,14 @@
  * Theory of operation. IPv4 is held to plain flows, as between networks, in a zone of its own for
  * each network (zone_inside): a conversation that was switched is never taken for one that is
  * routed. ARP passes. Other frames are judged by their MACs. A VLAN tag that a transparent network
- * passes on as payload hides nothing: the packet behind one or two of them is read, because hosts
- * take some tags off without being asked (priority tags, IEEE 802.1Q, section 6.9); the tags' own
- * numbers do not matter to the rules. What claims to be IPv4 and cannot be read is dropped, for
- * what a filter does not understand its receiver may.
+ * passes on as payload hides nothing: the packet behind it is read, because hosts take tags off
+ * without being asked, also several (priority tags, IEEE 802.1Q, section 6.9); the tags' own
+ * numbers do not matter to the rules. What claims to be IPv4 and cannot be read, or hides behind
+ * more tags than anybody uses, is dropped, for what a filter does not understand its receiver may.
  */
 #include "net/dataplane_route.h"
 
-#define TAGS_MAX 2
+#define TAGS_MAX 8
 
 /* Flows and fragments inside a network have these zones, which no routed packet's key has. */
 static inline uint8_t zone_inside(unsigned network)
@@ -125,6 +125,10 @@ bool dp_filter_switched(struct dataplane *dp, unsigned in, unsigned network, str
     }
     if (type == ETH_TYPE_ARP)
         return true;
+    if (is_tag(type)) {
+        dp_drop(dp, p, DROP_VLAN);
+        return false;
+    }
     if (type != ETH_TYPE_IP4) {
         bool admitted = dp_frame_admitted(dp, p, network, type);
         if (!admitted)

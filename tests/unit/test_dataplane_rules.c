@@ -425,8 +425,8 @@ static void test_inside_other_frames(void **state)
         if (got != rows[i].outcome)
             fail_msg("row %d: '%c'", rows[i].id, got);
     }
-    /* IPv4 behind one and two tags, priority tags among them. */
-    for (unsigned tags = 1; tags <= 2; tags++) {
+    /* IPv4 behind tags, priority tags among them. */
+    for (unsigned tags = 1; tags <= 8; tags++) {
         for (unsigned allowed = 0; allowed < 2; allowed++) {
             struct rig_packet k = SYN(VAULT_HOST(5), VAULT_HOST(6), 80);
             k.dport = allowed ? 22 : 80;
@@ -436,7 +436,7 @@ static void test_inside_other_frames(void **state)
             memcpy(r.in.b, rig_mac(k.dst), MAC_BYTES);
             memmove(r.in.b + 12 + 4 * tags, r.in.b + 12, r.in.n - 12);
             for (unsigned t = 0; t < tags; t++) {
-                store_be16(r.in.b + 12 + 4 * t, t == 0 && tags == 2 ? 0x88A8 : 0x8100);
+                store_be16(r.in.b + 12 + 4 * t, t == 0 && tags > 1 ? 0x88A8 : 0x8100);
                 store_be16(r.in.b + 14 + 4 * t, 0x6000);
             }
             r.in.n += 4 * tags;
@@ -445,6 +445,15 @@ static void test_inside_other_frames(void **state)
                 assert_memory_equal(r.out.b, r.in.b, r.in.n);
         }
     }
+    /* Nobody has so many. */
+    memset(r.in.b + 12, 0, 80);
+    for (unsigned t = 0; t < 9; t++)
+        store_be16(r.in.b + 12 + 4 * t, 0x8100);
+    memcpy(r.in.b, rig_mac(VAULT_HOST(6)), MAC_BYTES);
+    memcpy(r.in.b + 6, rig_mac(VAULT_HOST(5)), MAC_BYTES);
+    r.in.n = 92;
+    assert_int_equal(outcome_raw(4), '.');
+    assert_int_equal(rig_dropped(&r, DROP_VLAN), 1);
     /* IPv4 that cannot be read is nobody's. */
     struct rig_packet k = SYN(VAULT_HOST(5), VAULT_HOST(6), 22);
     rig_make(&r, 4, &k);
