@@ -19,7 +19,6 @@ A frame of the storm carries the mark of the network it was sent into; every por
 """
 
 import contextlib
-import socket
 import time
 
 import pytest

@@ -158,3 +158,18 @@ def test_the_outside_still_works(home):
     for host in home.hosts:
         assert fetch(host, "who")[1] > 0
     home.router.status().check_sum()
+
+
+def test_jumbo_frames_where_every_port_takes_them():
+    """9,000 bytes of IP cross the switch between ports whose NICs say so; the outside's 1,500 are kept to."""
+    with Home(hosts=2, properties=("", "host_mtu=9000")) as jumbo:
+        one, two = jumbo.hosts
+        for host in jumbo.hosts:
+            host.ip("link", "set", "eth0", "mtu", 9000)
+        for size in (8972, 4000, 1473):
+            out = one.run("ping", "-c", 2, "-i", 0.2, "-W", 5, "-M", "do", "-s", size, two.address()[0]).stdout
+            assert " 0% packet loss" in out, out
+        out = one.run("ping", "-c", 2, "-i", 0.2, "-W", 2, "-M", "do", "-s", 8972, SERVER, check=False).stdout
+        assert "mtu = 1500" in out or "mtu=1500" in out, out
+        assert fetch(one, "who")[1] > 0
+        jumbo.router.status().check_sum()
