@@ -53,10 +53,8 @@ static const struct self_ops ops = {
 
 /* ---- start and stop ---- */
 
-static void configure(struct rig *r, unsigned flags)
+void rig_configure(struct config *c, unsigned flags)
 {
-    struct config *c = &r->config;
-
     memset(c, 0, sizeof(*c));
     c->ok = true;
     c->port_count = RIG_PORTS;
@@ -133,7 +131,7 @@ static void start(struct rig *r, uint32_t offloads, const uint16_t *mtu, uint32_
 void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads)
 {
     memset(r, 0, sizeof(*r));
-    configure(r, flags);
+    rig_configure(&r->config, flags);
     start(r, offloads, NULL, flags & RIG_TINY ? 4 : 1024);
 }
 

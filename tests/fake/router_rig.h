@@ -81,6 +81,8 @@ void rig_start(struct rig *r, unsigned flags);
 /* The same with these offloads (enum nic_offloads) on every port. */
 void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads);
 
+/* The configuration of the topology above, to be changed. */
+void rig_configure(struct config *c, unsigned flags);
 /* Any configuration (copied), instead of the topology above. mtu: of each port; NULL: 1500. */
 void rig_start_config(struct rig *r, const struct config *config, uint32_t offloads);
 void rig_start_config_mtu(struct rig *r, const struct config *config, uint32_t offloads,

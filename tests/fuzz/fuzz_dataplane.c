@@ -5,6 +5,10 @@
  * network, no NIC may be given what it cannot send (the fake one CHECKs), and at the end every
  * buffer must be back.
  *
+ * The first byte chooses among router_rig.h's topologies and offloads, the second what else the
+ * ports and networks are: tagged, locked, watched, isolated, bridged, transparent, limited,
+ * filtered.
+ *
  * A step is one byte that says what, one that says where, and what it needs:
  *   0..159   a frame: two bytes of length, then its bytes. Even: they are overlaid on a whole,
  *            right packet, and the IPv4 header checksum is made right (or else nothing would get
@@ -63,6 +67,62 @@ static void make_base(struct rig *r, unsigned port, uint32_t choice)
     rig_make(r, port, &k);
 }
 
+enum site {
+    SITE_TAGGED = 1 << 0, /* port 1 has lan's frames tagged, port 0 the uplink's */
+    SITE_LOCKED = 1 << 1, /* port 2, by address */
+    SITE_WATCHED = 1 << 2,
+    SITE_ISOLATED = 1 << 3,
+    SITE_BRIDGED = 1 << 4, /* port 6 */
+    SITE_INTERNAL = 1 << 5,
+    SITE_LIMITED = 1 << 6,
+    SITE_FILTERED = 1 << 7,
+};
+
+static void make_site(struct config *c, uint32_t site)
+{
+    struct config_net *lan = &c->nets[RIG_LAN], *lab = &c->nets[RIG_LAB];
+
+    if (site & SITE_TAGGED) {
+        lan->tag[1] = 20;
+        c->uplink.vlan = 10;
+    }
+    if (site & SITE_LOCKED)
+        c->ports[2].lock = LOCK_IP;
+    c->ports[3].promisc = site & SITE_WATCHED;
+    lan->isolate = site & SITE_ISOLATED;
+    if ((site & SITE_BRIDGED) && c->uplink.present)
+        c->nets[c->net_count++] =
+            (struct config_net){.name = "bridge", .mode = NET_BRIDGE, .ports = 1 << 6};
+    if ((site & SITE_INTERNAL) && c->fwd_count == 0) {
+        lab->mode = NET_INTERNAL;
+        lab->ip = 0;
+        lab->prefix = 0;
+        lab->ports |= 1 << 1; /* a trunk, if lan is tagged there; else a second network of lan's */
+        if (!lan->tag[1])
+            lab->ports &= ~2u;
+    }
+    if (site & SITE_LIMITED) {
+        c->ports[4].rate_in_bps = c->ports[5].rate_out_bps = 1000000;
+        c->ports[1].storm_pps = 10;
+    }
+    if (site & SITE_FILTERED) {
+        c->rule_count = 1;
+        c->rules[0] =
+            (struct config_rule){.action = RULE_DENY,
+                                 .from = {.kind = WHERE_CIDR, .prefix = 32, .ip = RIG_HOST(2)},
+                                 .to = {.kind = WHERE_CIDR, .prefix = 32, .ip = RIG_HOST(3)}};
+    }
+}
+
+/* The tag that frames of the port's network have there. */
+static void add_tag(struct frame *f, uint16_t id)
+{
+    memmove(f->b + 16, f->b + 12, f->n - 12);
+    store_be16(f->b + 12, 0x8100);
+    store_be16(f->b + 14, id);
+    f->n += 4;
+}
+
 static void frame_step(struct rig *r, struct script *s, uint8_t what, unsigned port)
 {
     uint32_t choice = take(s, 2);
@@ -73,6 +133,8 @@ static void frame_step(struct rig *r, struct script *s, uint8_t what, unsigned p
         take_bytes(s, r->in.b + at, n);
         if (what % 4 == 0)
             frame_fix_ip_csum(&r->in);
+        if ((choice & 2048) == 0 && r->config.uplink.vlan && port < 2)
+            add_tag(&r->in, port == 0 ? 10 : 20);
     } else {
         r->in.n = choice % 1600;
         memset(r->in.b, 0, r->in.n);
@@ -88,7 +150,7 @@ static void frame_step(struct rig *r, struct script *s, uint8_t what, unsigned p
     if (what >= 160) {
         uint32_t meta = take(s, 4);
         p->flags = meta & 1 ? PKT_NEEDS_CSUM : 0;
-        p->csum_start = meta & 2 ? 34 : (uint16_t)(meta >> 24);
+        p->csum_start = meta & 2 ? (r->in.b[12] == 0x81 ? 38 : 34) : (uint16_t)(meta >> 24);
         p->csum_offset = meta & 4 ? 16 : meta & 8 ? 6 : (uint16_t)(meta >> 16 & 31);
         p->gso_type = meta & 16 ? PKT_GSO_TCP4 : (uint8_t)(meta >> 5 & 3) % 3;
         p->gso_size = meta & 128 ? (uint16_t)(meta >> 8) % 1600 : 0;
@@ -138,7 +200,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct script s = {data, size};
     uint32_t setup = take(&s, 1);
 
-    rig_start_with(&r, setup & 15, (setup >> 4) & (NIC_TX_CSUM | NIC_TX_TSO4 | NIC_TX_ECN));
+    static struct config c;
+    rig_configure(&c, setup & 15);
+    make_site(&c, take(&s, 1));
+    rig_start_config(&r, &c, (setup >> 4) & (NIC_TX_CSUM | NIC_TX_TSO4 | NIC_TX_ECN));
+    for (uint8_t i = 2; i < 5; i++)
+        dataplane_bind(r.dp, RIG_LAN, RIG_HOST(i), rig_mac(RIG_HOST(i)),
+                       i == 2 ? UINT64_MAX : r.now_us + 60000000);
     while (s.left > 0) {
         uint8_t what = (uint8_t)take(&s, 1);
         unsigned port = take(&s, 1) % RIG_PORTS;

@@ -12,17 +12,17 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "tests/fake/random_config.h"
 #include "tests/fake/router_rig.h"
 #include "tests/model/naive_switch.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STATIONS     6
-#define NONE         0xFFu
+#define STATIONS     RANDOM_CONFIG_MACS
+#define NONE         CONFIG_NO_NET
 #define EXPECTED_MAX 256
 #define FRAME_BYTES  140
 
@@ -38,93 +38,12 @@ static uint32_t rnd(uint32_t below)
     return (uint32_t)(seed >> 32) % below;
 }
 
-/* ---- configurations ---- */
+/* ---- the oracle ---- */
 
-static const uint16_t ids[] = {0, 20, 30, 40};
-
-static uint8_t *station_mac(unsigned n)
-{
-    static uint8_t macs[STATIONS][MAC_BYTES];
-
-    memcpy(macs[n], (const uint8_t[]){2, 1, 0, 0, 7, (uint8_t)n}, MAC_BYTES);
-    return macs[n];
-}
-
-/* The network of frames with this VLAN ID (0: none) on this port, or NONE; a bridge's is the
- * uplink. */
 static unsigned net_at(unsigned port, unsigned id)
 {
-    for (unsigned n = 0; n < c.net_count; n++)
-        if ((c.nets[n].ports >> port & 1) && c.nets[n].tag[port] == id)
-            return c.nets[n].mode == NET_BRIDGE ? NETWORK_UPLINK : n;
-    if (c.uplink.present && c.uplink.port == port && c.uplink.vlan == id)
-        return NETWORK_UPLINK;
-    return NONE;
+    return naive_net_at(&c, port, id);
 }
-
-static void random_net(unsigned n)
-{
-    struct config_net *net = &c.nets[n];
-
-    memset(net, 0, sizeof(*net));
-    net->mode = (uint8_t)rnd(NET_MODE_COUNT);
-    for (unsigned i = 0; net->mode == NET_BRIDGE && i < n; i++)
-        if (c.nets[i].mode == NET_BRIDGE)
-            net->mode = NET_INTERNAL;
-    if (net->mode == NET_BRIDGE && !c.uplink.present)
-        net->mode = NET_HOSTONLY;
-    snprintf(net->name, sizeof(net->name), "n%u", n);
-    if (net_modes[net->mode].has_address) {
-        net->ip = BE_IP4(192, 168, 8 + n, 1);
-        net->prefix = 24;
-    }
-    net->isolate = rnd(4) == 0;
-    c.net_count = (uint8_t)n; /* net_at() does not see it yet */
-    for (unsigned p = 0; p < c.port_count; p++) {
-        uint16_t id = ids[rnd(ARRAY_COUNT(ids))];
-        if (rnd(5) < 2 || net_at(p, id) != NONE || (net->mode == NET_BRIDGE && p == c.uplink.port))
-            continue;
-        net->ports |= 1u << p;
-        net->tag[p] = id;
-    }
-    c.net_count = (uint8_t)(n + 1);
-}
-
-static void random_config(void)
-{
-    bool routes = false;
-
-    memset(&c, 0, sizeof(c));
-    c.ok = true;
-    c.port_count = (uint8_t)(3 + rnd(6));
-    if (rnd(6)) {
-        static const uint16_t vlans[] = {0, 0, 10, 20};
-        c.uplink.present = true;
-        c.uplink.port = (uint8_t)rnd(c.port_count);
-        c.uplink.vlan = vlans[rnd(ARRAY_COUNT(vlans))];
-        c.uplink.mac_given = rnd(3) == 0;
-        memcpy(c.uplink.mac, (const uint8_t[]){2, 0x77, 0, 0, 0, 1}, MAC_BYTES);
-    }
-    for (unsigned n = 0, count = 1 + rnd(5); n < count; n++) {
-        random_net(n);
-        routes |= net_modes[c.nets[n].mode].routes_to_uplink;
-    }
-    c.uplink.silent = c.uplink.present && !routes && rnd(2);
-    if (c.uplink.present && !c.uplink.silent) {
-        c.uplink.ip = RIG_OUTSIDE;
-        c.uplink.prefix = 24;
-        c.uplink.gw = RIG_GATEWAY;
-    }
-    for (unsigned p = 0; p < c.port_count; p++) {
-        struct config_port *port = &c.ports[p];
-        port->promisc = rnd(8) == 0;
-        port->lock = rnd(8) ? LOCK_OFF : rnd(2) ? LOCK_MAC : LOCK_FIRST;
-        memcpy(port->lock_mac, station_mac(0), MAC_BYTES);
-        port->rate_out_bps = rnd(8) ? 0 : 1000000000000ull; /* looked at, and never enough */
-    }
-}
-
-/* ---- the oracle ---- */
 
 struct seg { /* a network as the oracle sees it */
     uint32_t ports;
@@ -375,7 +294,7 @@ static void random_mac(uint8_t *mac, bool source)
         {255, 255, 255, 255, 255, 255}, {255, 255, 255, 255, 255, 255}, {0x33, 0x33, 0, 0, 0, 1},
         {1, 0x80, 0xC2, 0, 0, 3},       {1, 0x80, 0xC2, 0, 0, 16},      {0}};
     if (rnd(source ? 20 : 4) > 0) {
-        memcpy(mac, station_mac(rnd(STATIONS)), MAC_BYTES);
+        memcpy(mac, random_config_mac(rnd(STATIONS)), MAC_BYTES);
         return;
     }
     if (rnd(3) == 0)
@@ -444,7 +363,7 @@ static void test_switched(void **state)
 
     (void)state;
     for (unsigned config = 0; config < 300; config++) {
-        random_config();
+        random_config(&c, rnd);
         rig_start_config(&r, &c, 0);
         oracle_start();
         for (unsigned step = 0; step < 300; step++) {
@@ -529,7 +448,7 @@ static void random_packet(unsigned port, unsigned net)
     /* Further tags must not be this port's, else the frame is of another network than it says. */
     if (rnd(8) == 0 && (tag_bytes || rnd(2))) {
         store_be16(tag + tag_bytes, 0x8100);
-        store_be16(tag + tag_bytes + 2, tag_bytes ? ids[rnd(ARRAY_COUNT(ids))] : 0);
+        store_be16(tag + tag_bytes + 2, tag_bytes ? random_config_ids[rnd(RANDOM_CONFIG_IDS)] : 0);
         tag_bytes += 4;
     }
     memmove(r.in.b + 12 + tag_bytes, r.in.b + 12, r.in.n - 12);
@@ -601,7 +520,7 @@ static void test_routed(void **state)
 
     (void)state;
     for (unsigned config = 0; config < 150; config++) {
-        random_config();
+        random_config(&c, rnd);
         rig_start_config(&r, &c, 0);
         oracle_start();
         for (unsigned step = 0; step < 300; step++) {

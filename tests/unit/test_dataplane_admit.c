@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Locked ports (net/dataplane_admit.c): to a MAC, to the first one, to addresses that were given.
+ * What a port lets in (net/dataplane_admit.c): only from a MAC, from the first one, from addresses
+ * that were given; so much a second; so many floods.
  *
  *     port 0: uplink                          ports 1 2 3: lan
  */
@@ -309,13 +310,129 @@ static void test_lock_ip(void **state)
     assert_int_equal(ports_sent(), 0x0A);
 }
 
+/* ---- storms and rates ---- */
+
+static unsigned burst(unsigned port, const uint8_t *dst, const uint8_t *src, unsigned n,
+                      size_t size)
+{
+    for (unsigned i = 0; i < n; i++)
+        raw(port, dst, src, 0x1234, size);
+    while (rig_step(&r) > 0)
+        ;
+    return rig_flush(&r);
+}
+
+static void test_storm(void **state)
+{
+    (void)state;
+    c.ports[1].storm_pps = 1000; /* a hundred at once */
+    start();
+    ask(2, broadcast, b, 0x1234);
+    assert_int_equal(burst(1, broadcast, a, 80, 60), 160);
+    assert_int_equal(burst(1, x, a, 80, 60), 40); /* unknown unicast floods, too */
+    assert_int_equal(rig_dropped(&r, DROP_STORM), 60);
+    assert_int_equal(burst(1, b, a, 200, 60), 200); /* what is known does not */
+    assert_int_equal(burst(3, broadcast, x, 200, 60), 400);
+    r.now_us += 50000;
+    assert_int_equal(burst(1, multicast, a, 80, 60), 100);
+    r.now_us += 1000000000ull;
+    assert_int_equal(burst(1, multicast, a, 150, 60), 200); /* no more is saved up */
+    assert_int_equal(rig_dropped(&r, DROP_STORM), 60 + 30 + 50);
+    /* Of each millisecond one, however often it is looked. */
+    unsigned sent = 0;
+    for (unsigned i = 0; i < 10000; i++) {
+        r.now_us += 100;
+        sent += burst(1, multicast, a, 1, 60);
+    }
+    assert_in_range(sent, 1998, 2002);
+}
+
+static uint64_t bytes_sent(unsigned port)
+{
+    return r.nics[port].nic.counters.tx_bytes;
+}
+
+/* Over ten seconds what passes is what was said, plus one bucket. */
+static void test_rate(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    c.ports[1].rate_in_bps = 8000000;  /* 1 MB/s */
+    c.ports[2].rate_out_bps = 4000000; /* 0.5 MB/s */
+    c.ports[3].rate_in_bps = 1;        /* less than a byte a second is a limit, too */
+    start();
+    ask(3, broadcast, x, 0x1234);
+    ask(2, broadcast, b, 0x1234);
+    for (unsigned in = 0; in < 2; in++) {
+        before = bytes_sent(in ? 3 : 2);
+        for (unsigned ms = 0; ms < 10000; ms += 2) {
+            r.now_us += 2000;
+            burst(1, in ? x : b, a, 4, 1000);
+            if (ms % 2000 == 0) { /* stations are not to age */
+                raw(3, broadcast, x, 0x1234, 14);
+                raw(2, broadcast, b, 0x1234, 14);
+                rig_step(&r);
+                rig_flush(&r);
+            }
+        }
+        uint64_t got = bytes_sent(in ? 3 : 2) - before;
+        if (in)
+            assert_in_range(got, 10000000, 10000000 + 140000);
+        else
+            assert_in_range(got, 5000000, 5000000 + 140000);
+    }
+    assert_true(rig_dropped(&r, DROP_RATE) > 1000);
+    r.now_us += 10000000;
+    assert_int_equal(burst(3, broadcast, x, 200, 1514) / 2, 131072 / 1514);
+}
+
+/* Super-packets fit through however little there is, and what the router sends counts as well. */
+static void test_rate_of_super_packets(void **state)
+{
+    struct rig_packet k = {.src = RIG_HOST(5),
+                           .dst = RIG_HOST(6),
+                           .proto = IP_PROTO_TCP,
+                           .tcp_flags = TCP_ACK,
+                           .payload_bytes = 60000};
+
+    (void)state;
+    c.ports[1].rate_in_bps = 100;
+    c.ports[2].rate_out_bps = 100;
+    rig_start_config(&r, &c, NIC_TX_CSUM | NIC_TX_TSO4);
+    rig_appear(&r, 2, RIG_HOST(6));
+    for (unsigned i = 0; i < 3; i++) {
+        rig_make(&r, 1, &k);
+        memcpy(r.in.b, rig_mac(RIG_HOST(6)), MAC_BYTES);
+        frame_partial_csum(&r.in);
+        struct pkt *p = pkt_alloc(&r.pool);
+        assert_true(pkt_append(p, r.in.b, r.in.n));
+        p->flags = PKT_NEEDS_CSUM;
+        p->csum_start = (uint16_t)r.in.l4;
+        p->csum_offset = 16;
+        p->gso_size = 1400;
+        p->gso_type = PKT_GSO_TCP4;
+        fake_nic_receive_pkt(&r.nics[1], p);
+        rig_step(&r);
+        assert_int_equal(ports_sent(), i < 2 ? 0x04 : 0);
+    }
+    assert_int_equal(rig_dropped(&r, DROP_RATE), 1);
+    for (unsigned i = 0; i < 20; i++) {
+        struct pkt *p = pkt_alloc(&r.pool);
+        memcpy(r.in.b, rig_mac(RIG_HOST(6)), MAC_BYTES);
+        assert_true(pkt_append(p, r.in.b, 1514));
+        dataplane_send(r.dp, LAN, p);
+    }
+    rig_step(&r);
+    assert_int_equal(rig_flush(&r), (131072 - 2 * 60054) / 1514);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_lock_mac),
-        TEST(test_lock_first),
-        TEST(test_lock_ip),
+        TEST(test_lock_mac), TEST(test_lock_first), TEST(test_lock_ip),
+        TEST(test_storm),    TEST(test_rate),       TEST(test_rate_of_super_packets),
     };
-    return cmocka_run_group_tests_name("dataplane_locks", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("dataplane_admit", tests, NULL, NULL);
 }
