@@ -131,8 +131,7 @@ bool offload_check(struct pkt *p)
         return false;
     if (!(p->flags & PKT_NEEDS_CSUM))
         return p->gso_size == 0;
-    if (!offload_find_headers(&h, p) ||
-        h.l3_off > ETH_HDR_BYTES + VLAN_TAGS_MAX * VLAN_TAG_BYTES)
+    if (!offload_find_headers(&h, p) || h.l3_off > ETH_HDR_BYTES + VLAN_TAGS_MAX * VLAN_TAG_BYTES)
         return false;
     if (p->csum_start != h.l4_off ||
         p->csum_offset != (h.proto == IP_PROTO_TCP ? TCP_CSUM_OFF : UDP_CSUM_OFF))
