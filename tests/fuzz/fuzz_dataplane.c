@@ -5,9 +5,9 @@
  * network, no NIC may be given what it cannot send (the fake one CHECKs), and at the end every
  * buffer must be back.
  *
- * The first byte chooses among router_rig.h's topologies and offloads, the second what else the
- * ports and networks are: tagged, locked, watched, isolated, bridged, transparent, limited,
- * filtered.
+ * The first byte chooses among router_rig.h's topologies and offloads, and whether lab is routed
+ * and there are rules about networks, the uplink and the router; the second what else the ports and
+ * networks are: tagged, locked, watched, isolated, bridged, transparent, limited, filtered.
  *
  * A step is one byte that says what, one that says where, and what it needs:
  *   0..159   a frame: two bytes of length, then its bytes. Even: they are overlaid on a whole,
@@ -64,7 +64,11 @@ static void make_base(struct rig *r, unsigned port, uint32_t choice)
                            .tcp_flags = choice & 256 ? TCP_SYN : TCP_ACK,
                            .may_fragment = choice & 512,
                            .payload_bytes = choice & 1024 ? 1400 : 40};
+    if (choice & 2048) /* to a host of ours, */
+        k.dst = choice & 4096 ? RIG_LAB_HOST(2 + (choice >> 14)) : RIG_HOST(2 + (choice >> 14));
     rig_make(r, port, &k);
+    if (choice & 8192) /* by the switch */
+        memcpy(r->in.b, rig_mac(k.dst), MAC_BYTES);
 }
 
 enum site {
@@ -194,6 +198,29 @@ static void machine_step(struct rig *r, struct script *s, unsigned port)
                              prefix_mask(24), choice & 64 ? 0 : RIG_GATEWAY, r->now_us);
 }
 
+static void add_rule(struct config *c, uint8_t action, struct config_where from,
+                     struct config_where to)
+{
+    c->rules[c->rule_count++] =
+        (struct config_rule){.action = action, .log = true, .from = from, .to = to};
+}
+
+static void make_rules(struct config *c)
+{
+    const struct config_where uplink = {.kind = WHERE_UPLINK}, router = {.kind = WHERE_ROUTER};
+    const struct config_where lan = {.kind = WHERE_NET, .net = RIG_LAN};
+    const struct config_where lab = {.kind = WHERE_NET, .net = RIG_LAB};
+    const struct config_where hosts = {.kind = WHERE_CIDR, .ip = RIG_LAB_HOST(4), .prefix = 31};
+
+    if (c->nets[RIG_LAB].mode != NET_INTERNAL)
+        c->nets[RIG_LAB].mode = NET_ROUTED;
+    add_rule(c, RULE_REJECT, uplink, hosts);
+    add_rule(c, RULE_ALLOW, uplink, lab);
+    add_rule(c, RULE_REJECT, hosts, lan);
+    add_rule(c, RULE_ALLOW, lan, lab);
+    add_rule(c, RULE_DENY, lab, router);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct rig r;
@@ -203,6 +230,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct config c;
     rig_configure(&c, setup & 15);
     make_site(&c, take(&s, 1));
+    if (setup & 128)
+        make_rules(&c);
     rig_start_config(&r, &c, (setup >> 4) & (NIC_TX_CSUM | NIC_TX_TSO4 | NIC_TX_ECN));
     for (uint8_t i = 2; i < 5; i++)
         dataplane_bind(r.dp, RIG_LAN, RIG_HOST(i), rig_mac(RIG_HOST(i)),
