@@ -140,7 +140,7 @@ def test_a_million_frames_stay_where_they_belong(site, say):
     assert not wrong, wrong
     # Into a routed network only answers come; of frames this random hardly one looks like one.
     assert found.get(("open", "uplink"), 0) + found.get(("open", "vmnet0"), 0) < 10, found
-    check_others(site, seen)
+    check_others(site, seen, segments)
     after.check_sum()
 
 
@@ -152,16 +152,15 @@ def allowed(place, origin):
     return place in ("home", "open") and origin in outside  # what is sent to a mapped port, and answers
 
 
-def check_others(site, seen):
-    """Frames without a mark are the router's own or the real hosts', each in its own network."""
-    routers = {site.router.mac(number) for number in range(TRUNK + 1)}
-    members = {}
+def check_others(site, seen, segments):
+    """Frames without a mark are the router's own or the real hosts', each with the MAC it has in that network."""
+    members = {net: {segment.router_mac} for net, segment in segments.items() if net != "inner"}
     for name, net in NET_OF.items():
         members.setdefault(net, set()).add(ISP_MAC if name == ISP else site.macs[name])
     members["vmnet0"] = members["uplink"] = members["vmnet0"] | members["uplink"]
     for (place, vid), sources in seen.others.items():
         net = STORMS.get(place) or NET_OF.get(place) or {v: n for n, v in VIDS.items()}.get(vid, "")
-        strange = {mac: count for mac, count in sources.items() if mac not in routers | members.get(net, set())}
+        strange = {mac: count for mac, count in sources.items() if mac not in members.get(net, set())}
         assert not strange, f"{place} VLAN {vid}: {strange}"
 
 
