@@ -213,7 +213,7 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
     nat.random = hash_mix(key.k[0] ^ nat.key.k[2], nat.key.k[1]);
     dp_icmp_init(&dp->limiter, &key, hash_mix(nat.key.k[0] ^ key.k[2], key.k[1]));
 
-    int error = switch_init(&dp->table, params->switch_capacity, &key, alloc);
+    int error = switch_init(&dp->table, params->switch_capacity, &key, dp->now_s, alloc);
     if (!error)
         error = neighbor_init(&dp->neighbors, &dp_neighbor_ops, dp, &key, alloc);
     if (!error)
@@ -352,6 +352,7 @@ unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us)
     dp->now_us = now_us;
     dp->now_ms = (uint32_t)(now_us / 1000);
     dp->now_s = (uint32_t)(now_us / 1000000);
+    switch_tick(&dp->table, dp->now_s);
     for (unsigned i = 0; i < dp->port_count; i++)
         work += poll_port(dp, i);
     if ((dp->link_look && work == 0) || now_us >= dp->link_look_us)

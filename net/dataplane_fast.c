@@ -45,11 +45,11 @@ INLINE bool source_known(const struct dataplane *dp, const struct dp_port *port,
     if (!switched)
         return !(source & MAC_WORD_GROUP) && source != 0 &&
                source != dp->networks[network].mac_word;
-    if (LIKELY((source | (uint64_t)network << 48) == port->last_source))
+    uint64_t word = switch_word(source, switch_network_bits(network));
+    if (LIKELY(word == port->last_source))
         return port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves;
-    struct switch_key key = switch_key(&dp->table, source | (uint64_t)network << 48);
-    const struct switch_entry *e = switch_find(&dp->table, &key);
-    return e && e->port == (uint8_t)(port - dp->ports) && e->seen_s == dp->now_s;
+    struct switch_key key = switch_key(&dp->table.map, word);
+    return switch_knows(&dp->table, &key, (unsigned)(port - dp->ports));
 }
 
 /* The offload metadata of a packet with these headers, held to the same rules as by

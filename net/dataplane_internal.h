@@ -188,6 +188,7 @@ static inline void dp_stage_plain(struct dataplane *dp, unsigned out, struct pkt
 {
     struct dp_port *port = &dp->ports[out];
 
+    __asm__("" : "+r"(port)); /* or gcc computes its place twice */
     port->stage[port->staged++] = p;
     if (UNLIKELY(port->staged == STAGE_MAX))
         dp_flush_port(dp, out);

@@ -106,8 +106,7 @@ uint8_t dp_port_of(const struct dataplane *dp, unsigned network, const uint8_t *
 {
     if (!dp->networks[network].switched)
         return dp->uplink_port;
-    return mac_is_group(mac) ? SWITCH_PORT_NONE
-                             : switch_lookup(&dp->table, mac, (uint8_t)network, dp->now_s);
+    return mac_is_group(mac) ? SWITCH_PORT_NONE : switch_lookup(&dp->table, mac, (uint8_t)network);
 }
 
 void dp_flood(struct dataplane *dp, unsigned network, struct pkt *p)
@@ -255,8 +254,7 @@ static void switch_station(struct dataplane *dp, unsigned in, uint8_t network, u
 static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t network, uint32_t simple,
                                 const struct look *look)
 {
-    if (look->from.set &&
-        UNLIKELY(!switch_learn_key(&dp->table, &look->from, (uint8_t)in, dp->now_s))) {
+    if (look->from.set && UNLIKELY(!switch_learn_key(&dp->table, &look->from, (uint8_t)in))) {
         dp_drop(dp, look->p, DROP_ETH_SOURCE);
         return;
     }
@@ -267,7 +265,7 @@ static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t netwo
             switch_to_self(dp, in, network, look->p);
         return;
     }
-    unsigned out = switch_lookup_key(&dp->table, &look->to, dp->now_s);
+    unsigned out = switch_lookup_key(&dp->table, &look->to);
     if (LIKELY(out < CONFIG_MAX_PORTS && (simple >> out & 1)))
         dp_forward(dp, network, out, look->p);
     else
@@ -277,7 +275,7 @@ static inline void switch_frame(struct dataplane *dp, unsigned in, uint8_t netwo
 /* What looking at the frames of a burst needs to know, in one place that nothing else writes to. */
 struct look_context {
     const struct dp_network *net;
-    struct switch_table table; /* a copy, of which only where it is and how it hashes is used */
+    struct switch_map table;
     uint64_t network_bits, own_mac, last_source;
 };
 
@@ -291,13 +289,13 @@ static inline enum drop_reason look_at(const struct look_context *c, struct pkt 
     enum drop_reason reason = check_frame(c->net, p, &eth);
     if (UNLIKELY(reason))
         return reason;
-    struct switch_key from = {.word = eth.src | c->network_bits}, to = {0};
+    struct switch_key from = {.word = switch_word(eth.src, c->network_bits)}, to = {0};
     if (from.word != c->last_source) {
         from = switch_key(&c->table, from.word);
         switch_prefetch(&from);
     }
     if (eth.dst != c->own_mac && LIKELY(!(eth.dst & MAC_WORD_GROUP))) {
-        to = switch_key(&c->table, eth.dst | c->network_bits);
+        to = switch_key(&c->table, switch_word(eth.dst, c->network_bits));
         switch_prefetch(&to);
     }
     *look = (struct look){.p = p, .from = from, .to = to};
@@ -313,8 +311,8 @@ static void segment_input(struct dataplane *dp, unsigned in, uint8_t network, st
     const struct dp_network *net = &dp->networks[network];
     uint32_t simple = net->mirrors || net->filtered ? 0 : net->others[in];
     struct look_context c = {.net = net,
-                             .table = dp->table,
-                             .network_bits = (uint64_t)network << 48,
+                             .table = dp->table.map,
+                             .network_bits = switch_network_bits(network),
                              .own_mac = net->mac_word};
 
     if (port->last_source_s == dp->now_s && port->last_source_moves == dp->table.moves)
@@ -331,7 +329,7 @@ static void segment_input(struct dataplane *dp, unsigned in, uint8_t network, st
     for (const struct look *look = looks; look < end; look++)
         switch_frame(dp, in, network, simple, look);
     /* Remembered, unless it was refused for being our own. */
-    if ((end[-1].from.word & MAC_WORD_MASK) != c.own_mac) {
+    if (end[-1].from.word != switch_word(c.own_mac, c.network_bits)) {
         port->last_source = end[-1].from.word;
         port->last_source_s = dp->now_s;
         port->last_source_moves = dp->table.moves;

@@ -22,16 +22,17 @@
 #define PORTS    4
 #define ROUNDS   7
 #define NETWORK  0
+#define START_S  (STATIONS / 1000 / 16 * 16 + 16) /* all are known, and seen in this tick */
 
 /* As many frames as a machine has in its hands at a time. */
 #define FRAMES 256
 static uint8_t frames[FRAMES][64];
 
 static struct switch_table table;
-static uint32_t frames_so_far; /* the clock: 100,000 a second */
+static uint32_t frames_so_far; /* the clock: a million a second */
 static uint64_t seed = 88172645463325252ull;
 
-void switch_burst(uint8_t (*burst)[64], uint8_t port, uint8_t *out, uint32_t now_s);
+void switch_burst(uint8_t (*burst)[64], uint8_t port, uint8_t *out);
 
 static uint32_t rnd(uint32_t below)
 {
@@ -48,22 +49,27 @@ static void die(const char *what)
 }
 
 /* The path itself: the ports that BURST frames which came in by port go out by. */
-__attribute__((noinline)) void switch_burst(uint8_t (*burst)[64], uint8_t port, uint8_t *out,
-                                            uint32_t now_s)
+__attribute__((noinline)) void switch_burst(uint8_t (*burst)[64], uint8_t port, uint8_t *out)
 {
-    const struct switch_table t = table; /* where it is and how it hashes does not change */
+    const uint64_t fresh = switch_fresh(&table, port), turn = table.turn;
+    const uint64_t bits = switch_network_bits(NETWORK);
+    const struct switch_map from_map = switch_map_with(&table.map, fresh);
+    const struct switch_map to_map = switch_map_with(&table.map, turn);
     struct switch_key from[BURST], to[BURST];
 
     for (unsigned i = 0; i < BURST; i++) {
-        to[i] = switch_key(&t, switch_word(burst[i], NETWORK));
-        from[i] = switch_key(&t, switch_word(burst[i] + MAC_BYTES, NETWORK));
+        to[i] = switch_key(&to_map, switch_word(load_raw64(burst[i]), bits | turn));
+        from[i] =
+            switch_key(&from_map, switch_word(load_raw64(burst[i] + MAC_BYTES), bits | fresh));
         switch_prefetch(&to[i]);
         switch_prefetch(&from[i]);
     }
     for (unsigned i = 0; i < BURST; i++) {
-        if (!switch_learn_key(&table, &from[i], port, now_s))
+        if (UNLIKELY(!switch_has(from[i].set, from[i].word)) &&
+            !switch_has_second(&table, from[i].word) &&
+            !switch_learn(&table, burst[i] + MAC_BYTES, NETWORK, port))
             die("learned nothing");
-        out[i] = switch_lookup_key(&table, &to[i], now_s);
+        out[i] = (uint8_t)switch_lookup_turned(&table, &to[i]);
     }
 }
 
@@ -81,11 +87,17 @@ static void start(void)
     uint8_t mac[MAC_BYTES];
 
     hash_key_init(&key, random);
-    if (switch_init(&table, STATIONS, &key, fake_alloc) != 0)
+    if (switch_init(&table, STATIONS, &key, 0, fake_alloc) != 0)
         die("no memory");
     for (uint32_t n = 0; n < STATIONS; n++) {
         station_mac(mac, n);
-        switch_learn(&table, mac, NETWORK, (uint8_t)(n % PORTS), 1);
+        switch_tick(&table, n / 1000); /* no faster than it is allowed to */
+        switch_learn(&table, mac, NETWORK, (uint8_t)(n % PORTS));
+    }
+    switch_tick(&table, START_S);
+    for (uint32_t n = 0; n < STATIONS; n++) {
+        station_mac(mac, n);
+        switch_learn(&table, mac, NETWORK, (uint8_t)(n % PORTS));
     }
 }
 
@@ -103,8 +115,9 @@ static uint64_t run(uint32_t count)
             station_mac(burst[j], to[j]);
             station_mac(burst[j] + MAC_BYTES, rnd(STATIONS / PORTS) * PORTS + port);
         }
+        switch_tick(&table, START_S + frames_so_far / 1000000);
         uint64_t began = __rdtsc();
-        switch_burst(burst, port, out, 1 + frames_so_far / 100000);
+        switch_burst(burst, port, out);
         cycles += __rdtsc() - began;
         frames_so_far += BURST;
         for (unsigned j = 0; j < BURST; j++)

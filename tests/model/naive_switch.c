@@ -5,7 +5,8 @@
 #include "tests/model/naive_switch.h"
 #include "check.h"
 
-#define AGEING_S 300
+#define TICK_S       16 /* time is told in these */
+#define AGEING_TICKS 19
 
 static struct naive_station *find(const struct naive_switch *s, const uint8_t *mac, uint8_t network)
 {
@@ -28,6 +29,11 @@ static struct naive_station *make(struct naive_switch *s, const uint8_t *mac, ui
         st->network = network;
     }
     return st;
+}
+
+static bool is_aged(const struct naive_station *st, uint32_t now_s)
+{
+    return now_s / TICK_S - st->seen_s / TICK_S > AGEING_TICKS;
 }
 
 void naive_switch_add_self(struct naive_switch *s, const uint8_t *mac, uint8_t network)
@@ -55,9 +61,18 @@ uint8_t naive_switch_lookup(const struct naive_switch *s, const uint8_t *mac, ui
 
     if (!st)
         return NAIVE_SWITCH_NONE;
-    if (st->port != NAIVE_SWITCH_SELF && now_s - st->seen_s > AGEING_S)
+    if (st->port != NAIVE_SWITCH_SELF && is_aged(st, now_s))
         return NAIVE_SWITCH_NONE;
     return st->port;
+}
+
+unsigned naive_switch_count(const struct naive_switch *s, uint8_t port, uint32_t now_s)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < s->count; i++)
+        count += s->stations[i].port == port && !is_aged(&s->stations[i], now_s);
+    return count;
 }
 
 void naive_switch_forget_port(struct naive_switch *s, uint8_t port)

@@ -119,9 +119,10 @@ static void note_end(struct run *run)
     qsort(run->flows, run->flow_count, sizeof(run->flows[0]), by_tuple);
     dataplane_totals(r.dp, &run->totals);
     run->stamps = hash_bytes(4, dp->rule_hits, sizeof(dp->rule_hits));
+    const uint64_t *entries = (const uint64_t *)(const void *)dp->table.map.sets;
     for (size_t i = 0; i < switch_entry_count(&dp->table); i++)
-        if (dp->table.entries[i].network != SWITCH_NET_NONE)
-            run->stamps += hash_bytes(3, &dp->table.entries[i], sizeof(struct switch_entry));
+        if (entries[i] != SWITCH_EMPTY)
+            run->stamps += hash_bytes(3, &entries[i], sizeof(entries[i]));
     for (unsigned i = 0; i < NEIGHBOR_MAX; i++) {
         const struct neighbor *n = &dp->neighbors.entries[i];
         if (n->state != NEIGHBOR_FREE)
@@ -139,6 +140,7 @@ static void step(struct run *run, unsigned number, bool fast)
     dp->now_us = r.now_us;
     dp->now_ms = (uint32_t)(r.now_us / 1000);
     dp->now_s = (uint32_t)(r.now_us / 1000000);
+    switch_tick(&dp->table, dp->now_s);
     for (unsigned i = 0; i < RIG_PORTS && !fast; i++) {
         struct pkt *pkts[BURST_MAX];
         unsigned n = r.nics[i].nic.ops->rx_batch(&r.nics[i].nic, pkts, BURST_MAX);

@@ -185,7 +185,7 @@ static void test_ageing(void **state)
     ask(2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
     r.now_us += 300 * 1000000ull;
     assert_int_equal(ask(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x04);
-    r.now_us += 1000000;
+    r.now_us += 20 * 1000000; /* it is told in ticks of sixteen seconds */
     assert_int_equal(ask(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x0C);
 }
 

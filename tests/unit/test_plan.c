@@ -44,9 +44,9 @@ static void figures(void **state)
     assert_int_equal(plan_tables(510u << 20, 0, 0).switch_addresses, 65536);
     assert_int_equal(plan_tables(14u << 20, 0, 0).switch_addresses, 8192);
     assert_int_equal(plan_tables(510u << 20, 0, 100000).switch_addresses, 100000);
-    assert_true(plan_tables(62u << 20, 0, 1u << 20).fits);
-    assert_false(plan_tables(30u << 20, 0, 1u << 20).fits);
-    assert_int_equal(switch_bytes(1u << 20), 32u << 20);
+    assert_true(plan_tables(30u << 20, 0, 1u << 20).fits);
+    assert_false(plan_tables(17u << 20, 0, 1u << 20).fits);
+    assert_int_equal(switch_bytes(1u << 20), 16u << 20);
     assert_int_equal(plan_buffers(510u << 20, 2).rx_per_port, 256);
 }
 
