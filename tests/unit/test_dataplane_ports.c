@@ -208,6 +208,11 @@ static void test_bridge_routes(void **state)
     rig_input(&r, 1, &out);
     rig_step(&r);
     assert_int_equal(ports_sent(), 0x10);
+    for (unsigned i = 0; i < 2; i++) { /* once everybody knows, by the short way */
+        rig_input(&r, 4, &in);
+        rig_step(&r);
+        assert_int_equal(ports_sent(), 0x02);
+    }
     /* The gateway's move is seen in packets too, not only in what is flooded. */
     rig_input(&r, 0, &in);
     rig_step(&r);
