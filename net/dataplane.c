@@ -169,31 +169,45 @@ static void ports_init(struct dataplane *dp, struct nic *const *nics)
     }
 }
 
+static_assert(NAT_MAX_FORWARDS > 2 * CONFIG_MAX_FWDS, "each in two protocols, and dmz=");
+static_assert(NAT_MAX_TARGETS == CONFIG_MAX_TARGETS, "as many hosts as the configuration names");
+
+static struct nat_forward nat_forward_of(const struct config_fwd *fwd, uint8_t proto)
+{
+    struct nat_forward forward = {.proto = proto,
+                                  .zone = fwd->net,
+                                  .target_count = fwd->target_count,
+                                  .first_port = fwd->first_port,
+                                  .last_port = fwd->last_port,
+                                  .target_port = fwd->target_port,
+                                  .bind_ip = fwd->bind,
+                                  .from_ip = fwd->from,
+                                  .from_mask = prefix_mask(fwd->from_prefix)};
+    memcpy(forward.targets, fwd->targets, sizeof(forward.targets));
+    return forward;
+}
+
 static int forwards_init(struct dataplane *dp, alloc_fn alloc)
 {
     const struct config *cfg = dp->config;
     unsigned count = 0;
 
-    if (cfg->fwd_count == 0)
+    if (cfg->fwd_count == 0 && !cfg->dmz)
         return 0;
-    struct nat_forward *forwards = alloc(2u * cfg->fwd_count * sizeof(*forwards), CACHE_LINE_BYTES);
+    size_t bytes = (2u * cfg->fwd_count + 1) * sizeof(struct nat_forward);
+    struct nat_forward *forwards = alloc(bytes, CACHE_LINE_BYTES);
     if (!forwards)
         return -ENOMEM;
     for (unsigned i = 0; i < cfg->fwd_count; i++) {
-        const struct config_fwd *from = &cfg->fwds[i];
-        for (unsigned udp = 0; udp < 2; udp++) {
-            if (!(from->protocols & (udp ? CONFIG_UDP : CONFIG_TCP)))
-                continue;
-            forwards[count++] = (struct nat_forward){.proto = udp ? IP_PROTO_UDP : IP_PROTO_TCP,
-                                                     .zone = from->net,
-                                                     .bind_ip = from->bind,
-                                                     .port = hton16(from->first_port),
-                                                     .target_port = hton16(from->target_port),
-                                                     .target_ip = from->targets[0],
-                                                     .from_ip = from->from,
-                                                     .from_mask = prefix_mask(from->from_prefix)};
-        }
+        const struct config_fwd *fwd = &cfg->fwds[i];
+        if (fwd->protocols & CONFIG_TCP)
+            forwards[count++] = nat_forward_of(fwd, IP_PROTO_TCP);
+        if (fwd->protocols & CONFIG_UDP)
+            forwards[count++] = nat_forward_of(fwd, IP_PROTO_UDP);
     }
+    if (cfg->dmz)
+        forwards[count++] =
+            (struct nat_forward){.zone = cfg->dmz_net, .target_count = 1, .targets = {cfg->dmz}};
     nat_set_forwards(&dp->nat, forwards, count);
     return 0;
 }

@@ -4,8 +4,13 @@
  * What every packet costs is in nat_apply.c.
  */
 #include "net/nat.h"
+#include "net/nat_forward.h"
 #include "net/nat_mapping.h"
 #include "net/nat_track.h"
+
+/* Ports of a protocol that the last resort leaves free: which it takes is strangers' to say, and
+ * half of all are for the hosts that speak themselves. */
+#define LAST_RESORT_LEAVES 32768
 
 /* RFC 4787, REQ-5; RFC 5382, REQ-5; RFC 5508, REQ-2 */
 static const uint32_t default_timeout_ms[FLOW_STATE_COUNT] = {
@@ -16,7 +21,8 @@ static const uint32_t default_timeout_ms[FLOW_STATE_COUNT] = {
 
 size_t nat_bytes(uint32_t flow_capacity)
 {
-    return sizeof(struct nat) + flow_table_bytes(flow_capacity) + mapping_bytes(flow_capacity);
+    return sizeof(struct nat) + flow_table_bytes(flow_capacity) + mapping_bytes(flow_capacity) +
+           forward_bytes();
 }
 
 int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
@@ -34,7 +40,8 @@ int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
         const uint64_t seed[2] = {params->random + i, hash_mix(params->random, params->key.k[i])};
         port_pool_init(&nat->pools[i], seed);
     }
-    return mapping_init(nat, params->flow_capacity, alloc);
+    err = mapping_init(nat, params->flow_capacity, alloc);
+    return err ? err : forward_init(nat, alloc);
 }
 
 /* ---- ends of flows ---- */
@@ -68,11 +75,13 @@ void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms)
 
 /* ---- forwards and the router's own ports ---- */
 
-static void end_flows_of(struct nat *nat, uint32_t mapping)
+/* Flows of hosts whose outside port is to be forwarded; their mappings go with them. */
+static void end_in_the_way(struct nat *nat, const struct nat_forward *forwards, unsigned count)
 {
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
-        if (f->state != FLOW_FREE && f->mapping == mapping)
+        if (f->state != FLOW_FREE && f->mapping != FLOW_NONE &&
+            forward_wants(forwards, count, f->proto, f->out_port))
             nat_end(nat, f);
     }
 }
@@ -85,30 +94,18 @@ static void end_orphans(struct nat *nat)
         if (f->state == FLOW_FREE || f->mapping != FLOW_NONE || (f->flags & FLOW_PLAIN))
             continue;
         struct flow_tuple in = flow_tuple_of(f, FLOW_IN);
-        struct nat_mapping *m = mapping_find_open(nat, &in);
-        if (!m || m->in_ip != f->in_ip || m->in_port != f->in_port || m->zone != f->zone)
+        const struct nat_forward *fwd = forward_find_outside(nat, &in);
+        if (!fwd || !forward_leads_to(fwd, f))
             nat_end(nat, f);
     }
 }
 
 unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, unsigned count)
 {
-    unsigned in_force = 0;
     bool had_some = nat->forward_count > 0;
 
-    CHECK(count <= NAT_MAX_FORWARDS);
-    for (unsigned i = 0; i < nat->forward_count; i++)
-        mapping_destroy_forward(nat, i);
-
-    nat->forwards = forwards;
-    nat->forward_count = count;
-    for (unsigned i = 0; i < count; i++) {
-        const struct nat_mapping *m =
-            mapping_find_outside(nat, forwards[i].proto, forwards[i].port);
-        if (m && m->forward == MAPPING_NO_FORWARD)
-            end_flows_of(nat, mapping_id(nat, m));
-        in_force += mapping_create_forward(nat, i);
-    }
+    end_in_the_way(nat, forwards, count);
+    unsigned in_force = forward_set(nat, forwards, count);
     if (had_some)
         end_orphans(nat);
     return in_force;
@@ -116,7 +113,7 @@ unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, u
 
 bool nat_claims(const struct nat *nat, uint8_t proto, be16 port)
 {
-    return mapping_find_outside(nat, proto, port) != NULL;
+    return forward_claims(nat, proto, port) || mapping_find_outside(nat, proto, port) != NULL;
 }
 
 be16 nat_reserve(struct nat *nat, uint8_t proto)
@@ -161,6 +158,53 @@ enum drop_reason nat_check_out(const struct view *v)
     return v->proto == IP_PROTO_ICMP && v->icmp_type != ICMP_ECHO ? DROP_UNSOLICITED : DROP_NONE;
 }
 
+/* A flow that begins in the middle of a connection: the router was restarted. */
+static bool is_pick_up(const struct view *v, enum flow_state state)
+{
+    return state == FLOW_TCP_OPENING && !(v->tcp_flags & TCP_SYN);
+}
+
+/* An outbound flow by this outside port; NULL: its remote end has one by that port already, or the
+ * index has no room. */
+static struct flow *create_out(struct nat *nat, const struct nat_job *job, be16 out_port,
+                               enum flow_state state, uint32_t now_ms)
+{
+    const struct flow_tuple *k = &job->key;
+    struct flow like = {
+        .in_ip = k->src,
+        .rem_ip = k->dst,
+        .out_ip = nat->outside_ip,
+        .in_port = k->sport,
+        .rem_port = k->dport,
+        .out_port = out_port,
+        .proto = k->proto,
+        .zone = k->zone,
+        .rem_zone = NETWORK_UPLINK,
+    };
+    return flow_create(&nat->flows, &like, state, now_ms);
+}
+
+/* An outbound flow through a mapping, made if there is none. */
+static struct flow *open_mapped(struct nat *nat, const struct nat_job *job, enum flow_state state,
+                                uint32_t now_ms, enum drop_reason *why)
+{
+    struct nat_mapping *m = mapping_find_inside(nat, &job->key);
+
+    if (!m)
+        m = mapping_create(nat, &job->key, why);
+    if (!m)
+        return NULL;
+    struct flow *f = create_out(nat, job, m->out_port, state, now_ms);
+    if (!f) {
+        if (m->flows == 0)
+            mapping_destroy(nat, m);
+        *why = DROP_PORTS_FULL;
+        return NULL;
+    }
+    mapping_join(nat, m, f, true);
+    return f;
+}
+
 struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                           enum drop_reason *why)
 {
@@ -179,34 +223,104 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
         return NULL;
     }
 
-    struct nat_mapping *m = mapping_find_inside(nat, k);
-    if (!m)
-        m = mapping_create(nat, k, why);
-    if (!m)
+    /* A host behind a forward keeps its port; unless another such host is there already, in a
+     * conversation with the same remote end. */
+    const struct nat_forward *fwd = forward_find_inside(nat, k);
+    struct flow *f =
+        fwd ? create_out(nat, job, forward_out_port(fwd, k->sport), state, now_ms) : NULL;
+    if (!f)
+        f = open_mapped(nat, job, state, now_ms, why);
+    if (!f)
         return NULL;
+    f->tcp_seen = tcp_seen;
+    nat->counters.picked_up += is_pick_up(&job->v, state);
+    return f;
+}
+
+/* An inbound flow to this endpoint inside; NULL: the same two ends have a flow already, by another
+ * outside port. */
+static struct flow *create_in(struct nat *nat, const struct nat_job *job, be32 in_ip, be16 in_port,
+                              uint8_t zone, enum flow_state state, uint32_t now_ms)
+{
+    const struct flow_tuple *k = &job->key;
     struct flow like = {
-        .in_ip = k->src,
-        .rem_ip = k->dst,
-        .out_ip = nat->outside_ip,
-        .in_port = k->sport,
-        .rem_port = k->dport,
-        .out_port = m->out_port,
+        .in_ip = in_ip,
+        .rem_ip = k->src,
+        .out_ip = k->dst,
+        .in_port = in_port,
+        .rem_port = k->sport,
+        .out_port = k->dport,
         .proto = k->proto,
-        .zone = k->zone,
+        .zone = zone,
         .rem_zone = NETWORK_UPLINK,
     };
-    struct flow *f = flow_create(&nat->flows, &like, state, now_ms);
-    if (!f) {
-        /* Only if two forwards to one target are used by one remote end, or the index had no room.
-         */
-        if (m->forward == MAPPING_NO_FORWARD && m->flows == 0)
-            mapping_destroy(nat, m);
-        *why = DROP_PORTS_FULL;
-        return NULL;
+    return flow_create(&nat->flows, &like, state, now_ms);
+}
+
+/* The targets take turns; one that has a flow with this remote end already is passed over. */
+static struct flow *open_forwarded(struct nat *nat, const struct nat_job *job,
+                                   const struct nat_forward *fwd, enum flow_state state,
+                                   uint32_t now_ms)
+{
+    uint8_t *turn = &nat->forward_turn[fwd - nat->forwards];
+    be16 port = forward_in_port(fwd, job->key.dport);
+    struct flow *f = NULL;
+
+    for (unsigned i = 0; i < fwd->target_count && !f; i++) {
+        be32 target = fwd->targets[*turn];
+        *turn = (uint8_t)((*turn + 1) % fwd->target_count);
+        f = create_in(nat, job, target, port, fwd->zone, state, now_ms);
     }
-    f->tcp_seen = tcp_seen;
-    nat->counters.picked_up += state == FLOW_TCP_OPENING && !(job->v.tcp_flags & TCP_SYN);
-    mapping_join(nat, m, f, true);
+    return f;
+}
+
+/* Where a new conversation from outside leads: through fwd, or through m, or through a mapping that
+ * is to be made for the endpoint in inside. */
+struct way_in {
+    const struct nat_forward *fwd;
+    struct nat_mapping *m;
+    struct flow_tuple inside;
+    bool last_resort; /* m, or inside, is that of the last resort */
+};
+
+/* False: nowhere. What the last resort takes in has a mapping, as if the host there had spoken
+ * first, so that nobody else, and not the router, can come by the port meanwhile. If it is mapped
+ * already, to another port, then this one is not its. */
+static bool find_way_in(struct nat *nat, const struct flow_tuple *k, struct way_in *way)
+{
+    memset(way, 0, sizeof(*way));
+    way->fwd = forward_find_outside(nat, k);
+    if (way->fwd)
+        return true;
+    way->last_resort = forward_last_resort(nat, k, &way->inside);
+    way->m = mapping_find_outside(nat, k->proto, k->dport);
+    if (way->m) {
+        way->last_resort &= mapping_is_of(way->m, &way->inside);
+        return way->last_resort || way->m->holders > 0;
+    }
+    return way->last_resort && !port_pool_is_taken(mapping_pool(nat, k->proto), ntoh16(k->dport)) &&
+           !mapping_find_inside(nat, &way->inside);
+}
+
+static struct flow *open_way_in(struct nat *nat, const struct nat_job *job, struct way_in *way,
+                                enum flow_state state, uint32_t now_ms, enum drop_reason *why)
+{
+    if (way->fwd)
+        return open_forwarded(nat, job, way->fwd, state, now_ms);
+    if (!way->m) {
+        if (mapping_pool(nat, job->key.proto)->free_count <= LAST_RESORT_LEAVES)
+            *why = DROP_PORTS_FULL;
+        else
+            way->m = mapping_create(nat, &way->inside, why);
+    }
+    struct nat_mapping *m = way->m;
+    if (!m)
+        return NULL;
+    struct flow *f = create_in(nat, job, m->in_ip, m->in_port, m->zone, state, now_ms);
+    if (f)
+        mapping_join(nat, m, f, false);
+    else if (m->flows == 0)
+        mapping_destroy(nat, m);
     return f;
 }
 
@@ -214,44 +328,32 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
                          enum drop_reason *why)
 {
     const struct flow_tuple *k = &job->key;
+    struct way_in way;
     uint8_t tcp_seen;
 
     *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT
            : !can_translate(k->proto)        ? DROP_PROTOCOL
                                              : DROP_UNSOLICITED;
-    if (*why != DROP_UNSOLICITED || k->dst != nat->outside_ip || k->proto == IP_PROTO_ICMP)
+    if (*why != DROP_UNSOLICITED || k->dst != nat->outside_ip || k->proto == IP_PROTO_ICMP ||
+        !find_way_in(nat, k, &way))
         return NULL;
-    struct nat_mapping *m = mapping_find_open(nat, k);
-    if (!m)
-        return NULL;
-    bool is_forward = m->forward != MAPPING_NO_FORWARD;
-    enum flow_state state = track_first(&job->v, FLOW_IN, is_forward, &tcp_seen);
+    bool pick_up = way.fwd || way.last_resort;
+    enum flow_state state = track_first(&job->v, FLOW_IN, pick_up, &tcp_seen);
     if (state == FLOW_FREE)
         return NULL;
-
-    struct flow like = {
-        .in_ip = m->in_ip,
-        .rem_ip = k->src,
-        .out_ip = k->dst,
-        .in_port = m->in_port,
-        .rem_port = k->sport,
-        .out_port = k->dport,
-        .proto = k->proto,
-        .zone = m->zone,
-        .rem_zone = NETWORK_UPLINK,
-    };
-    struct flow *f = flow_create(&nat->flows, &like, state, now_ms);
-    if (!f) {
-        /* Not full: the same two ends already have a flow, by another outside port. */
-        if (nat->flows.live == nat->flows.capacity)
-            *why = DROP_FLOWS_FULL;
+    if (nat->flows.live == nat->flows.capacity) {
+        nat->flows.refused++;
+        *why = DROP_FLOWS_FULL;
         return NULL;
     }
+
+    struct flow *f = open_way_in(nat, job, &way, state, now_ms, why);
+    if (!f)
+        return NULL;
     f->tcp_seen = tcp_seen;
     f->flags |= FLOW_OPENED_IN;
-    nat->counters.picked_up += state == FLOW_TCP_OPENING && !(job->v.tcp_flags & TCP_SYN);
+    nat->counters.picked_up += is_pick_up(&job->v, state);
     nat->counters.hairpins += k->src == nat->outside_ip;
-    mapping_join(nat, m, f, false);
     *why = DROP_NONE;
     return f;
 }
@@ -289,6 +391,6 @@ struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t 
     }
     f->tcp_seen = tcp_seen;
     f->flags = FLOW_PLAIN | (in ? FLOW_OPENED_IN : 0);
-    nat->counters.picked_up += state == FLOW_TCP_OPENING && !(job->v.tcp_flags & TCP_SYN);
+    nat->counters.picked_up += is_pick_up(&job->v, state);
     return f;
 }

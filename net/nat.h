@@ -38,17 +38,22 @@ struct nat_job {
     uint8_t dir;    /* enum flow_dir: which way it goes in its flow, found by nat_find() */
 };
 
-struct nat_forward {
-    uint8_t proto; /* IP_PROTO_TCP or IP_PROTO_UDP */
-    uint8_t zone;  /* the target's network */
-    be32 bind_ip;  /* outside address it is bound to; 0 = whatever the uplink has */
-    be16 port;     /* outside */
-    be16 target_port;
-    be32 target_ip;
-    be32 from_ip, from_mask; /* who may come; mask 0 = everyone */
-};
+#define NAT_MAX_FORWARDS 513 /* 256 of both protocols, and a last resort */
+#define NAT_MAX_TARGETS  8
 
-#define NAT_MAX_FORWARDS 512
+/* A forward leads what comes to some ports of the outside address to as many of a host inside. A
+ * last resort (proto 0; at most one) takes all of TCP and UDP that no forward, no mapping and not
+ * the router has, to the same ports; and the host it leads to is mapped like any other. */
+struct nat_forward {
+    uint8_t proto;                  /* IP_PROTO_TCP, IP_PROTO_UDP, or 0 */
+    uint8_t zone;                   /* the targets' network */
+    uint8_t target_count;           /* flows take turns */
+    uint16_t first_port, last_port; /* outside, in host order; not of a last resort */
+    uint16_t target_port;           /* where first_port leads, in host order */
+    be32 bind_ip;                   /* outside address; 0 = whatever the uplink has */
+    be32 from_ip, from_mask;        /* who may come; mask 0 = everyone */
+    be32 targets[NAT_MAX_TARGETS];
+};
 
 struct nat_counters {
     uint64_t mappings_live; /* forwards not among them */
@@ -68,6 +73,7 @@ struct nat_params {
 };
 
 struct nat_mapping;
+struct nat_span;
 
 struct nat {
     struct flow_table flows;
@@ -78,9 +84,14 @@ struct nat {
     uint32_t mapping_fresh; /* mappings from here on were never used */
     struct index mapping_index;
     struct hash_key key;
-    const struct nat_forward *forwards; /* caller's, constant */
+    const struct nat_forward *forwards;    /* caller's, constant */
+    const struct nat_forward *last_resort; /* one of them, or NULL */
     unsigned forward_count;
-    be32 outside_ip; /* 0 while the uplink has none */
+    struct nat_span *spans; /* the forwards' ports, sorted */
+    unsigned span_count;
+    uint64_t forward_ports[2][65536 / 64];  /* TCP, UDP: ports outside that forwards have */
+    uint8_t forward_turn[NAT_MAX_FORWARDS]; /* whose turn it is */
+    be32 outside_ip;                        /* 0 while the uplink has none */
     struct nat_counters counters;
 };
 
@@ -89,10 +100,11 @@ int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc);
 /* What that takes from alloc, and struct nat itself. */
 size_t nat_bytes(uint32_t flow_capacity);
 
-/* Replaces the forwards (at most NAT_MAX_FORWARDS). Their outside ports are taken out of the
- * allocator; flows of hosts that happen to use one of them are ended, as are flows through forwards
- * that are no more. The array stays the caller's, and unchanged. Returns how many are in force: one
- * on a port that nat_reserve* gave away is not. */
+/* Replaces the forwards (at most NAT_MAX_FORWARDS; where two want one packet, the first has it).
+ * Their outside ports are taken out of the allocator; flows of hosts that happen to use one of them
+ * are ended, as are flows through forwards that are no more. The array stays the caller's, and
+ * unchanged. Returns how many are in force: one all of whose ports nat_reserve* gave away is not.
+ */
 unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, unsigned count);
 
 /* The uplink's address changed (0: lost). Translated flows of another address are destroyed. */
@@ -150,7 +162,7 @@ struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t 
 void nat_end(struct nat *nat, struct flow *f);
 
 /* True if an inbound packet with this protocol and destination port (network order) belongs to a
- * forward or to a mapping, rather than to the router itself. */
+ * forward (the last resort included) or to a mapping, rather than to the router itself. */
 bool nat_claims(const struct nat *nat, uint8_t proto, be16 port);
 
 /* Rewrites the packet (addresses, ports or identifier, IP and transport checksums; partial

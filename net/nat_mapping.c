@@ -3,11 +3,10 @@
  * Mappings; see nat_mapping.h, and nat.h for what they mean.
  *
  * One index holds two references to each mapping: under the hash of its inside endpoint and under
- * that of its outside port. Every mapping but a forward has at least one flow, so there can be no
- * more of them than flows, nor than ports.
+ * that of its outside port. Every mapping has at least one flow, so there can be no more of them
+ * than flows, nor than ports.
  *
- * Invariant: the port of every mapping is taken in the pool of its protocol. Two forwards may share
- * a port (with different bind or from addresses); then it is taken once.
+ * Invariant: the port of every mapping is taken in the pool of its protocol, by it alone.
  */
 #include "net/nat_mapping.h"
 
@@ -16,7 +15,7 @@
 
 uint32_t mapping_capacity(uint32_t flow_capacity)
 {
-    return MIN(flow_capacity, PORTS_IN_ALL) + NAT_MAX_FORWARDS;
+    return MIN(flow_capacity, PORTS_IN_ALL);
 }
 
 size_t mapping_bytes(uint32_t flow_capacity)
@@ -48,28 +47,18 @@ static uint32_t outside_hash(const struct nat *nat, uint8_t proto, be16 port)
     return hash_words(&nat->key, port | (uint64_t)proto << 48, NETWORK_UPLINK);
 }
 
-static bool forward_in_force(const struct nat *nat, const struct nat_mapping *m)
-{
-    be32 bind_ip = nat->forwards[m->forward].bind_ip;
-    return bind_ip == 0 || bind_ip == nat->outside_ip;
-}
-
 struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k)
 {
     uint32_t hash = inside_hash(nat, k->src, k->sport, k->proto, k->zone);
-    struct nat_mapping *best = NULL;
     struct index_cursor c;
 
     for (uint32_t ref = index_first(&nat->mapping_index, hash, &c); ref != INDEX_END;
          ref = index_next(&nat->mapping_index, &c)) {
         struct nat_mapping *m = &nat->mappings[ref];
-        if (m->in_ip != k->src || m->in_port != k->sport || m->proto != k->proto ||
-            m->zone != k->zone || (m->forward != MAPPING_NO_FORWARD && !forward_in_force(nat, m)))
-            continue;
-        if (!best || m->forward < best->forward)
-            best = m;
+        if (mapping_is_of(m, k))
+            return m;
     }
-    return best;
+    return NULL;
 }
 
 struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, be16 port)
@@ -79,37 +68,10 @@ struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, b
     for (uint32_t ref = index_first(&nat->mapping_index, outside_hash(nat, proto, port), &c);
          ref != INDEX_END; ref = index_next(&nat->mapping_index, &c)) {
         struct nat_mapping *m = &nat->mappings[ref];
-        if (m->out_port != port || m->proto != proto)
-            continue;
-        if (m->forward == MAPPING_NO_FORWARD || forward_in_force(nat, m))
+        if (m->out_port == port && m->proto == proto)
             return m;
     }
     return NULL;
-}
-
-static bool is_open_to(const struct nat *nat, const struct nat_mapping *m, be32 remote)
-{
-    if (m->forward == MAPPING_NO_FORWARD)
-        return m->holders > 0;
-    const struct nat_forward *fwd = &nat->forwards[m->forward];
-    return forward_in_force(nat, m) && ip4_in_prefix(remote, fwd->from_ip, fwd->from_mask);
-}
-
-struct nat_mapping *mapping_find_open(const struct nat *nat, const struct flow_tuple *k)
-{
-    uint32_t hash = outside_hash(nat, k->proto, k->dport);
-    struct nat_mapping *best = NULL;
-    struct index_cursor c;
-
-    for (uint32_t ref = index_first(&nat->mapping_index, hash, &c); ref != INDEX_END;
-         ref = index_next(&nat->mapping_index, &c)) {
-        struct nat_mapping *m = &nat->mappings[ref];
-        if (m->out_port != k->dport || m->proto != k->proto || !is_open_to(nat, m, k->src))
-            continue;
-        if (!best || m->forward < best->forward)
-            best = m;
-    }
-    return best;
 }
 
 /* ---- coming and going ---- */
@@ -175,7 +137,6 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
                                                   .out_port = hton16(port),
                                                   .proto = k->proto,
                                                   .zone = k->zone,
-                                                  .forward = MAPPING_NO_FORWARD,
                                               });
     if (!m) {
         port_pool_release(pool, port);
@@ -186,39 +147,6 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
     return m;
 }
 
-/* Another mapping than m has m's outside port, in force or not. */
-static bool port_is_shared(const struct nat *nat, uint8_t proto, be16 port)
-{
-    struct index_cursor c;
-
-    for (uint32_t ref = index_first(&nat->mapping_index, outside_hash(nat, proto, port), &c);
-         ref != INDEX_END; ref = index_next(&nat->mapping_index, &c)) {
-        if (nat->mappings[ref].out_port == port && nat->mappings[ref].proto == proto)
-            return true;
-    }
-    return false;
-}
-
-bool mapping_create_forward(struct nat *nat, unsigned i)
-{
-    const struct nat_forward *fwd = &nat->forwards[i];
-    bool shared = port_is_shared(nat, fwd->proto, fwd->port);
-
-    if (!shared && !port_pool_take_exact(mapping_pool(nat, fwd->proto), ntoh16(fwd->port)))
-        return false;
-    struct nat_mapping *m = link_mapping(nat, &(struct nat_mapping){
-                                                  .in_ip = fwd->target_ip,
-                                                  .in_port = fwd->target_port,
-                                                  .out_port = fwd->port,
-                                                  .proto = fwd->proto,
-                                                  .zone = fwd->zone,
-                                                  .forward = (uint16_t)i,
-                                              });
-    if (!m && !shared)
-        port_pool_release(mapping_pool(nat, fwd->proto), ntoh16(fwd->port));
-    return m != NULL;
-}
-
 void mapping_destroy(struct nat *nat, struct nat_mapping *m)
 {
     uint32_t id = mapping_id(nat, m);
@@ -227,36 +155,15 @@ void mapping_destroy(struct nat *nat, struct nat_mapping *m)
     bool inside_gone = index_remove(&nat->mapping_index, hash_of(nat, m, true), id);
     bool outside_gone = index_remove(&nat->mapping_index, hash_of(nat, m, false), id);
     CHECK(inside_gone && outside_gone);
-    if (!port_is_shared(nat, m->proto, m->out_port))
-        port_pool_release(mapping_pool(nat, m->proto), ntoh16(m->out_port));
-    if (m->forward == MAPPING_NO_FORWARD)
-        nat->counters.mappings_live--;
+    port_pool_release(mapping_pool(nat, m->proto), ntoh16(m->out_port));
+    nat->counters.mappings_live--;
     give_free(nat, m);
-}
-
-void mapping_destroy_forward(struct nat *nat, unsigned i)
-{
-    const struct nat_forward *fwd = &nat->forwards[i];
-    struct index_cursor c;
-
-    for (uint32_t ref =
-             index_first(&nat->mapping_index, outside_hash(nat, fwd->proto, fwd->port), &c);
-         ref != INDEX_END; ref = index_next(&nat->mapping_index, &c)) {
-        struct nat_mapping *m = &nat->mappings[ref];
-        if (m->forward == i && m->out_port == fwd->port && m->proto == fwd->proto) {
-            mapping_destroy(nat, m);
-            return;
-        }
-    }
 }
 
 /* ---- flows ---- */
 
 void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds)
 {
-    f->mapping = FLOW_NONE;
-    if (m->forward != MAPPING_NO_FORWARD)
-        return;
     f->mapping = mapping_id(nat, m);
     m->flows++;
     if (holds)

@@ -8,14 +8,11 @@
 
 #include "net/nat.h"
 
-#define MAPPING_NO_FORWARD UINT16_MAX
-
 struct nat_mapping {
     be32 in_ip;
     be16 in_port, out_port;
     uint8_t proto;
     uint8_t zone;
-    uint16_t forward; /* its number in nat->forwards, or MAPPING_NO_FORWARD */
     uint32_t flows;   /* that use it; the next free one, while it is free */
     uint32_t holders; /* those of them that keep it open to new remote ends */
 };
@@ -35,30 +32,27 @@ uint32_t mapping_capacity(uint32_t flow_capacity);
 size_t mapping_bytes(uint32_t flow_capacity);
 int mapping_init(struct nat *nat, uint32_t flow_capacity, alloc_fn alloc);
 
-/* By the inside endpoint in k (an outbound tuple): a forward in force (of several, the first), else
- * a mapping; or NULL. */
+/* True if the inside endpoint is that in k (an outbound tuple). */
+static inline bool mapping_is_of(const struct nat_mapping *m, const struct flow_tuple *k)
+{
+    return m->in_ip == k->src && m->in_port == k->sport && m->proto == k->proto &&
+           m->zone == k->zone;
+}
+
+/* By the inside endpoint in k (an outbound tuple), or NULL. */
 struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k);
 
-/* Any by the outside port; NULL if neither a forward in force nor a mapping has it. */
+/* By the outside port, or NULL. */
 struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, be16 port);
-
-/* By the outside port in k (an inbound tuple): one that is open to k's source (of several forwards,
- * the first); or NULL. */
-struct nat_mapping *mapping_find_open(const struct nat *nat, const struct flow_tuple *k);
 
 /* A new mapping for k's inside endpoint, without flows as yet; NULL and *why. */
 struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
                                    enum drop_reason *why);
 
-/* A mapping that stands for forward number i; false if its port is the router's own. Dynamic
- * mappings must be off the port already. */
-bool mapping_create_forward(struct nat *nat, unsigned i);
-void mapping_destroy_forward(struct nat *nat, unsigned i);
-
 /* Ends a mapping that has no flows (any more), and frees its port. */
 void mapping_destroy(struct nat *nat, struct nat_mapping *m);
 
-/* Flow f uses m (and not if it is a forward: then f gets none); holds: and keeps it open. */
+/* Flow f uses m; holds: and keeps it open. */
 void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds);
 /* f keeps its mapping open from now on. */
 void mapping_hold(struct nat *nat, struct flow *f);

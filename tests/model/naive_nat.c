@@ -3,112 +3,7 @@
  * See naive_nat.h.
  */
 #include "tests/model/naive_nat.h"
-
-/* ---- bytes and sums ---- */
-
-static unsigned get16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xFFFF);
-}
-
-static unsigned sum_of(unsigned sum, const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        sum += i % 2 == 0 ? (unsigned)p[i] << 8 : p[i];
-        while (sum > 0xFFFF)
-            sum = (sum & 0xFFFF) + (sum >> 16);
-    }
-    return sum;
-}
-
-static unsigned pseudo(const struct naive_packet *k)
-{
-    uint8_t header[12];
-    memcpy(header, k->ip + 12, 8);
-    header[8] = 0;
-    header[9] = (uint8_t)k->proto;
-    put16(header + 10, (unsigned)k->l4_bytes);
-    return sum_of(0, header, sizeof(header));
-}
-
-static uint8_t *csum_field(const struct naive_packet *k)
-{
-    return k->l4 + (k->proto == 6 ? 16 : k->proto == 17 ? 6 : 2);
-}
-
-/* What the checksum field ought to hold. */
-static unsigned right_csum(const struct naive_packet *k)
-{
-    uint8_t *field = csum_field(k);
-    unsigned held = get16(field);
-    if (k->partial)
-        return pseudo(k);
-    put16(field, 0);
-    unsigned csum = ~sum_of(k->proto == 1 ? 0 : pseudo(k), k->l4, k->l4_bytes) & 0xFFFF;
-    put16(field, held);
-    return csum == 0 && k->proto == 17 ? 0xFFFF : csum;
-}
-
-/* ---- frames ---- */
-
-static struct naive_packet take_apart(uint8_t *frame, bool partial)
-{
-    struct naive_packet k = {.ip = frame + 14, .partial = partial};
-    k.l4 = k.ip + (k.ip[0] & 15) * 4;
-    k.ip_bytes = get16(k.ip + 2);
-    k.l4_bytes = k.ip_bytes - (size_t)(k.l4 - k.ip);
-    k.src = get32(k.ip + 12);
-    k.dst = get32(k.ip + 16);
-    k.proto = k.ip[9];
-    if (k.proto == 1) {
-        k.type = k.l4[0];
-        k.sport = k.dport = get16(k.l4 + 4);
-    } else {
-        k.sport = get16(k.l4);
-        k.dport = get16(k.l4 + 2);
-        k.flags = k.proto == 6 ? k.l4[13] : 0;
-    }
-    return k;
-}
-
-/* Writes one endpoint, as source or as destination, and makes both checksums as right as they were:
- * a wrong one must stay wrong by the same amount, for the receiver to see. */
-static void put_endpoint(struct naive_packet *k, bool as_source, uint32_t ip, unsigned port)
-{
-    unsigned held = get16(csum_field(k)), right = right_csum(k);
-    unsigned ip_held = get16(k->ip + 10);
-    put16(k->ip + 10, 0);
-    bool ip_right = ip_held == (~sum_of(0, k->ip, (size_t)(k->l4 - k->ip)) & 0xFFFF);
-
-    put32(k->ip + (as_source ? 12 : 16), ip);
-    put16(k->l4 + (k->proto == 1 ? 4 : as_source ? 0 : 2), port);
-    put16(k->ip + 10, ip_right ? ~sum_of(0, k->ip, (size_t)(k->l4 - k->ip)) & 0xFFFF : 0xDEAD);
-    if (k->proto == 17 && held == 0 && !k->partial)
-        return;
-    if (held == right) {
-        put16(csum_field(k), right_csum(k));
-        return;
-    }
-    unsigned off = (held + 0xFFFF - right) % 0xFFFF;
-    put16(csum_field(k), (right_csum(k) + off) % 0xFFFF);
-}
+#include "tests/model/naive_packet.h"
 
 /* ---- laws ---- */
 
@@ -123,17 +18,9 @@ static void check(struct naive_nat *n, bool lawful, const char *law)
         n->error = law;
 }
 
-static bool forward_holds(const struct naive_nat *n, unsigned proto, unsigned port)
-{
-    for (unsigned i = 0; i < n->forward_count; i++)
-        if (n->forwards[i].proto == proto && n->forwards[i].port == port)
-            return true;
-    return false;
-}
-
 static bool port_is_free(const struct naive_nat *n, unsigned proto, unsigned port)
 {
-    if (port == 0 || n->reserved[pool_of(proto)][port] || forward_holds(n, proto, port))
+    if (port == 0 || n->reserved[pool_of(proto)][port] || n->forwarded[pool_of(proto)][port])
         return false;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
         if (n->mappings[i].live && n->mappings[i].proto == proto && n->mappings[i].out_port == port)
@@ -261,12 +148,46 @@ unsigned naive_mapping_count(const struct naive_nat *n)
     return count;
 }
 
-bool naive_claims(const struct naive_nat *n, unsigned proto, unsigned port)
+/* The forward that this port belongs to, if remote (NULL: anybody) may use it. */
+static struct naive_forward *open_forward(struct naive_nat *n, unsigned proto, unsigned port,
+                                          const uint32_t *remote)
+{
+    for (unsigned i = 0; i < n->forward_count; i++) {
+        struct naive_forward *f = &n->forwards[i];
+        if (f->proto == proto && port >= f->first && port <= f->last &&
+            n->forwarded[pool_of(proto)][port] && bound_here(n, f) &&
+            (!remote || ((*remote ^ f->from) & f->from_mask) == 0))
+            return f;
+    }
+    return NULL;
+}
+
+static struct naive_forward *last_resort(struct naive_nat *n, unsigned proto)
 {
     for (unsigned i = 0; i < n->forward_count; i++)
-        if (n->forwards[i].proto == proto && n->forwards[i].port == port &&
-            bound_here(n, &n->forwards[i]))
-            return true;
+        if (n->forwards[i].proto == 0 && proto != 1 && bound_here(n, &n->forwards[i]))
+            return &n->forwards[i];
+    return NULL;
+}
+
+static unsigned port_behind(const struct naive_forward *f, unsigned port)
+{
+    return port - f->first + f->target_port;
+}
+
+static bool leads_to(const struct naive_forward *fwd, const struct naive_flow *f)
+{
+    bool target = false;
+    for (unsigned t = 0; t < fwd->target_count; t++)
+        target |= fwd->targets[t] == f->in_ip;
+    return target && fwd->zone == f->zone && port_behind(fwd, f->out_port) == f->in_port;
+}
+
+bool naive_claims(struct naive_nat *n, unsigned proto, unsigned port)
+{
+    if (open_forward(n, proto, port, NULL) ||
+        (port_is_free(n, proto, port) && last_resort(n, proto)))
+        return true;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
         if (n->mappings[i].live && n->mappings[i].proto == proto && n->mappings[i].out_port == port)
             return true;
@@ -281,30 +202,23 @@ void naive_set_outside(struct naive_nat *n, uint32_t ip)
             end(n, &n->flows[i]);
 }
 
-static const struct naive_forward *open_forward(const struct naive_nat *n, unsigned proto,
-                                                unsigned port, uint32_t remote)
-{
-    for (unsigned i = 0; i < n->forward_count; i++) {
-        const struct naive_forward *f = &n->forwards[i];
-        if (f->proto == proto && f->port == port && bound_here(n, f) &&
-            ((remote ^ f->from) & f->from_mask) == 0)
-            return f;
-    }
-    return NULL;
-}
-
 void naive_set_forwards(struct naive_nat *n, const struct naive_forward *forwards, unsigned count)
 {
     memcpy(n->forwards, forwards, count * sizeof(*forwards));
     n->forward_count = count;
+    memset(n->forwarded, 0, sizeof(n->forwarded));
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned port = forwards[i].first; forwards[i].proto && port <= forwards[i].last;
+             port++)
+            n->forwarded[pool_of(forwards[i].proto)][port] =
+                !n->reserved[pool_of(forwards[i].proto)][port];
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         struct naive_flow *f = &n->flows[i];
         if (!f->live)
             continue;
-        const struct naive_forward *fwd = open_forward(n, f->proto, f->out_port, f->rem_ip);
-        if (f->through_forward ? !fwd || fwd->target != f->in_ip ||
-                                     fwd->target_port != f->in_port || fwd->zone != f->zone
-                               : forward_holds(n, f->proto, f->out_port))
+        const struct naive_forward *fwd = open_forward(n, f->proto, f->out_port, &f->rem_ip);
+        if (f->through_forward ? !fwd || !leads_to(fwd, f)
+                               : n->forwarded[pool_of(f->proto)][f->out_port])
             end(n, f);
     }
 }
@@ -368,37 +282,68 @@ static enum drop_reason judge_choice(struct naive_nat *n, const struct naive_pac
     return DROP_NONE;
 }
 
-static unsigned map_out(struct naive_nat *n, const struct naive_packet *k, unsigned zone,
-                        unsigned chosen, bool *through_forward)
+/* The outside port of a host behind a forward, or 0. */
+static unsigned forward_out(struct naive_nat *n, const struct naive_packet *k, unsigned zone)
 {
-    *through_forward = true;
     for (unsigned i = 0; i < n->forward_count; i++) {
         const struct naive_forward *f = &n->forwards[i];
-        if (f->proto == k->proto && f->zone == zone && f->target == k->src &&
-            f->target_port == k->sport && bound_here(n, f))
-            return f->port;
-    }
-    *through_forward = false;
-    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
-        const struct naive_mapping *m = &n->mappings[i];
-        if (m->live && m->proto == k->proto && m->zone == zone && m->in_ip == k->src &&
-            m->in_port == k->sport)
-            return m->out_port;
-    }
-    judge_choice(n, k, chosen);
-    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
-        if (!n->mappings[i].live) {
-            n->mappings[i] = (struct naive_mapping){true, k->proto, zone, k->sport, chosen, k->src};
-            return chosen;
-        }
+        unsigned port = k->sport - f->target_port + f->first;
+        bool target = false;
+        for (unsigned t = 0; t < f->target_count; t++)
+            target |= f->targets[t] == k->src;
+        if (target && f->proto == k->proto && f->zone == zone && k->sport >= f->target_port &&
+            port <= f->last && bound_here(n, f) && n->forwarded[pool_of(f->proto)][port])
+            return port;
     }
     return 0;
+}
+
+static const struct naive_mapping *find_mapping(const struct naive_nat *n, unsigned proto,
+                                                unsigned zone, uint32_t ip, unsigned port)
+{
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
+        const struct naive_mapping *m = &n->mappings[i];
+        if (m->live && m->proto == proto && m->zone == zone && m->in_ip == ip && m->in_port == port)
+            return m;
+    }
+    return NULL;
+}
+
+static void new_mapping(struct naive_nat *n, const struct naive_flow *f)
+{
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
+        if (!n->mappings[i].live) {
+            n->mappings[i] =
+                (struct naive_mapping){true, f->proto, f->zone, f->in_port, f->out_port, f->in_ip};
+            return;
+        }
+    }
+}
+
+/* Gives the flow its outside port, and says whether it can have one. */
+static bool map_out(struct naive_nat *n, const struct naive_packet *k, unsigned chosen,
+                    struct naive_flow *like)
+{
+    like->out_port = forward_out(n, k, like->zone);
+    like->through_forward =
+        like->out_port && !find_in(n, k->proto, k->dst, k->dport, n->outside, like->out_port);
+    if (like->through_forward)
+        return true;
+    const struct naive_mapping *m = find_mapping(n, k->proto, like->zone, k->src, k->sport);
+    if (m) {
+        like->out_port = m->out_port;
+        return !find_in(n, k->proto, k->dst, k->dport, n->outside, m->out_port);
+    }
+    judge_choice(n, k, chosen);
+    like->out_port = chosen;
+    new_mapping(n, like);
+    return true;
 }
 
 enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, unsigned zone,
                            uint32_t now_ms, unsigned chosen)
 {
-    struct naive_packet k = take_apart(frame, partial);
+    struct naive_packet k = naive_take_apart(frame, partial);
     struct naive_flow like = {.live = true};
 
     if (k.proto == 1 && k.type != 8)
@@ -411,9 +356,6 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
             return DROP_UNSOLICITED;
         if (naive_flow_count(n) == n->capacity)
             return DROP_FLOWS_FULL;
-        like.out_port = map_out(n, &k, zone, chosen, &like.through_forward);
-        if (find_in(n, k.proto, k.dst, k.dport, n->outside, like.out_port))
-            return DROP_PORTS_FULL;
         like.proto = k.proto;
         like.zone = zone;
         like.in_ip = k.src;
@@ -421,18 +363,64 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
         like.rem_ip = k.dst;
         like.rem_port = k.dport;
         like.out_ip = n->outside;
+        if (!map_out(n, &k, chosen, &like))
+            return DROP_PORTS_FULL;
         f = new_flow(n);
         *f = like;
     }
     check(n, chosen == f->out_port, "U1: one outside port, whatever the remote end");
-    put_endpoint(&k, true, f->out_ip, f->out_port);
+    naive_put_endpoint(&k, true, f->out_ip, f->out_port);
     track(f, &k, 0, now_ms);
     return DROP_NONE;
 }
 
+/* Where the packet of a new flow leads: through a forward, a mapping, or as a last resort. */
+static bool map_in(struct naive_nat *n, const struct naive_packet *k, struct naive_flow *like)
+{
+    const struct naive_forward *resort = last_resort(n, k->proto);
+    const struct naive_mapping *m = mapping_of(n, like);
+
+    like->forward = open_forward(n, k->proto, k->dport, &k->src);
+    if (like->forward) {
+        like->through_forward = true;
+        like->zone = like->forward->zone;
+        like->in_port = port_behind(like->forward, k->dport);
+        return may_begin(like, k, true);
+    }
+    bool to_resort = resort && k->dport != 0;
+    if (m)
+        to_resort = to_resort && m->in_ip == resort->targets[0] && m->in_port == k->dport &&
+                    m->zone == resort->zone;
+    else
+        to_resort = to_resort && port_is_free(n, k->proto, k->dport) &&
+                    !find_mapping(n, k->proto, resort->zone, resort->targets[0], k->dport);
+    if (!to_resort && (!m || !mapping_is_held(n, m)))
+        return false;
+    like->zone = m ? m->zone : resort->zone;
+    like->in_ip = m ? m->in_ip : resort->targets[0];
+    like->in_port = m ? m->in_port : k->dport;
+    like->new_mapping = !m;
+    return may_begin(like, k, to_resort);
+}
+
+/* Whose turn it is: of several targets, the next that has no such flow. */
+static bool choose_target(struct naive_nat *n, const struct naive_packet *k,
+                          struct naive_flow *like)
+{
+    unsigned tries = like->forward ? like->forward->target_count : 1;
+
+    for (unsigned t = 0; t < tries; t++) {
+        if (like->forward)
+            like->in_ip = like->forward->targets[like->forward->turn++ % tries];
+        if (!find_out(n, k->proto, like->zone, like->in_ip, like->in_port, k->src, k->sport))
+            return true;
+    }
+    return false;
+}
+
 enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uint32_t now_ms)
 {
-    struct naive_packet k = take_apart(frame, partial);
+    struct naive_packet k = naive_take_apart(frame, partial);
     struct naive_flow like = {.live = true, .opened_in = true};
 
     if (k.proto == 1 && k.type != 0)
@@ -441,50 +429,34 @@ enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uin
     if (!f) {
         if (k.dst != n->outside || k.proto == 1)
             return DROP_UNSOLICITED;
-        const struct naive_forward *fwd = open_forward(n, k.proto, k.dport, k.src);
         like.proto = k.proto;
         like.out_port = k.dport;
-        const struct naive_mapping *m = fwd ? NULL : mapping_of(n, &like);
-        if (!may_begin(&like, &k, fwd != NULL) || (!fwd && (!m || !mapping_is_held(n, m))))
+        if (!map_in(n, &k, &like))
             return DROP_UNSOLICITED;
-        like.through_forward = fwd != NULL;
-        like.zone = fwd ? fwd->zone : m->zone;
-        like.in_ip = fwd ? fwd->target : m->in_ip;
-        like.in_port = fwd ? fwd->target_port : m->in_port;
         like.rem_ip = k.src;
         like.rem_port = k.sport;
         like.out_ip = k.dst;
         like.last_ms = now_ms;
         if (naive_flow_count(n) == n->capacity)
             return DROP_FLOWS_FULL;
-        if (find_out(n, k.proto, like.zone, like.in_ip, like.in_port, k.src, k.sport))
+        if (!choose_target(n, &k, &like))
             return DROP_UNSOLICITED;
+        if (like.new_mapping)
+            new_mapping(n, &like);
         f = new_flow(n);
         *f = like;
     }
-    put_endpoint(&k, false, f->in_ip, f->in_port);
+    naive_put_endpoint(&k, false, f->in_ip, f->in_port);
     track(f, &k, 1, now_ms);
     return DROP_NONE;
 }
 
 /* ---- errors ---- */
 
-/* The quoted transport checksum, changed by what changed in the packet it belongs to: the quotation
- * is cut, so it cannot be computed from nothing. Word by word, old and new side by side. */
-static unsigned follow(unsigned csum, const uint8_t *old, const uint8_t *new, size_t n)
-{
-    unsigned sum = ~csum & 0xFFFF;
-    for (size_t i = 0; i < n; i += 2) {
-        sum += (~get16(old + i) & 0xFFFF) + get16(new + i);
-        while (sum > 0xFFFF)
-            sum = (sum & 0xFFFF) + (sum >> 16);
-    }
-    return ~sum & 0xFFFF;
-}
-
 enum drop_reason naive_error(struct naive_nat *n, uint8_t *frame, unsigned zone, bool inward)
 {
-    struct naive_packet k = take_apart(frame, false), in = take_apart(k.l4 + 8 - 14, false);
+    struct naive_packet k = naive_take_apart(frame, false),
+                        in = naive_take_apart(k.l4 + 8 - 14, false);
     size_t quoted = k.l4_bytes - 8;
     if (k.l4[5] != 0 && quoted > k.l4[5] * 4u)
         quoted = k.l4[5] * 4u; /* behind that is an extension */
@@ -504,26 +476,26 @@ enum drop_reason naive_error(struct naive_nat *n, uint8_t *frame, unsigned zone,
     memcpy(old + 8, in.l4, 4);
     if (in.proto == 1)
         memcpy(old + 8, in.l4 + 4, 2);
-    put32(in.ip + (inward ? 12 : 16), inward ? f->in_ip : f->out_ip);
-    put16(in.l4 + (in.proto == 1 ? 4 : inward ? 0 : 2), inward ? f->in_port : f->out_port);
+    naive_put32(in.ip + (inward ? 12 : 16), inward ? f->in_ip : f->out_ip);
+    naive_put16(in.l4 + (in.proto == 1 ? 4 : inward ? 0 : 2), inward ? f->in_port : f->out_port);
     memcpy(new, in.ip + 12, 8);
     memcpy(new + 8, in.l4, 4);
     if (in.proto == 1)
         memcpy(new + 8, in.l4 + 4, 2);
 
-    uint8_t *field = csum_field(&in);
-    if ((size_t)(field + 2 - in.l4) <= quoted && !(in.proto == 17 && get16(field) == 0)) {
-        unsigned csum = in.proto == 1 ? follow(get16(field), old + 8, new + 8, 2)
-                                      : follow(get16(field), old, new, 12);
-        put16(field, in.proto == 17 && csum == 0 ? 0xFFFF : csum);
+    uint8_t *field = naive_csum_field(&in);
+    if ((size_t)(field + 2 - in.l4) <= quoted && !(in.proto == 17 && naive_get16(field) == 0)) {
+        unsigned csum = in.proto == 1 ? naive_follow(naive_get16(field), old + 8, new + 8, 2)
+                                      : naive_follow(naive_get16(field), old, new, 12);
+        naive_put16(field, in.proto == 17 && csum == 0 ? 0xFFFF : csum);
     }
-    put16(in.ip + 10, 0);
-    put16(in.ip + 10, ~sum_of(0, in.ip, (size_t)(in.l4 - in.ip)) & 0xFFFF);
+    naive_put16(in.ip + 10, 0);
+    naive_put16(in.ip + 10, ~naive_sum(0, in.ip, (size_t)(in.l4 - in.ip)) & 0xFFFF);
 
-    put32(k.ip + (inward ? 16 : 12), inward ? f->in_ip : f->out_ip);
-    put16(k.ip + 10, 0);
-    put16(k.ip + 10, ~sum_of(0, k.ip, (size_t)(k.l4 - k.ip)) & 0xFFFF);
-    put16(k.l4 + 2, 0);
-    put16(k.l4 + 2, ~sum_of(0, k.l4, k.l4_bytes) & 0xFFFF);
+    naive_put32(k.ip + (inward ? 16 : 12), inward ? f->in_ip : f->out_ip);
+    naive_put16(k.ip + 10, 0);
+    naive_put16(k.ip + 10, ~naive_sum(0, k.ip, (size_t)(k.l4 - k.ip)) & 0xFFFF);
+    naive_put16(k.l4 + 2, 0);
+    naive_put16(k.l4 + 2, ~naive_sum(0, k.l4, k.l4_bytes) & 0xFFFF);
     return DROP_NONE;
 }

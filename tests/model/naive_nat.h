@@ -16,20 +16,13 @@
 #define NAIVE_MAX_FLOWS    512
 #define NAIVE_MAX_FORWARDS 16
 
-/* A frame taken apart. */
-struct naive_packet {
-    uint8_t *ip, *l4;
-    size_t ip_bytes, l4_bytes;
-    uint32_t src, dst;
-    unsigned proto, sport, dport, flags, type; /* ICMP echo: the identifier in both ports */
-    bool partial;                              /* the checksum is the pseudo-header's sum */
-};
-
 struct naive_mapping {
     bool live;
     unsigned proto, zone, in_port, out_port;
     uint32_t in_ip;
 };
+
+struct naive_forward;
 
 struct naive_flow {
     bool live;
@@ -39,11 +32,16 @@ struct naive_flow {
     bool syn[2], ack[2], fin[2], rst; /* [0] outwards, [1] inwards */
     uint32_t last_ms;
     uint64_t bytes[2];
+    struct naive_forward *forward; /* these while it is opened */
+    bool new_mapping;
 };
 
 struct naive_forward {
-    unsigned proto, zone, port, target_port;
-    uint32_t bind, target, from, from_mask;
+    unsigned proto, zone; /* proto 0: the last resort */
+    unsigned first, last, target_port;
+    uint32_t bind, from, from_mask;
+    unsigned target_count, turn;
+    uint32_t targets[8];
 };
 
 struct naive_nat {
@@ -51,7 +49,8 @@ struct naive_nat {
     struct naive_mapping mappings[NAIVE_MAX_FLOWS];
     struct naive_forward forwards[NAIVE_MAX_FORWARDS];
     unsigned forward_count, capacity;
-    bool reserved[3][65536]; /* the router's own, by protocol: TCP, UDP, ICMP */
+    bool reserved[3][65536];  /* the router's own, by protocol: TCP, UDP, ICMP */
+    bool forwarded[3][65536]; /* what was to be forwarded and was not the router's own */
     uint32_t outside;
     const char *error; /* the first law that the translator under test has broken, or NULL */
 };
@@ -72,7 +71,7 @@ void naive_set_forwards(struct naive_nat *n, const struct naive_forward *f, unsi
 void naive_expire(struct naive_nat *n, uint32_t now_ms);
 unsigned naive_flow_count(const struct naive_nat *n);
 unsigned naive_mapping_count(const struct naive_nat *n);
-bool naive_claims(const struct naive_nat *n, unsigned proto, unsigned port);
+bool naive_claims(struct naive_nat *n, unsigned proto, unsigned port);
 
 /* Translates the frame (Ethernet, IPv4) in place. chosen is the outside port the translator under
  * test gave to this packet's flow (0: none). */

@@ -18,6 +18,7 @@
 #include "tests/fake/fake_alloc.h"
 #include "tests/fake/frame_build.h"
 #include "tests/model/naive_nat.h"
+#include "tests/model/naive_packet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,18 +89,6 @@ static struct kept {
 } kept[KEPT];
 static unsigned kept_count;
 
-static void put16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-
 static unsigned any_known_port(unsigned proto)
 {
     for (unsigned tries = 0; tries < 20; tries++) {
@@ -139,18 +128,18 @@ static enum offload make_frame(const struct ends *e)
     frame_make(&frame, &plan);
 
     uint8_t *ip = frame.b + frame.l3, *l4 = frame.b + frame.l4;
-    put32(ip + 12, e->src);
-    put32(ip + 16, e->dst);
+    naive_put32(ip + 12, e->src);
+    naive_put32(ip + 16, e->dst);
     if (e->proto == IP_PROTO_ICMP) {
         l4[0] = e->reply ? 0 : 8;
-        put16(l4 + 4, e->reply ? e->dport : e->sport);
+        naive_put16(l4 + 4, e->reply ? e->dport : e->sport);
         if (rnd(4) == 0) {
-            put16(l4 + 6, 0);
+            naive_put16(l4 + 6, 0);
             memset(l4 + 8, 0, frame.n - frame.payload); /* with identifier 0: nothing but zeros */
         }
     } else {
-        put16(l4, e->sport);
-        put16(l4 + 2, e->dport);
+        naive_put16(l4, e->sport);
+        naive_put16(l4 + 2, e->dport);
     }
     frame_fix_ip_csum(&frame);
     frame_fix_l4_csum(&frame);
@@ -158,12 +147,12 @@ static enum offload make_frame(const struct ends *e)
     if (offload == PARTIAL || offload == SUPER)
         frame_partial_csum(&frame);
     if (offload == WRONG) {
-        put16(csum, rnd(65536));
+        naive_put16(csum, rnd(65536));
         if (e->proto == 17 && csum[0] == 0 && csum[1] == 0)
             offload = NO_CSUM;
     }
     if (offload == NO_CSUM)
-        put16(csum, 0);
+        naive_put16(csum, 0);
     return offload;
 }
 
@@ -237,6 +226,20 @@ static void compare(struct pkt *p, enum offload offload, enum drop_reason real,
         explain(model.error, real, naive);
 }
 
+static enum drop_reason translate(struct pkt *p, uint8_t zone, struct flow **f)
+{
+    struct nat_job job = {.p = p};
+    assert_int_equal(view_parse_ip4(&job.v, p), DROP_NONE);
+    enum drop_reason why = nat_key(&nat, &job, zone);
+    *f = why == DROP_NONE ? nat_find(&nat, &job) : NULL;
+    if (why == DROP_NONE && !*f)
+        *f = zone == NETWORK_UPLINK ? nat_open_in(&nat, &job, now_ms, &why)
+                                    : nat_open_out(&nat, &job, now_ms, &why);
+    if (*f)
+        nat_apply(&nat, *f, &job, now_ms);
+    return why;
+}
+
 static void outbound(void)
 {
     static const uint8_t protos[] = {6, 6, 17, 17, 1};
@@ -250,24 +253,16 @@ static void outbound(void)
         e.dport = any_known_port(e.proto);
     }
     enum offload offload = make_frame(&e);
-    struct nat_job job = {.p = make_pkt(offload)};
-    assert_int_equal(view_parse_ip4(&job.v, job.p), DROP_NONE);
-    enum drop_reason why = nat_key(&nat, &job, hosts[host].zone);
-    struct flow *f = NULL;
-    if (why == DROP_NONE) {
-        f = nat_find(&nat, &job);
-        if (!f)
-            f = nat_open_out(&nat, &job, now_ms, &why);
-        if (f)
-            nat_apply(&nat, f, &job, now_ms);
-    }
+    struct pkt *p = make_pkt(offload);
+    struct flow *f;
+    enum drop_reason why = translate(p, hosts[host].zone, &f);
     memcpy(expected, frame.b, frame.n);
-    enum drop_reason naive = naive_out(&model, expected, job.p->flags & PKT_NEEDS_CSUM,
+    enum drop_reason naive = naive_out(&model, expected, p->flags & PKT_NEEDS_CSUM,
                                        hosts[host].zone, now_ms, f ? ntoh16(f->out_port) : 0);
-    compare(job.p, offload, why, naive);
+    compare(p, offload, why, naive);
     if (f)
         keep(true, hosts[host].zone);
-    release(job.p);
+    release(p);
 }
 
 static void inbound(void)
@@ -284,23 +279,15 @@ static void inbound(void)
     if (rnd(20) == 0)
         e.dst = PICK(outsides);
     enum offload offload = make_frame(&e);
-    struct nat_job job = {.p = make_pkt(offload)};
-    assert_int_equal(view_parse_ip4(&job.v, job.p), DROP_NONE);
-    enum drop_reason why = nat_key(&nat, &job, NETWORK_UPLINK);
-    struct flow *f = NULL;
-    if (why == DROP_NONE) {
-        f = nat_find(&nat, &job);
-        if (!f)
-            f = nat_open_in(&nat, &job, now_ms, &why);
-        if (f)
-            nat_apply(&nat, f, &job, now_ms);
-    }
+    struct pkt *p = make_pkt(offload);
+    struct flow *f;
+    enum drop_reason why = translate(p, NETWORK_UPLINK, &f);
     memcpy(expected, frame.b, frame.n);
-    enum drop_reason naive = naive_in(&model, expected, job.p->flags & PKT_NEEDS_CSUM, now_ms);
-    compare(job.p, offload, why, naive);
+    enum drop_reason naive = naive_in(&model, expected, p->flags & PKT_NEEDS_CSUM, now_ms);
+    compare(p, offload, why, naive);
     if (f)
         keep(false, f->zone);
-    release(job.p);
+    release(p);
 }
 
 /* ---- errors ---- */
@@ -317,7 +304,7 @@ static void make_error(const struct kept *k, bool to_another)
 
     frame_make(&frame, &plan);
     uint8_t *ip = frame.b + frame.l3, *icmp = frame.b + frame.l4;
-    put32(ip + 12, rnd(2) ? 0xC6120001 : PICK(remotes));
+    naive_put32(ip + 12, rnd(2) ? 0xC6120001 : PICK(remotes));
     memcpy(ip + 16, k->ip + 12, 4);
     if (to_another)
         ip[19] ^= 1;
@@ -398,11 +385,12 @@ static void change_outside(void)
 
 static void change_forwards(void)
 {
-    static struct nat_forward real[2][4]; /* the array stays the translator's until the next */
+    static struct nat_forward real[2][6]; /* the array stays the translator's until the next */
     static unsigned turn;
-    struct naive_forward naive[4];
-    static const uint16_t ports[] = {80, 500, 4000, 8080};
-    unsigned count = rnd(5);
+    struct naive_forward naive[6];
+    static const uint16_t ports[] = {1, 80, 500, 1024, 4000, 8080, 65000};
+    static const uint16_t lengths[] = {1, 1, 2, 3, 30, 500};
+    unsigned count = rnd(6);
 
     turn ^= 1;
     for (unsigned i = 0; i < count; i++) {
@@ -410,11 +398,14 @@ static void change_forwards(void)
         naive[i] = (struct naive_forward){
             .proto = rnd(2) ? 6 : 17,
             .zone = hosts[host].zone,
-            .port = PICK(ports),
+            .first = PICK(ports),
             .target_port = PICK(host_ports),
-            .target = hosts[host].ip,
             .bind = rnd(3) ? 0 : PICK(outsides),
+            .target_count = 1 + rnd(2),
+            .targets = {hosts[host].ip, hosts[host ^ 1].ip}, /* both are in one zone */
         };
+        unsigned length = MIN(PICK(lengths), 65536u - naive[i].target_port);
+        naive[i].last = naive[i].first + length - 1;
         if (rnd(3) == 0) {
             naive[i].from = PICK(remotes);
             naive[i].from_mask = 0xFFFFFF00;
@@ -422,16 +413,32 @@ static void change_forwards(void)
         real[turn][i] = (struct nat_forward){
             .proto = (uint8_t)naive[i].proto,
             .zone = (uint8_t)naive[i].zone,
+            .target_count = (uint8_t)naive[i].target_count,
+            .first_port = (uint16_t)naive[i].first,
+            .last_port = (uint16_t)naive[i].last,
+            .target_port = (uint16_t)naive[i].target_port,
             .bind_ip = hton32(naive[i].bind),
-            .port = hton16((uint16_t)naive[i].port),
-            .target_port = hton16((uint16_t)naive[i].target_port),
-            .target_ip = hton32(naive[i].target),
+            .targets = {hton32(naive[i].targets[0]), hton32(naive[i].targets[1])},
             .from_ip = hton32(naive[i].from),
             .from_mask = hton32(naive[i].from_mask),
         };
     }
-    assert_int_equal(nat_set_forwards(&nat, real[turn], count), count);
+    if (rnd(2)) {
+        unsigned host = rnd(ARRAY_COUNT(hosts)), i = count++;
+        naive[i] = (struct naive_forward){
+            .zone = hosts[host].zone, .target_count = 1, .targets = {hosts[host].ip}};
+        real[turn][i] = (struct nat_forward){
+            .zone = hosts[host].zone, .target_count = 1, .targets = {hton32(hosts[host].ip)}};
+    }
+    unsigned in_force = nat_set_forwards(&nat, real[turn], count);
     naive_set_forwards(&model, naive, count);
+    for (unsigned i = 0; i < count; i++) {
+        bool has_port = naive[i].proto == 0;
+        for (unsigned port = naive[i].first; port <= naive[i].last && !has_port; port++)
+            has_port = model.forwarded[naive[i].proto == 17][port];
+        in_force -= has_port;
+    }
+    assert_int_equal(in_force, 0);
 }
 
 static void change_reserved(void)
@@ -447,7 +454,7 @@ static void change_reserved(void)
         reserved[port] = false;
         return;
     }
-    bool taken = false;
+    bool taken = model.forwarded[proto == 6 ? 0 : proto == 17 ? 1 : 2][port];
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
         taken |= model.mappings[i].live && model.mappings[i].proto == proto &&
                  model.mappings[i].out_port == port;
@@ -489,14 +496,7 @@ static void compare_states(void)
         ports_taken += 65535 - nat.pools[p].free_count;
     for (unsigned p = 0; p < 3; p++)
         for (unsigned port = 0; port < 65536; port++)
-            ports_taken -= model.reserved[p][port];
-    for (unsigned i = 0; i < model.forward_count; i++) {
-        bool again = false;
-        for (unsigned j = 0; j < i; j++)
-            again |= model.forwards[j].proto == model.forwards[i].proto &&
-                     model.forwards[j].port == model.forwards[i].port;
-        ports_taken -= !again;
-    }
+            ports_taken -= model.reserved[p][port] || model.forwarded[p][port];
     assert_int_equal(ports_taken, naive_mapping_count(&model));
 }
 

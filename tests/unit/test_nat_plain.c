@@ -222,9 +222,11 @@ static void test_uplink_and_forwards_change(void **state)
 {
     (void)state;
     static const struct nat_forward web[] = {{.proto = TCP,
-                                              .port = BE16(8080),
-                                              .target_port = BE16(80),
-                                              .target_ip = BE_IP4(192, 168, 8, 2)}};
+                                              .first_port = 8080,
+                                              .last_port = 8080,
+                                              .target_port = 80,
+                                              .target_count = 1,
+                                              .targets = {BE_IP4(192, 168, 8, 2)}}};
     PASSES(plain(TCP, A, 80, C, 22, TCP_SYN, 0, 1));
     PASSES(plain(TCP, R1, 4000, D, 80, TCP_SYN, UP, 2));
     PASSES(rig_out(UDP, A, 5000, R1, 53, 0));

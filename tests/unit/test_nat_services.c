@@ -17,21 +17,27 @@
 static const struct nat_forward web[] = {
     {.proto = TCP,
      .zone = 0,
-     .port = BE16(8080),
-     .target_port = BE16(80),
-     .target_ip = BE_IP4(192, 168, 8, 3)},
+     .first_port = 8080,
+     .last_port = 8080,
+     .target_port = 80,
+     .target_count = 1,
+     .targets = {BE_IP4(192, 168, 8, 3)}},
     {.proto = UDP,
      .zone = 1,
-     .port = BE16(5353),
-     .target_port = BE16(53),
-     .target_ip = BE_IP4(192, 168, 8, 2),
+     .first_port = 5353,
+     .last_port = 5353,
+     .target_port = 53,
+     .target_count = 1,
+     .targets = {BE_IP4(192, 168, 8, 2)},
      .from_ip = BE_IP4(198, 51, 100, 0),
      .from_mask = BE_IP4(255, 255, 255, 254)},
     {.proto = TCP,
      .zone = 0,
-     .port = BE16(25),
-     .target_port = BE16(25),
-     .target_ip = BE_IP4(192, 168, 8, 3),
+     .first_port = 25,
+     .last_port = 25,
+     .target_port = 25,
+     .target_count = 1,
+     .targets = {BE_IP4(192, 168, 8, 3)},
      .bind_ip = BE_IP4(203, 0, 113, 10)},
 };
 
@@ -87,9 +93,11 @@ static void test_forwards_change(void **state)
     static const struct nat_forward other[] = {
         {.proto = TCP,
          .zone = 0,
-         .port = BE16(8080),
-         .target_port = BE16(80),
-         .target_ip = BE_IP4(192, 168, 8, 2)},
+         .first_port = 8080,
+         .last_port = 8080,
+         .target_port = 80,
+         .target_count = 1,
+         .targets = {BE_IP4(192, 168, 8, 2)}},
     };
     PASSES(rig_out(TCP, A, 8080, R1, 99, TCP_SYN)); /* happens to have the port */
     nat_set_forwards(&rig_nat, web, 3);
@@ -121,8 +129,11 @@ static void test_reserved_ports(void **state)
     assert_int_not_equal(port, 0);
     PASSES(rig_out(UDP, A, ntoh16(port), R1, 53, 0));
     assert_int_not_equal(rig_last.sport, port);
-    static const struct nat_forward dhcp[] = {
-        {.proto = UDP, .port = BE16(68), .target_ip = BE_IP4(192, 168, 8, 3)}};
+    static const struct nat_forward dhcp[] = {{.proto = UDP,
+                                               .first_port = 68,
+                                               .last_port = 68,
+                                               .target_count = 1,
+                                               .targets = {BE_IP4(192, 168, 8, 3)}}};
     assert_int_equal(nat_set_forwards(&rig_nat, dhcp, 1), 0);
     assert_false(nat_claims(&rig_nat, UDP, BE16(68)));
     nat_release(&rig_nat, UDP, BE16(68));
