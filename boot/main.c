@@ -26,10 +26,12 @@
 #include "boot/idle.h"
 #include "boot/options.h"
 #include "boot/plan.h"
+#include "drivers/fw_cfg.h"
 #include "net/dataplane.h"
 #include "net/host/host.h"
 
-#define LOOK_AROUND_US 50000
+#define LOOK_AROUND_US  50000
+#define FILE_TEXT_BYTES (64u << 10) /* a configuration in a file may have */
 
 static struct {
     struct config_draft draft;
@@ -48,9 +50,31 @@ static void print_line(const char *text)
     log_info("%s", text);
 }
 
+/* What QEMU was told by -fw_cfg name=opt/sluice/config. */
+static void read_fw_cfg(void)
+{
+    const struct fw_cfg_io *io = fw_cfg_ports();
+    struct fw_cfg_file file;
+    if (!fw_cfg_find(io, "opt/sluice/config", &file))
+        return;
+    struct config_text text = {
+        .source = "fw_cfg",
+        .bytes = MIN(file.bytes, FILE_TEXT_BYTES),
+        .is_file = true,
+        .cut = file.bytes > FILE_TEXT_BYTES,
+    };
+    char *bytes = mem_alloc_dirty(MAX(text.bytes, (size_t)1), CACHE_LINE_BYTES);
+    if (!bytes)
+        panic("no memory for a configuration of %zu bytes", text.bytes);
+    fw_cfg_read(io, &file, bytes, text.bytes);
+    text.text = bytes;
+    config_parse(&router.draft, &text, &router.report);
+}
+
 static void read_texts(const struct boot_info *boot)
 {
     config_draft_init(&router.draft, &router.report);
+    read_fw_cfg();
     struct config_text text = {
         .source = "command line",
         .text = boot->cmdline,

@@ -60,6 +60,46 @@ def test_command_line_is_heard():
         assert home.hosts[0].run("ping", "-c", 1, "-W", 5, SERVER).returncode == 0
 
 
+FILE = """# The attic's router.
+hostname=attic  # its name
+net=lan,nat,ip=10.20.30.1/24,domain=attic
+"""
+
+
+def fw_cfg(what):
+    """QEMU's arguments that put a configuration into the machine; what is file=PATH or string=TEXT."""
+    return ["-fw_cfg", "name=opt/sluice/config," + what]
+
+
+@pytest.mark.parametrize("machine", ["pc", "q35", "microvm"])
+def test_fw_cfg_is_a_configuration(machine, tmp_path):
+    """A file with lines and comments, by QEMU's -fw_cfg; what the command line says comes later."""
+    (tmp_path / "sluice.cfg").write_text(FILE, "ascii")
+    with Home(machine=machine, config="net=lan,nat,ip=10.20.31.1/24,domain=attic", leases=False,
+              extra=fw_cfg(f"file={tmp_path / 'sluice.cfg'}")) as home:
+        lease = lease_by("udhcpc", home.hosts[0])
+        assert lease.router == "10.20.31.1" and lease.domain == "attic", lease
+        assert home.hosts[0].run("ping", "-c", 1, "-W", 5, SERVER).returncode == 0
+
+
+def test_fw_cfg_alone():
+    """Without a command line, and as a string, in which QEMU wants every comma twice."""
+    with Home(extra=fw_cfg("string=net=lan,,nat,,ip=10.20.30.1/24,,domain=loft")) as home:
+        assert home.leases[0].router == "10.20.30.1" and home.leases[0].domain == "loft", home.leases
+
+
+def test_fw_cfg_is_held_to_the_language(tmp_path):
+    """A mistake is told with its line; and a file of more than 64 KB is none the router takes a part of."""
+    (tmp_path / "wrong.cfg").write_text(FILE + "frobnicate=1\n", "ascii")
+    with lab.Router([], extra=fw_cfg(f"file={tmp_path / 'wrong.cfg'}")) as router:
+        router.wait_for(r"fw_cfg, line 4, column 1: .*frobnicate", 20)
+        router.wait_for("nothing is forwarded", 20)
+    (tmp_path / "long.cfg").write_text(FILE + "# and so on\n" * 6000, "ascii")
+    with lab.Router([], extra=fw_cfg(f"file={tmp_path / 'long.cfg'}")) as router:
+        router.wait_for("the text is too long; only its first 65536 bytes arrived", 20)
+        router.wait_for("nothing is forwarded", 20)
+
+
 @pytest.mark.parametrize("machine", ["pc", "q35"])
 def test_grub_boots_it_from_a_disc(machine, tmp_path):
     """Multiboot 1: GRUB on a CD image made by grub-mkrescue, its command line handed on."""
