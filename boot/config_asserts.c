@@ -47,9 +47,10 @@ bool reach_by_forward(const struct config *config, unsigned from, unsigned to, i
             *first = (int)i;
         return true;
     }
+    bool dmz = config->dmz && config->dmz_net == to;
     if (first)
-        *first = -1;
-    return config->dmz && config->dmz_net == to;
+        *first = dmz ? REACH_BY_DMZ : REACH_BY_PCP;
+    return dmz || (to < config->net_count && config->nets[to].pcp);
 }
 
 /* ---- why ---- */
@@ -116,7 +117,11 @@ static void complain_forward(struct resolver *r, const struct draft_assert *draf
     be32 target = fwd < 0 ? r->config->dmz : r->config->fwds[fwd].targets[0];
     claim_text(&draft->claim, what);
     value_ip4_text(target, ip);
-    if (fwd < 0)
+    if (fwd == REACH_BY_PCP)
+        resolve_conflict(r, &draft->item, "assert",
+                         "%s: net=%s,...,pcp lets its hosts open ports of their own%s", what,
+                         r->config->nets[claim->to].name, way);
+    else if (fwd == REACH_BY_DMZ)
         resolve_conflict(r, &draft->item, "assert", "%s: opened by dmz=%s%s", what, ip, way);
     else
         resolve_conflict(

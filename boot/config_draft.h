@@ -91,6 +91,7 @@ enum net_field {
     FIELD_NET_MTU,
     FIELD_NET_VLAN,
     FIELD_NET_ISOLATE,
+    FIELD_NET_PCP,
 };
 enum port_field {
     FIELD_PORT_PORT,
@@ -144,6 +145,7 @@ struct draft_net {
     uint16_t mtu;
     uint16_t vlan;
     bool isolate;
+    bool pcp;
 };
 
 /* port= */

@@ -300,7 +300,13 @@ static void copy_net(struct resolver *r, unsigned i)
     net->mtu = draft->mtu;
     net->vlan = draft->vlan;
     net->isolate = draft->isolate;
+    net->pcp = draft->pcp;
     check_mode_options(r, i);
+    if (net->pcp && !config_mode(net)->translates)
+        resolve_conflict(r, &draft->item, "net",
+                         "network %s is %s and takes no pcp: only hosts in mode nat have ports of "
+                         "the outside address to ask for",
+                         net->name, config_mode(net)->name);
 }
 
 /* A bridge network is the uplink's segment: there is one of those, if any. */

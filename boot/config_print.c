@@ -272,6 +272,8 @@ static void print_net(const struct config *config, const struct config_net *net,
         add_piece(&line, NET_INDENT, out, "vlan %u  ", net->vlan);
     if (net->isolate)
         add_piece(&line, NET_INDENT, out, "isolate  ");
+    if (net->pcp)
+        add_piece(&line, NET_INDENT, out, "pcp  ");
     end_line(&line, out);
 }
 

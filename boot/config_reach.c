@@ -42,12 +42,16 @@ static const char *end_name(const struct config *config, unsigned end)
 static const char *cell_text(const struct config *config, unsigned from, unsigned to)
 {
     enum reach reach = reach_between(config, from, to).reach;
+    int first;
     if (reach == REACH_ALL)
         return "yes";
     if (from == REACH_UPLINK && to == REACH_UPLINK && reach == REACH_NONE)
         return "-";
-    if (reach_by_forward(config, from, to, NULL))
+    if (reach_by_forward(config, from, to, &first)) {
+        if (first == REACH_BY_PCP)
+            return reach == REACH_SOME ? "rules+pcp" : "pcp";
         return reach == REACH_SOME ? "rules+fwd" : "forwards";
+    }
     return reach == REACH_SOME ? "rules" : "no";
 }
 

@@ -29,9 +29,12 @@ void resolve_asserts(struct resolver *r);
 const char *rule_reason(const struct config *config, unsigned from, unsigned to,
                         char text[static REASON_BYTES]);
 
-/* True if a forward leads from one end of a way to another (REACH_): from the uplink to its
- * target's network, and from any network that reaches the uplink, through the router's outside
- * address. first (may be NULL) is the number of the first such forward, or -1 if it is the dmz. */
+/* True if a forward leads from one end of a way to another (REACH_), or a port that a host may ask
+ * for: from the uplink to its target's network, and from any network that reaches the uplink,
+ * through the router's outside address. first (may be NULL) is the number of the first such
+ * forward, or what it is instead. */
+#define REACH_BY_DMZ (-1)
+#define REACH_BY_PCP (-2)
 bool reach_by_forward(const struct config *config, unsigned from, unsigned to, int *first);
 
 /* The rules as they were understood, and the matrix of who reaches whom. */

@@ -58,6 +58,9 @@ static const struct field_row net_fields[] = {
                         "its VLAN ID, by which port= attaches ports to it"},
     [FIELD_NET_ISOLATE] = {"isolate", FIELD_FLAG, NULL, FIELD(net, isolate), NULL,
                            "its ports reach the router (or a bridge's uplink), not each other"},
+    [FIELD_NET_PCP] = {"pcp", FIELD_FLAG, NULL, FIELD(net, pcp), NULL,
+                       "its hosts may ask for ports of the outside address, by NAT-PMP and PCP; "
+                       "only in mode nat"},
 };
 
 static const struct field_row port_fields[] = {

@@ -81,6 +81,7 @@ struct config_net {
     uint8_t prefix; /* length, of ip */
     bool dns_self;  /* hosts are told to ask the router */
     bool isolate;   /* its ports reach the router (and a bridge's uplink), but not each other */
+    bool pcp;       /* its hosts may ask the router for outside ports; only where it translates */
     uint8_t dns_count;
     uint16_t vlan;                  /* vlan=: its VLAN ID, by which port= attaches ports; 0: none */
     uint32_t ports;                 /* bit p: port p belongs to it */

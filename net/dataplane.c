@@ -517,3 +517,16 @@ void dataplane_release_port(struct dataplane *dp, uint8_t proto, be16 port)
     mark_self_port(dp, proto, port, false);
     nat_release(&dp->nat, proto, port);
 }
+
+be16 dataplane_hold_port(struct dataplane *dp, uint8_t network, uint8_t proto, be32 ip, be16 port,
+                         be16 wanted, bool exact)
+{
+    const struct flow_tuple inside = {.src = ip, .sport = port, .proto = proto, .zone = network};
+    return nat_hold(&dp->nat, &inside, wanted, exact);
+}
+
+void dataplane_let_go_port(struct dataplane *dp, uint8_t network, uint8_t proto, be32 ip, be16 port)
+{
+    const struct flow_tuple inside = {.src = ip, .sport = port, .proto = proto, .zone = network};
+    nat_let_go(&dp->nat, &inside);
+}

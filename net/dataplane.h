@@ -99,6 +99,12 @@ be16 dataplane_reserve_port(struct dataplane *dp, uint8_t proto);
 bool dataplane_reserve_this_port(struct dataplane *dp, uint8_t proto, be16 port);
 void dataplane_release_port(struct dataplane *dp, uint8_t proto, be16 port);
 
+/* Outside ports that a host of a translated network has asked for: see nat_hold(). */
+be16 dataplane_hold_port(struct dataplane *dp, uint8_t network, uint8_t proto, be32 ip, be16 port,
+                         be16 wanted, bool exact);
+void dataplane_let_go_port(struct dataplane *dp, uint8_t network, uint8_t proto, be32 ip,
+                           be16 port);
+
 /* ---- status ---- */
 
 struct dataplane_totals {

@@ -9,7 +9,8 @@
  * through a forwarded port). Packets of a known flow cost one index lookup and nat_apply(). The
  * rest is the slow path: nat_open_out() finds or makes the mapping and makes the flow;
  * nat_open_in() finds a forward or an existing mapping (endpoint- independent filtering) and makes
- * the flow, or refuses. A mapping lives as long as it has flows. nat_open_plain() makes a flow that
+ * the flow, or refuses. A mapping lives as long as it has flows, or
+ * somebody holds it. nat_open_plain() makes a flow that
  * needs no mapping, and of which nothing is rewritten. Which of the three it is, and whether it may
  * be, is the caller's to decide, once a flow.
  *
@@ -40,6 +41,7 @@ struct nat_job {
 
 #define NAT_MAX_FORWARDS 513 /* 256 of both protocols, and a last resort */
 #define NAT_MAX_TARGETS  8
+#define NAT_MAX_HOLDS    1024
 
 /* A forward leads what comes to some ports of the outside address to as many of a host inside. A
  * last resort (proto 0; at most one) takes all of TCP and UDP that no forward, no mapping and not
@@ -92,6 +94,7 @@ struct nat {
     uint64_t forward_ports[2][65536 / 64];  /* TCP, UDP: ports outside that forwards have */
     uint8_t forward_turn[NAT_MAX_FORWARDS]; /* whose turn it is */
     be32 outside_ip;                        /* 0 while the uplink has none */
+    uint32_t holds;                         /* nat_hold(), and not let go yet */
     struct nat_counters counters;
 };
 
@@ -188,6 +191,14 @@ struct flow *nat_icmp_error(struct nat *nat, struct pkt *p, const struct view *v
 be16 nat_reserve(struct nat *nat, uint8_t proto);
 bool nat_reserve_port(struct nat *nat, uint8_t proto, be16 port);
 void nat_release(struct nat *nat, uint8_t proto, be16 port);
+
+/* What a host has asked for: its endpoint, k's source (TCP or UDP), has an outside port from now
+ * on, open to anybody, flows or none, for as many nat_let_go() as there were holds. The mapping
+ * that it has stays as it is; a new one is by wanted (network order) if that is free, else (unless
+ * exact) by another. Returns the outside port, or 0: it cannot be that one, or there is no room
+ * (NAT_MAX_HOLDS). Holds outlive a change of the outside address. */
+be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exact);
+void nat_let_go(struct nat *nat, const struct flow_tuple *k);
 
 /* Expiry: at most budget flows; returns the number looked at. */
 unsigned nat_tick(struct nat *nat, uint32_t now_ms, unsigned budget);

@@ -3,8 +3,8 @@
  * Mappings; see nat_mapping.h, and nat.h for what they mean.
  *
  * One index holds two references to each mapping: under the hash of its inside endpoint and under
- * that of its outside port. Every mapping has at least one flow, so there can be no more of them
- * than flows, nor than ports.
+ * that of its outside port. Every mapping has at least one flow or hold (nat_hold.c), so there can
+ * be no more of them than flows and holds, nor than ports.
  *
  * Invariant: the port of every mapping is taken in the pool of its protocol, by it alone.
  */
@@ -15,7 +15,7 @@
 
 uint32_t mapping_capacity(uint32_t flow_capacity)
 {
-    return MIN(flow_capacity, PORTS_IN_ALL);
+    return MIN(flow_capacity + NAT_MAX_HOLDS, PORTS_IN_ALL);
 }
 
 size_t mapping_bytes(uint32_t flow_capacity)
@@ -121,6 +121,19 @@ static struct nat_mapping *link_mapping(struct nat *nat, const struct nat_mappin
     return m;
 }
 
+struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port)
+{
+    struct nat_mapping *m = link_mapping(nat, &(struct nat_mapping){
+                                                  .in_ip = k->src,
+                                                  .in_port = k->sport,
+                                                  .out_port = hton16(port),
+                                                  .proto = k->proto,
+                                                  .zone = k->zone,
+                                              });
+    nat->counters.mappings_live += m != NULL;
+    return m;
+}
+
 struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
                                    enum drop_reason *why)
 {
@@ -130,20 +143,11 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
         *why = DROP_PORTS_FULL;
         return NULL;
     }
-
-    struct nat_mapping *m = link_mapping(nat, &(struct nat_mapping){
-                                                  .in_ip = k->src,
-                                                  .in_port = k->sport,
-                                                  .out_port = hton16(port),
-                                                  .proto = k->proto,
-                                                  .zone = k->zone,
-                                              });
+    struct nat_mapping *m = mapping_create_at(nat, k, port);
     if (!m) {
         port_pool_release(pool, port);
         *why = DROP_FLOWS_FULL;
-        return NULL;
     }
-    nat->counters.mappings_live++;
     return m;
 }
 

@@ -13,8 +13,8 @@ struct nat_mapping {
     be16 in_port, out_port;
     uint8_t proto;
     uint8_t zone;
-    uint32_t flows;   /* that use it; the next free one, while it is free */
-    uint32_t holders; /* those of them that keep it open to new remote ends */
+    uint32_t flows;   /* that use it, and holds; the next free one, while it is free */
+    uint32_t holders; /* those of them that keep it open to new remote ends; all holds do */
 };
 
 static inline uint32_t mapping_id(const struct nat *nat, const struct nat_mapping *m)
@@ -48,6 +48,10 @@ struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, b
 /* A new mapping for k's inside endpoint, without flows as yet; NULL and *why. */
 struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
                                    enum drop_reason *why);
+
+/* The same by this outside port (host order), which is taken in its pool already and stays so;
+ * NULL: no room. */
+struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port);
 
 /* Ends a mapping that has no flows (any more), and frees its port. */
 void mapping_destroy(struct nat *nat, struct nat_mapping *m);

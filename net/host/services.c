@@ -135,11 +135,54 @@ static const struct dns_ops dns_ops = {
     .route = dns_route,
 };
 
+/* ---- NAT-PMP and PCP ---- */
+
+static bool pcp_offered(const struct host *h, unsigned network)
+{
+    return pcp_serves(h->config, network);
+}
+
+static void pcp_handle(struct host *h, const struct service_request *r)
+{
+    uint8_t *answer = h->services.pcp_answer;
+    size_t n =
+        pcp_request(&h->services.pcp, r->network, r->from, r->bytes, r->n, r->now_us, answer);
+
+    if (n)
+        output_udp(h, r->network, BE16(PCP_PORT), r->mac, r->from, r->port, answer, n);
+}
+
+static be16 pcp_hold(void *ctx, const struct pcp_inside *who, be16 wanted, bool exact)
+{
+    return dataplane_hold_port(((struct host *)ctx)->dp, who->network, who->proto, who->ip,
+                               who->port, wanted, exact);
+}
+
+static void pcp_let_go(void *ctx, const struct pcp_inside *who)
+{
+    dataplane_let_go_port(((struct host *)ctx)->dp, who->network, who->proto, who->ip, who->port);
+}
+
+static void pcp_announce(void *ctx, unsigned network, const uint8_t *bytes, size_t n)
+{
+    static const uint8_t all_systems[MAC_BYTES] = {0x01, 0x00, 0x5E, 0, 0, 1};
+
+    output_udp(ctx, (uint8_t)network, BE16(PCP_PORT), all_systems, BE_IP4(224, 0, 0, 1),
+               BE16(PCP_CLIENT_PORT), bytes, n);
+}
+
+static const struct pcp_ops pcp_ops = {
+    .hold = pcp_hold,
+    .let_go = pcp_let_go,
+    .announce = pcp_announce,
+};
+
 /* ---- the table ---- */
 
 static const struct service services[] = {
     {"dhcp", DHCP_SERVER_PORT, dhcp_offered, dhcp_handle},
     {"dns", DNS_PORT, dns_offered, dns_handle},
+    {"pcp", PCP_PORT, pcp_offered, pcp_handle},
 };
 
 static const struct service *find(const struct host *h, unsigned network, be16 port)
@@ -260,6 +303,10 @@ int services_start(struct host *h, alloc_fn alloc)
     err = dns_proxy_init(&s->dns, &dns_ops, h, random, alloc);
     if (err)
         return err;
+    h->env.random(random, sizeof(random));
+    err = pcp_init(&s->pcp, h->config, &pcp_ops, h, random, h->env.now_us(), alloc);
+    if (err)
+        return err;
     s->raw = raw_new(IP_PROTO_UDP);
     s->ask = udp_new();
     if (!s->raw || !s->ask)
@@ -270,12 +317,12 @@ int services_start(struct host *h, alloc_fn alloc)
 
 unsigned services_poll(struct host *h, uint64_t now_us)
 {
-    return dns_proxy_poll(&h->services.dns, now_us);
+    return dns_proxy_poll(&h->services.dns, now_us) + pcp_poll(&h->services.pcp, now_us);
 }
 
 uint64_t services_next_us(const struct host *h)
 {
-    return dns_proxy_next_us(&h->services.dns);
+    return MIN(dns_proxy_next_us(&h->services.dns), pcp_next_us(&h->services.pcp));
 }
 
 void services_print(const struct host *h, uint64_t now_us, void (*line)(const char *text))
@@ -284,6 +331,7 @@ void services_print(const struct host *h, uint64_t now_us, void (*line)(const ch
 
     dhcp_server_print(&h->services.dhcp, now_us, line);
     dns_proxy_print(&h->services.dns, line);
+    pcp_print(&h->services.pcp, now_us, line);
     if (h->services.unbound) {
         snprintf(text, sizeof(text), "services  leases that lock=ip has no room for %llu",
                  (unsigned long long)h->services.unbound);

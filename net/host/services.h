@@ -18,6 +18,7 @@
 #include "config.h"
 #include "net/dhcp_server.h"
 #include "net/dns_proxy.h"
+#include "net/pcp.h"
 #include "net/host/names.h"
 
 struct host;
@@ -47,10 +48,12 @@ struct service {
 struct services {
     struct dhcp_server dhcp;
     struct dns_proxy dns;
+    struct pcp pcp;
     struct names names;
     struct raw_pcb *raw;
     struct udp_pcb *ask; /* sends the forwarder's queries; bound to nothing */
     struct dhcp_reply reply;
+    uint8_t pcp_answer[PCP_MAX_BYTES];
     uint8_t datagram[SERVICE_DATAGRAM_MAX];
     uint64_t too_long, bad_checksum;
     uint64_t unbound; /* leases that the dataplane had no room to remember for lock=ip */

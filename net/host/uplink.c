@@ -143,6 +143,7 @@ static void tell(struct host *h)
     /* The dataplane says what it does about an overlap. */
     u->overlaps = u->ip && overlaps(h, u->ip, u->mask);
     dns_proxy_set_servers(&h->services.dns, u->dns, uplink_usable(h) ? u->dns_count : 0);
+    pcp_set_outside(&h->services.pcp, uplink_usable(h) ? u->ip : 0, h->env.now_us());
     if (u->ip) {
         describe(h, text, sizeof(text));
         log_info("%s", text);
