@@ -16,6 +16,11 @@ from lab.hosts import need_programs, tun_node  # noqa: E402
 TEST_LIMIT_S = 400  # every wait inside a test has a limit of its own; this one is for what was forgotten
 
 
+def pytest_configure(config):
+    """The mark of lab/requirements.py."""
+    config.addinivalue_line("markers", "requirement(id, source): the test is one of this requirement's")
+
+
 def pytest_sessionstart(session):
     """Says at once, and once, what the tests cannot do without."""
     try:

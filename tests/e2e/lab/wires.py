@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A router in virtual time, every port of which is frames made by hand.
+
+    [Host a] line 1 ---- port 1 [        ]
+    [Host b] line 2 ---- port 2 [ router ] port 0 ---- line 0 [gateway, and through it everybody outside]
+
+Theory of operation. The guest's clock counts its instructions, and time in which it sleeps costs nothing
+(QEMU's -icount sleep=off): the unmodified image lives through its real timers as fast as it can wake. Left alone it
+would race away from us, so a brake is on: a timer of QEMU's own that no guest sees, which ends every leap of the
+clock after half a millisecond, so that its time passes some ten times as fast as ours; and but for put() and
+pass_time() the machine is stopped. pass_time() takes the brake off, and has a watchdog that the guest does not know
+stop the machine when the time has come. So a busy machine of ours changes little about when things happen.
+
+"Nothing came" needs an end to wait for: put() sends frames, and then a ping to the router on every line. The router
+deals with a port's frames in order and a line keeps its order, so what is not there before the answers never comes.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import select
+import socket
+import struct
+
+from scapy.all import ARP, ICMP, IP, TCP, UDP, Ether, Raw, raw
+
+from .router import Port, Router
+
+ROUTER, UPLINK, GATEWAY = "192.168.8.1", "203.0.113.2", "203.0.113.1"
+FAR, FARTHER = "198.51.100.10", "198.51.100.77"  # hosts outside
+STATIC = f"uplink=0,ip={UPLINK}/24,gw={GATEWAY}"
+GATEWAY_MAC = "52:54:00:ff:00:01"
+PING_ID = 0x5A5A  # of the pings that put() ends with
+BRAKE_US = 500
+WAIT_S = 20  # of our time, for an answer
+PM_TIMER, PM_HZ = 0x608, 3579545
+IB700 = 0x443  # the watchdog: 15 is 0 s, 14 is 2 s, ... 0 is 30 s
+IB700_MAX_S = 30
+
+
+class Host:
+    """Who speaks on a line: an address and a MAC."""
+
+    def __init__(self, line, ip, mac):
+        self.line, self.ip, self.mac = line, ip, mac
+
+
+class Line:
+    """Our end of one port. It answers ARP for its hosts, and keeps what else comes."""
+
+    def __init__(self, number, properties=""):
+        self.number = number
+        self.port, self.socket = Port.frames(properties)
+        self.socket.setblocking(False)
+        self.hosts = {}  # address: MAC. The MAC of None is that of all other addresses
+        self.frames = []
+        self.answered_arp = False
+        self.router_mac = None
+
+    def close(self):
+        """Ends it."""
+        self.socket.close()
+        os.close(self.port.fd)
+
+    def read(self):
+        """Takes what has come."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                frame = self.socket.recv(65536)
+                if frame[12:14] == b"\x08\x06":
+                    self._arp(frame)
+                else:
+                    self.frames.append(frame)
+
+    def _arp(self, frame):
+        """Answers a question about one of the hosts, and learns the router's MAC."""
+        arp = ARP(frame[14:])
+        if arp.op == 2:
+            self.router_mac = arp.hwsrc
+        mac = self.hosts.get(arp.pdst, self.hosts.get(None))
+        if arp.op == 1 and mac and arp.psrc != arp.pdst and arp.psrc != "0.0.0.0":
+            self.answered_arp = True
+            self.send(raw(Ether(src=mac, dst=arp.hwsrc) /
+                          ARP(op=2, hwsrc=mac, psrc=arp.pdst, hwdst=arp.hwsrc, pdst=arp.psrc)))
+
+    def send(self, frame):
+        """Puts a frame on the line; reads meanwhile if the router has no room."""
+        while True:
+            try:
+                self.socket.send(frame)
+                return
+            except BlockingIOError:
+                self.read()
+                select.select([], [self.socket], [], 0.01)
+
+
+class Stage:
+    """The drawing, booted. A context manager. hosts are LAN ports; a and b are the hosts on the first two.
+
+    config is added to the static uplink's, which uplink= replaces.
+    """
+
+    def __init__(self, config="", hosts=2, uplink=STATIC, subnet="192.168.8", router_ip=ROUTER, memory_mb=64,
+                 extra=(), ready=r"^ready "):
+        self._pings = itertools.count(1)
+        with contextlib.ExitStack() as stack:
+            self.lines = [Line(number) for number in range(hosts + 1)]
+            for line in self.lines:
+                stack.callback(line.close)
+            self.gateway = self._host(0, GATEWAY, GATEWAY_MAC)
+            self.lines[0].hosts[None] = GATEWAY_MAC  # whoever else is asked for outside is behind it
+            self.lan = [self._host(number, f"{subnet}.{9 + number}", f"52:54:00:aa:00:{number:02x}")
+                        for number in range(1, hosts + 1)]
+            self.a = self.lan[0] if hosts else None
+            self.b = self.lan[1] if hosts > 1 else None
+            self.ends = {0: (GATEWAY, UPLINK)} | {host.line.number: (host.ip, router_ip) for host in self.lan}
+            self.router = stack.enter_context(Router(
+                [line.port for line in self.lines], " ".join(filter(None, [uplink, config])), memory_mb=memory_mb,
+                extra=["-icount", "shift=3,sleep=off", "-rtc", "clock=vm,base=2030-01-01T00:00:00",
+                       "-device", "ib700", "-action", "watchdog=pause",
+                       "-netdev", "hubport,id=clock,hubid=0",
+                       "-object", f"filter-buffer,id=brake,netdev=clock,interval={BRAKE_US}", *extra]))
+            self.router.wait_for(ready, 60)
+            for host in [self.gateway, *self.lan]:
+                host.line.router_mac = self.router.mac(host.line.number)
+            for host in self.lan:
+                self.ask_mac(host, router_ip)
+            if uplink == STATIC:
+                self.put()
+            else:
+                self._stop()
+            self._stack = stack.pop_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return self._stack.__exit__(*exception)
+
+    def _host(self, number, ip, mac):
+        line = self.lines[number]
+        line.hosts[ip] = mac
+        return Host(line, ip, mac)
+
+    def another(self, beside, ip):
+        """One more host on another's line and with its MAC, at this address."""
+        return self._host(beside.line.number, ip, beside.mac)
+
+    # ---- frames ----
+
+    def ask_mac(self, host, router_ip):
+        """Learns the router's MAC on a LAN line, as a host does."""
+        host.line.router_mac = None
+        host.line.send(raw(Ether(src=host.mac, dst="ff:ff:ff:ff:ff:ff") /
+                           ARP(op=1, hwsrc=host.mac, psrc=host.ip, pdst=router_ip)))
+        self.wait(lambda: host.line.router_mac, "the router answers ARP")
+
+    def wait(self, condition, what):
+        """Reads all lines until condition() is true, and returns what it returns; fails after a while."""
+        for _ in range(WAIT_S * 100):
+            for line in self.lines:
+                line.read()
+            value = condition()
+            if value:
+                return value
+            select.select([line.socket for line in self.lines], [], [], 0.01)
+        raise AssertionError(f"waited for: {what}\n{self.router.tail()}")
+
+    def frame(self, host, packet):
+        """A host's packet as the frame that goes to the router."""
+        return raw(Ether(src=host.mac, dst=host.line.router_mac) / packet)
+
+    def put(self, host=None, *packets):
+        """Sends the host's packets (IP, or bytes of whole frames); returns what came of it, when all has: a Seen."""
+        frames = [packet if isinstance(packet, bytes) else self.frame(host, packet) for packet in packets]
+        with self.running():
+            for frame in frames:
+                host.line.send(frame)
+            self._wait_for_all()
+        seen = Seen([line.frames for line in self.lines])
+        for line in self.lines:
+            line.frames = []
+        return seen
+
+    def _wait_for_all(self):
+        """Returns when the router has dealt with all that was sent."""
+        while True:
+            for line in self.lines:
+                line.answered_arp = False
+            waiting = {}
+            for line in self.lines:
+                if line.number in self.ends:
+                    ip, router_ip = self.ends[line.number]
+                    number = next(self._pings) & 0xFFFF
+                    line.send(raw(Ether(src=line.hosts[ip], dst=line.router_mac) / IP(src=ip, dst=router_ip) /
+                                  ICMP(id=PING_ID, seq=number)))
+                    waiting[line] = struct.pack("!HH", PING_ID, number)
+            self.wait(lambda: self._take_answers(waiting), "the router answers pings on all lines")
+            if not any(line.answered_arp for line in self.lines):
+                return  # nothing was held back for want of a MAC
+
+    @staticmethod
+    def _take_answers(waiting):
+        """Removes the pings' answers from the lines; true when none is waited for any more."""
+        for line, mark in list(waiting.items()):
+            for frame in line.frames:
+                if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 0 and frame[38:42] == mark:
+                    line.frames.remove(frame)
+                    del waiting[line]
+                    break
+        return not waiting
+
+    def status(self):
+        """The router's counters."""
+        with self.running():
+            return self.router.status()
+
+    # ---- time ----
+
+    @contextlib.contextmanager
+    def running(self):
+        """The machine runs, braked, while this lasts."""
+        self.router.qmp("cont")
+        try:
+            yield
+        finally:
+            self._stop()
+
+    def _stop(self):
+        self.router.qmp("stop")
+
+    def _hmp(self, words):
+        return self.router.qmp("human-monitor-command", **{"command-line": words})
+
+    def now(self):
+        """The guest's time in seconds, of which only differences mean anything."""
+        date = self.router.qmp("qom-get", path="/machine", property="rtc-time")
+        ticks = int(self._hmp(f"i /w {PM_TIMER:#x}").split("=")[-1], 16) & 0xFFFFFF
+        coarse = ((date["tm_mday"] * 24 + date["tm_hour"]) * 60 + date["tm_min"]) * 60 + date["tm_sec"] - 86400
+        # The timer has the fraction, and comes round every 4.7 s; the date says which time round it is.
+        turn = (1 << 24) / PM_HZ
+        fine = ticks / PM_HZ
+        return fine + round((coarse + 0.5 - fine) / turn) * turn
+
+    def pass_time(self, seconds, since=None):
+        """Lets so much of the guest's time pass, since a moment that now() gave, or from now."""
+        target = (self.now() if since is None else since) + seconds
+        while (left := target - self.now()) >= 2:
+            self._hmp(f"o /b {IB700:#x} {15 - int(min(left, IB700_MAX_S)) // 2:#x}")
+            self.router.qmp("object-del", id="brake")
+            self._resume_until_stopped()
+            self.router.qmp("object-add", **{"qom-type": "filter-buffer", "id": "brake", "netdev": "clock",
+                                             "interval": BRAKE_US})
+        with self.running():
+            while self.now() < target:
+                for line in self.lines:
+                    line.read()
+
+    def _resume_until_stopped(self):
+        self.router.qmp("cont")
+        while self.router.qmp("query-status")["running"]:
+            for line in self.lines:
+                line.read()
+
+
+class Seen:
+    """What came on each line after something was put: packets[line] are IP packets, frames[line] whole frames."""
+
+    def __init__(self, frames):
+        self.frames = frames
+        self.packets = [[IP(frame[14:]) for frame in line if frame[12:14] == b"\x08\x00"
+                         and not _is_dhcp_or_group(frame)] for line in frames]
+
+    @property
+    def outside(self):
+        """Packets that left by the uplink."""
+        return self.packets[0]
+
+    @property
+    def inside(self):
+        """Packets that came to LAN lines, all of them."""
+        return [packet for line in self.packets[1:] for packet in line]
+
+    def __bool__(self):
+        return any(self.packets)
+
+    def __repr__(self):
+        return "; ".join(f"line {number}: " + (", ".join(packet.summary() for packet in packets) or "nothing")
+                         for number, packets in enumerate(self.packets))
+
+
+def _is_dhcp_or_group(frame):
+    return bool(frame[0] & 1) or (frame[23] == 17 and frame[34:38] in (b"\0\x43\0\x44", b"\0\x44\0\x43"))
+
+
+def udp(source, sport, to, dport, data=b"payload", **fields):
+    """A datagram. source and to are Hosts or addresses."""
+    return IP(src=_ip(source), dst=_ip(to), **fields) / UDP(sport=sport, dport=dport) / Raw(data)
+
+
+def flood_frame(host, source, sport, to, dport, flags=None):
+    """A datagram (or, with flags, a TCP segment) as a frame, made quickly: for when there are to be many of them."""
+    if flags is None:
+        l4 = struct.pack("!HHHH", sport, dport, 12, 0) + b"many"
+    else:
+        l4 = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, flags, 8192, 0, 0)
+        pseudo = socket.inet_aton(source) + socket.inet_aton(to) + struct.pack("!HH", 6, len(l4))
+        l4 = l4[:16] + _sum(pseudo + l4) + l4[18:]
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(l4), 1, 0, 64, 17 if flags is None else 6, 0,
+                     socket.inet_aton(source), socket.inet_aton(to))
+    ends = bytes.fromhex((host.line.router_mac + host.mac).replace(":", ""))
+    return ends + b"\x08\x00" + ip[:10] + _sum(ip) + ip[12:] + l4
+
+
+def _sum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF)
+
+
+def payload(packet):
+    """What a UDP or TCP packet carries, whatever scapy takes it for."""
+    return raw((packet[UDP] if UDP in packet else packet[TCP]).payload)[:packet.len - 28 if UDP in packet else None]
+
+
+def _ip(who):
+    return who.ip if isinstance(who, Host) else who
+
+
+def only(packets):
+    """The one packet of a list."""
+    assert len(packets) == 1, [packet.summary() for packet in packets]
+    return packets[0]
+
+
+def sums_are_right(packet):
+    """Fails unless every checksum of the packet is what scapy computes for it."""
+    again = IP(raw(packet))
+    for layer in ("IP", "UDP", "TCP", "ICMP"):
+        if again.haslayer(layer):
+            got = again[layer].chksum
+            if layer == "UDP" and got == 0:
+                continue
+            del again[layer].chksum
+            want = IP(raw(again))[layer].chksum
+            assert got == want, f"{layer} checksum {got:#06x}, should be {want:#06x}: {packet.summary()}"
+            again = IP(raw(packet))
