@@ -54,7 +54,7 @@ def udp(source, sender_ip, target_ip, text, to=BROADCAST):
 
 
 def sent_and_seen(site, name, forged, at):
-    """Sends forged frames from the host, then one of its neighbour's that arrives; returns what was seen at these hosts."""
+    """Sends forged frames from the host, then one of its neighbour's that arrives; what was seen at these hosts."""
     with contextlib.ExitStack() as stack:
         captures = {where: stack.enter_context(Capture(site[where])) for where in at}
         with site[name].frames() as raw:
@@ -110,8 +110,9 @@ def test_a_port_locked_to_its_lease(site):
     mine, mac = site.address("leased"), mac_bytes(site.macs["leased"])
     free = site.address("free")
     forged = [arp(mac, mac, ROUTER, free), arp(mac, mac, free, ROUTER, 2), arp(mac, OTHER, mine, free),
-              arp(OTHER, OTHER, mine, free), udp(mac, free, ROUTER, b"forged"), udp(mac, "192.168.8.99", free, b"forged"),
-              udp(OTHER, mine, free, b"forged"), udp(mac, "203.0.113.1", SERVER, b"forged"),
+              arp(OTHER, OTHER, mine, free), udp(mac, free, ROUTER, b"forged"),
+              udp(mac, "192.168.8.99", free, b"forged"), udp(OTHER, mine, free, b"forged"),
+              udp(mac, "203.0.113.1", SERVER, b"forged"),
               frame(mac, b"forged of another protocol")]
     seen = sent_and_seen(site, "leased", forged, ["mirror", "free", ISP])
     for where, frames in seen.items():
@@ -139,12 +140,13 @@ def test_an_address_nobody_gave_is_none(site):
 def test_isolated_hosts_reach_the_router_and_nobody_beside_them(site):
     """Neither by IP nor by any frame; the way out is open to both."""
     names = ["i1", "i2"]
+    outwards = {("i1", ISP), ("i2", ISP)}
     addresses = {name: site.address(name) for name in names} | {ISP: SERVER}
     one, two = mac_bytes(site.macs["i1"]), mac_bytes(site.macs["i2"])
     with Capture(site["i2"]) as capture:
         with Probes({name: site[name] for name in [*names, ISP]}, addresses) as probes:
-            arrived, answered = probes.ask({("i1", ISP), ("i2", ISP)}, [("i1", "i2"), ("i2", "i1"), ("i1", ISP), ("i2", ISP)])
-        assert arrived == answered == {("i1", ISP), ("i2", ISP)}
+            arrived, answered = probes.ask(outwards, [("i1", "i2"), ("i2", "i1"), *outwards])
+        assert arrived == answered == outwards
         with site["i1"].frames() as raw:
             for to in (BROADCAST, two, bytes.fromhex("01005e0000fb"), OTHER):
                 raw.send(frame(one, b"beside", to))

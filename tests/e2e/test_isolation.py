@@ -190,7 +190,7 @@ def test_a_host_that_changes_its_mac(site):
 
 
 def test_a_broadcast_storm_is_limited(site):
-    """Frames that would be flooded are let through at 10,000 a second; what a host sends to one other is not counted."""
+    """Frames that would be flooded are let through at 10,000 a second, and the rest is counted."""
     count = 150_000
     source = b"\x06\xee\x01\0\0\x07"
     frames = [BROADCAST + source + b"\x88\xb5" + marked(MARKS["home"]) + bytes(40)]

@@ -70,7 +70,7 @@ def addresses(site, names):
 
 
 def quiet_except(site, capture_of, allowed):
-    """Fails if a capture holds a frame whose source is neither the router's there nor a host's that allowed(name) lists."""
+    """Fails if a capture holds a frame whose source is neither the router there nor in allowed(name)."""
     for name, capture in capture_of.items():
         router = ROUTER_AT.get(network(name))
         fine = set() if router is None else {mac_bytes(site.router.mac(router))}
@@ -176,7 +176,7 @@ def test_twins_do_not_mix(site):
 
 
 def test_the_router_answers_on_the_bridged_uplink(site):
-    """Its own address there, to the outside and to hosts of the bridge; and it translates as if there were no bridge."""
+    """Its own address there, to the outside and to hosts of the bridge; and it translates as ever."""
     address = site.outside.router_address()
     assert address not in (site.address("b1"), site.address("b2"))
     pairs = [("b1", "router"), ("b2", "router"), (ISP, "router")]

@@ -6,8 +6,8 @@
     [lab]  eth0 -- VLAN 20 -+- [admin] eth0 (untagged) ---- port 0 [        ] port 1 ---- eth0 [dev2]   (access, VLAN 10)
     [in]   eth0 -- VLAN 30 -+                                     [ router ] port 2 ---- eth0 [lab2]   (access, VLAN 20)
     [none] eth0 -- VLAN 77 -'                                     [        ] port 3 ---- eth0 [in2]    (access, VLAN 30)
-                                                                  [        ] port 4 ---- frames made by hand (access, 20)
-                                                                  [        ] port 5 ---- frames made by hand (trunk 20+30)
+                                                                  [        ] port 4 ---- by hand (access, 20)
+                                                                  [        ] port 5 ---- by hand (trunk 20+30)
 
 dev is nat, lab and admin are host-only, in is internal; nobody owns VLAN 77. The cable is made by lab/trunk.py.
 """

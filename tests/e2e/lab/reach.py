@@ -27,7 +27,7 @@ def printed_matrix(console):
 
 
 class Probes:
-    """A UDP service on each host, and a socket from which it asks the others: an event loop for the lot. A context manager.
+    """A UDP service on each host, and a socket from which it asks the others: an event loop for all. A context manager.
 
     hosts are {name: Host}; addresses {name: address}, as the others would name it. Questions leave from a port of their
     own, so that no question can pass for the answer to another.

@@ -230,7 +230,8 @@ class Forger:
         ports = struct.pack("!HH", rng.randrange(65536), rng.choice((53, 67, 80, 22, 7000, 123, rng.randrange(65536))))
         kind = rng.randrange(4)
         if kind == 0:
-            return 6, ports + rng.randbytes(8) + bytes([0x50, rng.choice((2, 16, 18, 4, 1)), 16, 0]) + b"\0\0\0\0" + mark
+            flags = rng.choice((2, 16, 18, 4, 1))
+            return 6, ports + rng.randbytes(8) + bytes([0x50, flags, 16, 0]) + b"\0\0\0\0" + mark
         if kind == 1:
             body = bytes([rng.choice((8, 8, 0, 3, 5, 11)), 0]) + b"\0\0" + rng.randbytes(4) + mark
             body += b"\0" * (len(body) % 2)
@@ -241,7 +242,8 @@ class Forger:
 
     def _ip(self, home):
         proto, payload = self._l4(home)
-        return 0x0800, ipv4(self._from_ip(home), self._to_ip(home), proto, payload, self.rng.choice((64, 64, 255, 2, 1)))
+        ttl = self.rng.choice((64, 64, 255, 2, 1))
+        return 0x0800, ipv4(self._from_ip(home), self._to_ip(home), proto, payload, ttl)
 
     def _fragment(self, home):
         rng = self.rng
@@ -264,8 +266,9 @@ class Forger:
 
     def _ipv6(self, home):
         payload = self.rng.randbytes(4) + struct.pack("!HH", 16, 0) + marked(home.mark)
-        return 0x86DD, b"\x60\0\0\0" + struct.pack("!HBB", len(payload), 17, 64) + b"\xfe\x80" + self.rng.randbytes(14) \
-            + self.rng.choice((b"\xff\x02" + bytes(13) + b"\1", b"\xfd" + self.rng.randbytes(15))) + payload
+        source = b"\xfe\x80" + self.rng.randbytes(14)
+        target = self.rng.choice((b"\xff\x02" + bytes(13) + b"\1", b"\xfd" + self.rng.randbytes(15)))
+        return 0x86DD, b"\x60\0\0\0" + struct.pack("!HBB", len(payload), 17, 64) + source + target + payload
 
     def _strange(self, home):
         """An EtherType nobody routes, or a length and LLC."""
