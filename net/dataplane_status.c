@@ -145,8 +145,11 @@ void dataplane_print_status(const struct dataplane *dp, void (*line)(const char 
              t.flows_live, t.flow_capacity, dp->nat.flows.created, dp->nat.flows.expired,
              dp->nat.flows.refused);
     line(text);
-    snprintf(text, sizeof(text), "neighbors %u switch learned %" PRIu64 " displaced %" PRIu64,
-             t.neighbors, dp->table.learned, dp->table.displaced);
+    snprintf(text, sizeof(text),
+             "neighbors %u switch learned %" PRIu64 " displaced %" PRIu64 " refused %" PRIu64
+             " moved %" PRIu64 " limited %" PRIu64,
+             t.neighbors, dp->table.learned, dp->table.displaced, dp->table.refused,
+             dp->table.moved, dp->table.limited);
     line(text);
     snprintf(text, sizeof(text), "buffers free %u of %u lowest %u exhausted %" PRIu64,
              dp->pool->free_count, dp->pool->count, dp->pool->low_mark, dp->pool->exhausted);
