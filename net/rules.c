@@ -313,14 +313,11 @@ bool rules_covers(const struct config *cfg, const struct config_rule *a,
            end_covers(cfg, &a->to, &b->to, to, inside);
 }
 
-/* Whether a rule before rule i with another result leaves nothing for it between these zones. */
+/* Whether one rule before rule i leaves nothing for it between these zones. */
 static bool is_shadowed(const struct config *cfg, unsigned i, unsigned from, unsigned to)
 {
-    const struct config_rule *rule = &cfg->rules[i];
-
     for (unsigned k = 0; k < i; k++)
-        if ((cfg->rules[k].action == RULE_ALLOW) != (rule->action == RULE_ALLOW) &&
-            rules_covers(cfg, &cfg->rules[k], rule, from, to))
+        if (rules_covers(cfg, &cfg->rules[k], &cfg->rules[i], from, to))
             return true;
     return false;
 }

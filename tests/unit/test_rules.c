@@ -390,6 +390,14 @@ static void test_reach_of_rules(void **state)
     assert_reach(DEV, LAB, REACH_NONE, -1);
     assert_reach(DEV, REACH_UPLINK, REACH_ALL, -1);
     cfg.rule_count = 0;
+    service(rule(RULE_DENY, net(DEV), net(LAB)), 6, 0, 0);
+    service(rule(RULE_ALLOW, net(DEV), host(3)), 6, 22, 22); /* nor this one */
+    assert_reach(DEV, LAB, REACH_NONE, -1);
+    cfg.rule_count = 0;
+    rule(RULE_DENY, host(0), net(DEV));
+    rule(RULE_ALLOW, cidr(LAN_A, 31), net(DEV)); /* but this one has a second address */
+    assert_reach(LAN, DEV, REACH_SOME, 1);
+    cfg.rule_count = 0;
     rule(RULE_DENY, host(1), router());
     assert_reach(LAN, REACH_ROUTER, REACH_SOME, 0);
     assert_reach(DEV, REACH_ROUTER, REACH_ALL, -1);
