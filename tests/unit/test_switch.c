@@ -348,7 +348,7 @@ static void test_no_memory(void **state)
  * ports is not sent looking by it. */
 static void test_flood_of_addresses(void **state)
 {
-    const uint32_t capacity = 8192, hosts = 2048;
+    const uint32_t capacity = 16384, hosts = 2048;
     struct switch_table t;
     uint32_t forged = 1u << 24;
 
@@ -411,6 +411,28 @@ static void test_floods_from_everywhere(void **state)
     }
     assert_int_equal(t.ports[0].refused, 0);
     assert_true(t.displaced > 0 && t.refused > 0);
+}
+
+/* When there is no room, it is made by who has most, though others have been silent longer. */
+static void test_who_gives_way(void **state)
+{
+    struct switch_table t;
+    uint32_t next = 0;
+
+    (void)state;
+    make(&t, 64);
+    while (t.ports[2].count < 40)
+        switch_learn(&t, mac_of(next++), 0, 2);
+    switch_tick(&t, 100);
+    for (unsigned i = 0; i < 1000; i++)
+        switch_learn(&t, mac_of(next++), 0, 1);
+    assert_int_equal(t.ports[1].count, 64);
+    switch_tick(&t, 150);
+    for (unsigned i = 0; i < 38; i++)
+        switch_learn(&t, mac_of(next++), 0, 3);
+    assert_in_range(t.displaced, 10, 20);
+    assert_true(t.ports[2].count >= 38); /* in some sets there was nobody else */
+    check_counts(&t);
 }
 
 /* A failover moves thousands of addresses at once. Two ports that claim the same one do not move it
@@ -556,6 +578,7 @@ int main(void)
         cmocka_unit_test_teardown(test_no_memory, teardown),
         cmocka_unit_test_teardown(test_flood_of_addresses, teardown),
         cmocka_unit_test_teardown(test_floods_from_everywhere, teardown),
+        cmocka_unit_test_teardown(test_who_gives_way, teardown),
         cmocka_unit_test_teardown(test_moves_are_limited, teardown),
         cmocka_unit_test_teardown(test_learning_is_limited, teardown),
         cmocka_unit_test_teardown(test_against_model, teardown),
