@@ -87,7 +87,9 @@ struct flow *nat_icmp_error(struct nat *nat, struct pkt *p, const struct view *v
     uint8_t *ip = p->data + v->l3_off;
     struct inner_view in;
 
-    *why = view_parse_icmp_inner(&in, v, p);
+    /* Nobody heeds source quench any more, and a translator should not carry it (RFC 5508, REQ-10;
+     * RFC 6633). */
+    *why = v->icmp_type == ICMP_SOURCE_QUENCH ? DROP_NO_MAPPING : view_parse_icmp_inner(&in, v, p);
     if (*why != DROP_NONE)
         return NULL;
     /* An error is sent to whom it is about, and by whoever on the way (RFC 4787, REQ-12: no filter

@@ -11,11 +11,12 @@ clock after half a millisecond, so that its time passes some ten times as fast a
 pass_time() the machine is stopped. pass_time() takes the brake off, and has a watchdog that the guest does not know
 stop the machine when the time has come. So a busy machine of ours changes little about when things happen.
 
-"Nothing came" needs an end to wait for: put() sends frames, and then a ping to the router on every line. The router
+"Nothing came" needs an end to wait for: put() sends frames, and then pings to the router on every line. The router
 deals with a port's frames in order and a line keeps its order, so what is not there before the answers never comes.
 """
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -33,6 +34,7 @@ STATIC = f"uplink=0,ip={UPLINK}/24,gw={GATEWAY}"
 GATEWAY_MAC = "52:54:00:ff:00:01"
 PING_ID = 0x5A5A  # of the pings that put() ends with
 BRAKE_US = 500
+READ_EVERY = 8  # so that no line is ever full of what nobody has read
 WAIT_S = 20  # of our time, for an answer
 PM_TIMER, PM_HZ = 0x608, 3579545
 IB700 = 0x443  # the watchdog: 15 is 0 s, 14 is 2 s, ... 0 is 30 s
@@ -159,13 +161,16 @@ class Stage:
     def wait(self, condition, what):
         """Reads all lines until condition() is true, and returns what it returns; fails after a while."""
         for _ in range(WAIT_S * 100):
-            for line in self.lines:
-                line.read()
+            self._read()
             value = condition()
             if value:
                 return value
             select.select([line.socket for line in self.lines], [], [], 0.01)
         raise AssertionError(f"waited for: {what}\n{self.router.tail()}")
+
+    def _read(self):
+        for line in self.lines:
+            line.read()
 
     def frame(self, host, packet):
         """A host's packet as the frame that goes to the router."""
@@ -175,8 +180,10 @@ class Stage:
         """Sends the host's packets (IP, or bytes of whole frames); returns what came of it, when all has: a Seen."""
         frames = [packet if isinstance(packet, bytes) else self.frame(host, packet) for packet in packets]
         with self.running():
-            for frame in frames:
+            for number, frame in enumerate(frames):
                 host.line.send(frame)
+                if number % READ_EVERY == READ_EVERY - 1:
+                    self._read()
             self._wait_for_all()
         seen = Seen([line.frames for line in self.lines])
         for line in self.lines:
@@ -184,8 +191,13 @@ class Stage:
         return seen
 
     def _wait_for_all(self):
-        """Returns when the router has dealt with all that was sent."""
-        while True:
+        """Returns when the router has dealt with all that was sent.
+
+        The first round of pings comes back when all ports' frames have been dealt with; what came of them on other
+        ports is there when the second has.
+        """
+        rounds = 0
+        while rounds < 2:
             for line in self.lines:
                 line.answered_arp = False
             waiting = {}
@@ -197,8 +209,8 @@ class Stage:
                                   ICMP(id=PING_ID, seq=number)))
                     waiting[line] = struct.pack("!HH", PING_ID, number)
             self.wait(lambda: self._take_answers(waiting), "the router answers pings on all lines")
-            if not any(line.answered_arp for line in self.lines):
-                return  # nothing was held back for want of a MAC
+            # What was held back for want of a MAC begins anew when that has come.
+            rounds = 0 if any(line.answered_arp for line in self.lines) else rounds + 1
 
     @staticmethod
     def _take_answers(waiting):
@@ -254,14 +266,12 @@ class Stage:
                                              "interval": BRAKE_US})
         with self.running():
             while self.now() < target:
-                for line in self.lines:
-                    line.read()
+                self._read()
 
     def _resume_until_stopped(self):
         self.router.qmp("cont")
         while self.router.qmp("query-status")["running"]:
-            for line in self.lines:
-                line.read()
+            self._read()
 
 
 class Seen:
@@ -269,8 +279,12 @@ class Seen:
 
     def __init__(self, frames):
         self.frames = frames
-        self.packets = [[IP(frame[14:]) for frame in line if frame[12:14] == b"\x08\x00"
-                         and not _is_dhcp_or_group(frame)] for line in frames]
+
+    @functools.cached_property
+    def packets(self):
+        """Without broadcasts and DHCP; read by scapy only if somebody asks."""
+        return [[IP(frame[14:]) for frame in line if frame[12:14] == b"\x08\x00" and not _is_dhcp_or_group(frame)]
+                for line in self.frames]
 
     @property
     def outside(self):
@@ -299,12 +313,12 @@ def udp(source, sport, to, dport, data=b"payload", **fields):
     return IP(src=_ip(source), dst=_ip(to), **fields) / UDP(sport=sport, dport=dport) / Raw(data)
 
 
-def flood_frame(host, source, sport, to, dport, flags=None):
+def flood_frame(host, source, sport, to, dport, flags=None, seq=1):
     """A datagram (or, with flags, a TCP segment) as a frame, made quickly: for when there are to be many of them."""
     if flags is None:
         l4 = struct.pack("!HHHH", sport, dport, 12, 0) + b"many"
     else:
-        l4 = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, flags, 8192, 0, 0)
+        l4 = struct.pack("!HHIIBBHHH", sport, dport, seq, 0, 0x50, flags, 8192, 0, 0)
         pseudo = socket.inet_aton(source) + socket.inet_aton(to) + struct.pack("!HH", 6, len(l4))
         l4 = l4[:16] + _sum(pseudo + l4) + l4[18:]
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(l4), 1, 0, 64, 17 if flags is None else 6, 0,
