@@ -17,11 +17,11 @@
 
 #define HELD_MAX 2048
 
-struct config rig_config;
-struct pcp rig_pcp;
-uint64_t rig_now_us;
-uint8_t rig_request[PCP_MAX_BYTES + 100], rig_answer[PCP_MAX_BYTES];
-size_t rig_answer_bytes;
+struct config pcprig_config;
+struct pcp pcprig_pcp;
+uint64_t pcprig_now_us;
+uint8_t pcprig_request[PCP_MAX_BYTES + 100], pcprig_answer[PCP_MAX_BYTES];
+size_t pcprig_answer_bytes;
 
 /* The translator: who has which port, and how often. */
 static struct held {
@@ -30,9 +30,9 @@ static struct held {
     unsigned count;
 } held[HELD_MAX];
 static unsigned held_count; /* slots used */
-bool rig_no_room;
+bool pcprig_no_room;
 
-struct announced rig_announced;
+struct announced pcprig_announced;
 
 static struct held *find_held(const struct pcp_inside *who)
 {
@@ -55,7 +55,7 @@ static be16 fake_hold(void *ctx, const struct pcp_inside *who, be16 wanted, bool
     struct held *h = find_held(who);
     uint16_t port = ntoh16(wanted);
 
-    assert_ptr_equal(ctx, &rig_now_us);
+    assert_ptr_equal(ctx, &pcprig_now_us);
     assert_int_not_equal(wanted, 0);
     assert_int_not_equal(who->port, 0);
     if (h) {
@@ -64,7 +64,7 @@ static be16 fake_hold(void *ctx, const struct pcp_inside *who, be16 wanted, bool
         h->count++;
         return hton16(h->outside);
     }
-    if (rig_no_room || (exact && is_taken(who->proto, port)))
+    if (pcprig_no_room || (exact && is_taken(who->proto, port)))
         return 0;
     for (; is_taken(who->proto, port); port++)
         ;
@@ -79,25 +79,25 @@ static void fake_let_go(void *ctx, const struct pcp_inside *who)
 {
     struct held *h = find_held(who);
 
-    assert_ptr_equal(ctx, &rig_now_us);
+    assert_ptr_equal(ctx, &pcprig_now_us);
     assert_non_null(h);
     h->count--;
 }
 
 static void fake_announce(void *ctx, unsigned network, const uint8_t *bytes, size_t n)
 {
-    unsigned i = rig_announced.count[network]++;
+    unsigned i = pcprig_announced.count[network]++;
 
     (void)ctx;
     if (network != LAN)
         return;
-    memcpy(rig_announced.bytes[i & 1], bytes, n);
-    rig_announced.n[i & 1] = n;
+    memcpy(pcprig_announced.bytes[i & 1], bytes, n);
+    pcprig_announced.n[i & 1] = n;
 }
 
 static const struct pcp_ops ops = {fake_hold, fake_let_go, fake_announce};
 
-unsigned rig_holds(void)
+unsigned pcprig_holds(void)
 {
     unsigned sum = 0;
     for (unsigned i = 0; i < held_count; i++)
@@ -105,146 +105,149 @@ unsigned rig_holds(void)
     return sum;
 }
 
-int rig_start(void **state)
+int pcprig_start(void **state)
 {
     uint8_t random[32];
 
     (void)state;
     for (unsigned i = 0; i < sizeof(random); i++)
         random[i] = (uint8_t)(i * 37 + 11);
-    memset(&rig_config, 0, sizeof(rig_config));
-    rig_config.net_count = 3;
+    memset(&pcprig_config, 0, sizeof(pcprig_config));
+    pcprig_config.net_count = 3;
     for (unsigned i = 0; i < 3; i++) {
-        snprintf(rig_config.nets[i].name, CONFIG_NAME_BYTES, "%s",
+        snprintf(pcprig_config.nets[i].name, CONFIG_NAME_BYTES, "%s",
                  i == 0   ? "lan"
                  : i == 1 ? "dark"
                           : "guest");
-        rig_config.nets[i].pcp = i != DARK;
+        pcprig_config.nets[i].pcp = i != DARK;
     }
     memset(held, 0, sizeof(held));
-    memset(&rig_announced, 0, sizeof(rig_announced));
+    memset(&pcprig_announced, 0, sizeof(pcprig_announced));
     held_count = 0;
-    rig_no_room = false;
-    rig_now_us = 5 * SECOND;
-    assert_int_equal(
-        pcp_init(&rig_pcp, &rig_config, &ops, &rig_now_us, random, rig_now_us, fake_alloc), 0);
-    pcp_set_outside(&rig_pcp, OUTSIDE, rig_now_us);
+    pcprig_no_room = false;
+    pcprig_now_us = 5 * SECOND;
+    assert_int_equal(pcp_init(&pcprig_pcp, &pcprig_config, &ops, &pcprig_now_us, random,
+                              pcprig_now_us, fake_alloc),
+                     0);
+    pcp_set_outside(&pcprig_pcp, OUTSIDE, pcprig_now_us);
     return 0;
 }
 
-int rig_stop(void **state)
+int pcprig_stop(void **state)
 {
     (void)state;
-    assert_int_equal(rig_holds(), rig_pcp.count);
+    assert_int_equal(pcprig_holds(), pcprig_pcp.count);
     fake_alloc_free_all();
     return 0;
 }
 
 /* In a buffer of its own length, so that a read behind it is seen. Each at its own second, so that
  * no limit is reached. */
-size_t rig_send_as(unsigned network, be32 from, size_t n)
+size_t pcprig_send_as(unsigned network, be32 from, size_t n)
 {
     uint8_t *bytes = malloc(n ? n : 1);
 
-    memcpy(bytes, rig_request, n);
-    memset(rig_answer, 0xEE, sizeof(rig_answer));
-    rig_answer_bytes = pcp_request(&rig_pcp, network, from, bytes, n, rig_now_us, rig_answer);
+    memcpy(bytes, pcprig_request, n);
+    memset(pcprig_answer, 0xEE, sizeof(pcprig_answer));
+    pcprig_answer_bytes =
+        pcp_request(&pcprig_pcp, network, from, bytes, n, pcprig_now_us, pcprig_answer);
     free(bytes);
-    return rig_answer_bytes;
+    return pcprig_answer_bytes;
 }
 
-size_t rig_ask(be32 from, size_t n)
+size_t pcprig_ask(be32 from, size_t n)
 {
-    rig_now_us += SECOND / 4;
-    return rig_send_as(LAN, from, n);
+    pcprig_now_us += SECOND / 4;
+    return pcprig_send_as(LAN, from, n);
 }
 
-unsigned rig_natpmp(be32 from, uint8_t opcode, uint16_t inside, uint16_t outside, uint32_t s)
+unsigned pcprig_natpmp(be32 from, uint8_t opcode, uint16_t inside, uint16_t outside, uint32_t s)
 {
-    memset(rig_request, 0, NATPMP_MAP_BYTES);
-    rig_request[1] = opcode;
-    store_be16(rig_request + NATPMP_INSIDE_PORT_OFF, inside);
-    store_be16(rig_request + NATPMP_OUTSIDE_OFF, outside);
-    store_be32(rig_request + NATPMP_LIFETIME_OFF, s);
-    if (!rig_ask(from, opcode ? NATPMP_MAP_BYTES : NATPMP_ADDRESS_BYTES))
+    memset(pcprig_request, 0, NATPMP_MAP_BYTES);
+    pcprig_request[1] = opcode;
+    store_be16(pcprig_request + NATPMP_INSIDE_PORT_OFF, inside);
+    store_be16(pcprig_request + NATPMP_OUTSIDE_OFF, outside);
+    store_be32(pcprig_request + NATPMP_LIFETIME_OFF, s);
+    if (!pcprig_ask(from, opcode ? NATPMP_MAP_BYTES : NATPMP_ADDRESS_BYTES))
         return NOTHING;
-    assert_int_equal(rig_answer[0], 0);
-    assert_int_equal(rig_answer[1], opcode | 0x80);
-    assert_int_equal(load_be32(rig_answer + NATPMP_EPOCH_OFF), (rig_now_us - 5 * SECOND) / SECOND);
+    assert_int_equal(pcprig_answer[0], 0);
+    assert_int_equal(pcprig_answer[1], opcode | 0x80);
+    assert_int_equal(load_be32(pcprig_answer + NATPMP_EPOCH_OFF),
+                     (pcprig_now_us - 5 * SECOND) / SECOND);
     if (opcode == 1 || opcode == 2) {
-        assert_int_equal(rig_answer_bytes, NATPMP_ANSWER_MAP_BYTES);
-        assert_int_equal(load_be16(rig_answer + NATPMP_ANSWER_INSIDE_OFF), inside);
+        assert_int_equal(pcprig_answer_bytes, NATPMP_ANSWER_MAP_BYTES);
+        assert_int_equal(load_be16(pcprig_answer + NATPMP_ANSWER_INSIDE_OFF), inside);
     }
-    return load_be16(rig_answer + NATPMP_RESULT_OFF);
+    return load_be16(pcprig_answer + NATPMP_RESULT_OFF);
 }
 
-size_t rig_make(be32 from, uint8_t opcode, uint32_t lifetime_s)
+size_t pcprig_make(be32 from, uint8_t opcode, uint32_t lifetime_s)
 {
-    memset(rig_request, 0, sizeof(rig_request));
-    rig_request[0] = PCP_VERSION;
-    rig_request[1] = opcode;
-    store_be32(rig_request + PCP_LIFETIME_OFF, lifetime_s);
-    pcp_store_ip(rig_request + PCP_CLIENT_IP_OFF, from);
+    memset(pcprig_request, 0, sizeof(pcprig_request));
+    pcprig_request[0] = PCP_VERSION;
+    pcprig_request[1] = opcode;
+    store_be32(pcprig_request + PCP_LIFETIME_OFF, lifetime_s);
+    pcp_store_ip(pcprig_request + PCP_CLIENT_IP_OFF, from);
     return PCP_HDR_BYTES;
 }
 
-size_t rig_make_map(be32 from, uint8_t nonce, uint8_t proto, uint16_t inside, uint16_t outside,
-                    uint32_t lifetime_s)
+size_t pcprig_make_map(be32 from, uint8_t nonce, uint8_t proto, uint16_t inside, uint16_t outside,
+                       uint32_t lifetime_s)
 {
-    rig_make(from, PCP_MAP, lifetime_s);
-    memset(rig_request + PCP_NONCE_OFF, nonce, PCP_NONCE_BYTES);
-    rig_request[PCP_PROTOCOL_OFF] = proto;
-    store_be16(rig_request + PCP_INSIDE_PORT_OFF, inside);
-    store_be16(rig_request + PCP_OUTSIDE_PORT_OFF, outside);
+    pcprig_make(from, PCP_MAP, lifetime_s);
+    memset(pcprig_request + PCP_NONCE_OFF, nonce, PCP_NONCE_BYTES);
+    pcprig_request[PCP_PROTOCOL_OFF] = proto;
+    store_be16(pcprig_request + PCP_INSIDE_PORT_OFF, inside);
+    store_be16(pcprig_request + PCP_OUTSIDE_PORT_OFF, outside);
     return PCP_MAP_BYTES;
 }
 
-size_t rig_make_peer(be32 from, uint8_t nonce, uint8_t proto, uint16_t inside, uint16_t outside,
-                     be32 peer, uint16_t peer_port, uint32_t lifetime_s)
+size_t pcprig_make_peer(be32 from, uint8_t nonce, uint8_t proto, uint16_t inside, uint16_t outside,
+                        be32 peer, uint16_t peer_port, uint32_t lifetime_s)
 {
-    rig_make_map(from, nonce, proto, inside, outside, lifetime_s);
-    rig_request[1] = PCP_PEER;
-    store_be16(rig_request + PCP_PEER_PORT_OFF, peer_port);
-    pcp_store_ip(rig_request + PCP_PEER_IP_OFF, peer);
+    pcprig_make_map(from, nonce, proto, inside, outside, lifetime_s);
+    pcprig_request[1] = PCP_PEER;
+    store_be16(pcprig_request + PCP_PEER_PORT_OFF, peer_port);
+    pcp_store_ip(pcprig_request + PCP_PEER_IP_OFF, peer);
     return PCP_PEER_BYTES;
 }
 
-size_t rig_add_option(size_t n, uint8_t code, uint16_t bytes)
+size_t pcprig_add_option(size_t n, uint8_t code, uint16_t bytes)
 {
-    rig_request[n] = code;
-    store_be16(rig_request + n + PCP_OPTION_LEN_OFF, bytes);
+    pcprig_request[n] = code;
+    store_be16(pcprig_request + n + PCP_OPTION_LEN_OFF, bytes);
     return n + 4 + ((bytes + 3u) & ~3u);
 }
 
 /* Sends it and looks at what every answer has. */
-unsigned rig_result_of(be32 from, size_t n)
+unsigned pcprig_result_of(be32 from, size_t n)
 {
-    if (!rig_ask(from, n))
+    if (!pcprig_ask(from, n))
         return NOTHING;
-    assert_in_range(rig_answer_bytes, PCP_HDR_BYTES, PCP_MAX_BYTES);
-    assert_int_equal(rig_answer_bytes % 4, 0);
-    assert_int_equal(rig_answer[0], PCP_VERSION);
-    assert_int_equal(rig_answer[1], rig_request[1] | 0x80);
-    assert_int_equal(rig_answer[2], 0);
-    assert_int_equal(load_be32(rig_answer + PCP_EPOCH_OFF),
-                     (rig_now_us - rig_pcp.epoch_us) / SECOND);
+    assert_in_range(pcprig_answer_bytes, PCP_HDR_BYTES, PCP_MAX_BYTES);
+    assert_int_equal(pcprig_answer_bytes % 4, 0);
+    assert_int_equal(pcprig_answer[0], PCP_VERSION);
+    assert_int_equal(pcprig_answer[1], pcprig_request[1] | 0x80);
+    assert_int_equal(pcprig_answer[2], 0);
+    assert_int_equal(load_be32(pcprig_answer + PCP_EPOCH_OFF),
+                     (pcprig_now_us - pcprig_pcp.epoch_us) / SECOND);
     for (unsigned i = 12; i < PCP_HDR_BYTES; i++)
-        assert_int_equal(rig_answer[i], 0);
-    return rig_answer[PCP_RESULT_OFF];
+        assert_int_equal(pcprig_answer[i], 0);
+    return pcprig_answer[PCP_RESULT_OFF];
 }
 
-uint32_t rig_got_s(void)
+uint32_t pcprig_got_s(void)
 {
-    return load_be32(rig_answer + PCP_LIFETIME_OFF);
+    return load_be32(pcprig_answer + PCP_LIFETIME_OFF);
 }
 
-unsigned rig_got_port(void)
+unsigned pcprig_got_port(void)
 {
-    return load_be16(rig_answer + PCP_OUTSIDE_PORT_OFF);
+    return load_be16(pcprig_answer + PCP_OUTSIDE_PORT_OFF);
 }
 
-unsigned rig_map(be32 from, uint8_t nonce, uint8_t proto, uint16_t inside, uint16_t outside,
-                 uint32_t lifetime_s)
+unsigned pcprig_map(be32 from, uint8_t nonce, uint8_t proto, uint16_t inside, uint16_t outside,
+                    uint32_t lifetime_s)
 {
-    return rig_result_of(from, rig_make_map(from, nonce, proto, inside, outside, lifetime_s));
+    return pcprig_result_of(from, pcprig_make_map(from, nonce, proto, inside, outside, lifetime_s));
 }
