@@ -181,7 +181,7 @@ void resolve_asserts(struct resolver *r)
 {
     struct config *config = r->config;
     /* What is wrong already is not to be told twice. */
-    bool check = !r->broken && !r->report->error_count && !r->report->more_errors;
+    bool check = !r->report->error_count && !r->report->more_errors;
     config->assert_count = (uint16_t)r->draft->assert_count;
     for (unsigned i = 0; i < config->assert_count; i++) {
         const struct draft_assert *draft = &r->draft->asserts[i];

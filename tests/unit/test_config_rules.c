@@ -254,6 +254,12 @@ static const struct row rows[] = {
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever reach the other\n"},
     {111, 4, false, "uplink=0 net=a,nat,ip=10.0.0.1/24,ports=1 net=b,hostonly,ip=10.0.0.1/24,ports=2 rule=alow,from=b,to=admin",
      "86 'alow' in rule=alow,from=b,to=admin: expected what to do: allow, deny or reject; did you mean 'allow'?\n"},
+    {112, 2, false, "rule=deny,port=81-80",
+     "16 '81-80' in rule=deny,port=81-80: expected the lower port first\n"},
+    {113, 4, true, "uplink=0 net=a,nat,ip=10.0.0.1/24,ports=1 net=b,hostonly,ip=10.0.0.1/24,ports=2 net=admin,nat,ports=3 rule=allow,from=b,to=admin",
+     "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever reach the other\n"},
+    {114, 4, true, "uplink=0 net=v,bridge,ports=1 net=a,nat,ip=10.0.0.1/24,ports=2 net=b,nat,ip=10.0.0.1/24,ports=3",
+     "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever reach the other\n"},
     /* clang-format on */
 };
 
@@ -350,6 +356,16 @@ static void test_one_cause_one_message(void **state)
     assert_int_equal(f.report.error_count, 1);
     assert_false(fake_config_run(&f, 4, "rule=alow,from=lan,to=uplink assert=lan:no:uplink"));
     assert_int_equal(f.report.error_count, 1);
+    assert_false(fake_config_run(&f, 4,
+                                 "uplink=x,vlan=0 rule=allow,from=lan,to=lab "
+                                 "net=lan,nat,ports=1 net=lab,internal,ports=2"));
+    assert_int_equal(f.report.error_count, 1);
+    assert_false(
+        fake_config_run(&f, 4, "net=lan,nat,ports=9 assert=lan:yes:uplink assert=lan:no:lan"));
+    assert_int_equal(f.report.error_count, 1);
+    assert_false(fake_config_run(&f, 4, "rule=deny rule=deny,from=nobody rule=deny,from=lan"));
+    assert_int_equal(f.report.error_count, 1);
+    assert_int_equal(f.report.note_count, 0);
     assert_false(fake_config_run(&f, 4, "assert=lan:no:uplink assert=uplink:yes:lan"));
     assert_int_equal(f.report.error_count, 2); /* but each failing assertion is told */
 }
