@@ -420,6 +420,42 @@ static void test_the_list_and_the_matrix(void **state)
     /* clang-format on */
 }
 
+/* The examples of docs/rules.md are accepted as they stand there, without a note about the rules.
+ */
+static void test_the_manual_is_right(void **state)
+{
+    (void)state;
+    char line[256], text[2048];
+    size_t used = 0;
+    unsigned examples = 0;
+    bool inside = false;
+    FILE *page = fopen("docs/rules.md", "r");
+    if (!page)
+        fail_msg("docs/rules.md is missing; run the test from the top of the tree");
+    while (fgets(line, sizeof(line), page)) {
+        if (strncmp(line, "```", 3) != 0) {
+            if (inside)
+                used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", line);
+            continue;
+        }
+        inside = !inside;
+        if (inside) {
+            used = 0;
+            text[0] = 0;
+            continue;
+        }
+        if (!strstr(text, "rule=") || strchr(text, '['))
+            continue;
+        examples++;
+        print_message("%s", text);
+        bool ok = fake_config_run(&f, 5, text);
+        if (!ok || strstr(f.said, "never matches"))
+            fail_msg("%s", f.said);
+    }
+    fclose(page);
+    assert_int_equal(examples, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_one_cause_one_message),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_the_list_and_the_matrix),
+        cmocka_unit_test(test_the_manual_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
