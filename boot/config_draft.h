@@ -172,22 +172,32 @@ struct draft_host {
     char net[CONFIG_NAME_BYTES];
 };
 
-enum draft_target { TARGET_ADDRESS, TARGET_NAME, TARGET_FIRST_LEASE };
+enum draft_target_kind { TARGET_ADDRESS, TARGET_NAME, TARGET_FIRST_LEASE };
+
+struct draft_target {
+    uint8_t kind; /* enum draft_target_kind */
+    be32 ip;
+    char name[CONFIG_DOMAIN_BYTES];
+};
 
 struct draft_forward {
     uint8_t protocols; /* enum config_protocol */
-    uint8_t target;    /* enum draft_target */
+    uint8_t target_count;
     be32 bind;
-    be32 ip;
-    be16 port;
-    be16 target_port;
-    char name[CONFIG_DOMAIN_BYTES];
+    uint16_t first_port, last_port, target_port; /* host order, as in struct config_fwd */
+    struct draft_target targets[CONFIG_MAX_TARGETS];
 };
 
 struct draft_fwd {
     struct draft_item item;
     struct draft_forward forward;
     struct draft_subnet from;
+};
+
+/* dmz= */
+struct draft_dmz {
+    struct draft_item item;
+    struct draft_target target;
 };
 
 /* dnsrec= and dnsfwd=: a name or domain, and an address. */
@@ -262,6 +272,7 @@ struct config_draft {
     struct draft_net nets[CONFIG_MAX_NETS];
     struct draft_host hosts[CONFIG_MAX_HOSTS];
     struct draft_fwd fwds[CONFIG_MAX_FWDS];
+    struct draft_dmz dmz;
     unsigned dnsrec_count, dnsfwd_count;
     struct draft_dns dnsrecs[CONFIG_MAX_DNSRECS];
     struct draft_dns dnsfwds[CONFIG_MAX_DNSFWDS];

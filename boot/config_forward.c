@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * How a forward is written: our own spelling, PROTO:[BIND:]PORT:TARGET[:PORT], and the two that
- * people have at hand: QEMU's (hostfwd of -netdev user) and VirtualBox's (natpf of a machine,
- * port-forward of a NAT network). All three fill the same struct draft_forward. Where QEMU and
- * VirtualBox leave the guest's address empty they mean the first one their DHCP server hands out;
- * so do we.
+ * How a forward is written: our own spelling, PROTO:[BIND:]PORTS:TARGET[+TARGET...][:PORTS], and
+ * the two that people have at hand: QEMU's (hostfwd of -netdev user) and VirtualBox's (natpf of a
+ * machine, port-forward of a NAT network). All three fill the same struct draft_forward. Where QEMU
+ * and VirtualBox leave the guest's address empty they mean the first one their DHCP server hands
+ * out; so do we.
  */
 #include "config.h"
 #include "config_draft.h"
@@ -12,8 +12,14 @@
 
 static const char *const expected_protocol = "tcp, udp or both";
 static const char *const expected_port = "one port from 1 to 65535";
+static const char *const expected_ports =
+    "a port from 1 to 65535, or a range of them like 8000-8100";
+static const char *const expected_as_many =
+    "one port, the first, or a range as long as the one outside";
+static const char *const expected_room = "a first port with room for as many as outside";
 static const char *const expected_bind = "an IPv4 address of the uplink, or nothing";
 static const char *const expected_target = "an IPv4 address or the NAME of a host=";
+static const char *const expected_fewer = "at most 8 targets";
 static const char *const expected_guest = "an IPv4 address, or nothing";
 
 static bool same_word(struct span text, const char *word)
@@ -26,13 +32,44 @@ static bool same_word(struct span text, const char *word)
     return true;
 }
 
-static const char *read_port(struct span piece, be16 *to)
+static const char *read_port(struct span piece, uint16_t *to)
 {
     uint64_t port;
     if (!value_read_number(piece, 65535, &port) || port == 0)
         return expected_port;
-    *to = hton16((uint16_t)port);
+    *to = (uint16_t)port;
     return NULL;
+}
+
+/* A port, or FIRST-LAST. */
+static const char *read_ports(struct span piece, uint16_t *first, uint16_t *last)
+{
+    struct span rest = piece, low;
+    span_cut(&rest, '-', &low);
+    if (read_port(low, first))
+        return expected_ports;
+    *last = *first;
+    return rest.s && (read_port(rest, last) || *last < *first) ? expected_ports : NULL;
+}
+
+/* Outside, as the other programs' spellings have it: one port. */
+static const char *read_outside_port(struct span piece, struct draft_forward *f)
+{
+    const char *wrong = read_port(piece, &f->first_port);
+    f->last_port = f->first_port;
+    return wrong;
+}
+
+/* At the target: as many as outside. */
+static const char *read_target_ports(struct span piece, struct draft_forward *f)
+{
+    uint16_t last, more = (uint16_t)(f->last_port - f->first_port);
+    const char *wrong = read_ports(piece, &f->target_port, &last);
+    if (wrong)
+        return wrong;
+    if (memchr(piece.s, '-', piece.n) && last - f->target_port != more)
+        return expected_as_many;
+    return f->target_port + more > 65535 ? expected_room : NULL;
 }
 
 /* An address that may be left empty: 0 then. */
@@ -43,14 +80,34 @@ static const char *read_optional(struct span piece, be32 *to, const char *expect
     return value_read_ip4(piece, to) && value_is_host_address(*to) ? NULL : expected;
 }
 
-static const char *read_target(struct span *piece, struct draft_forward *f)
+static_assert(CONFIG_MAX_TARGETS == 8, "expected_fewer says so");
+
+static const char *target_read(struct span *text, void *to)
 {
-    if (value_read_ip4(*piece, &f->ip)) {
-        f->target = TARGET_ADDRESS;
-        return value_is_host_address(f->ip) ? NULL : expected_target;
+    struct draft_target *target = to;
+    if (value_read_ip4(*text, &target->ip)) {
+        target->kind = TARGET_ADDRESS;
+        return value_is_host_address(target->ip) ? NULL : expected_target;
     }
-    f->target = TARGET_NAME;
-    return value_host_name.read(piece, f->name) ? expected_target : NULL;
+    target->kind = TARGET_NAME;
+    return value_host_name.read(text, target->name) ? expected_target : NULL;
+}
+
+const struct value_type value_target = {
+    "TARGET", "an IPv4 address or the NAME of a host=", target_read, NULL, false};
+
+/* TARGET[+TARGET...]; *text is narrowed to the one that is wrong. */
+static const char *read_targets(struct span *text, struct draft_forward *f)
+{
+    struct span rest = *text, piece;
+    const char *wrong = NULL;
+    while (!wrong && span_cut(&rest, '+', &piece)) {
+        *text = piece;
+        wrong = f->target_count == CONFIG_MAX_TARGETS
+                    ? expected_fewer
+                    : target_read(text, &f->targets[f->target_count++]);
+    }
+    return wrong;
 }
 
 static const char *forward_read(struct span *text, void *to)
@@ -83,22 +140,23 @@ static const char *forward_read(struct span *text, void *to)
             return wrong ? wrong : value_forward.what;
     }
     *text = piece;
-    if ((wrong = read_port(piece, &f->port)))
+    if ((wrong = read_ports(piece, &f->first_port, &f->last_port)))
         return wrong;
     if (!span_cut(&rest, ':', text))
         return expected_target;
-    if ((wrong = read_target(text, f)))
+    if ((wrong = read_targets(text, f)))
         return wrong;
-    f->target_port = f->port;
+    f->target_port = f->first_port;
     if (!rest.s)
         return NULL;
     *text = rest;
-    return read_port(rest, &f->target_port);
+    return read_target_ports(rest, f);
 }
 
-const struct value_type value_forward = {"PROTO:[BIND:]PORT:TARGET[:PORT]",
-                                         "PROTO:[BIND:]PORT:TARGET[:PORT], like tcp:8080:web:80",
-                                         forward_read, NULL, false};
+const struct value_type value_forward = {
+    "PROTO:[BIND:]PORTS:TARGET[+TARGET...][:PORTS]",
+    "PROTO:[BIND:]PORTS:TARGET[+TARGET...][:PORTS], like tcp:8080:web:80", forward_read, NULL,
+    false};
 
 /* "-" followed by an address or nothing: a name with a hyphen in it does not look so. */
 bool forward_is_qemu(struct span text)
@@ -115,11 +173,14 @@ bool forward_is_qemu(struct span text)
 
 static const char *set_guest(struct draft_forward *f, struct span guest)
 {
-    f->target = TARGET_FIRST_LEASE;
+    struct draft_target *target = &f->targets[0];
+    f->target_count = 1;
+    target->kind = TARGET_FIRST_LEASE;
     if (guest.n == 0)
         return NULL;
-    f->target = TARGET_ADDRESS;
-    return value_read_ip4(guest, &f->ip) && value_is_host_address(f->ip) ? NULL : expected_guest;
+    target->kind = TARGET_ADDRESS;
+    return value_read_ip4(guest, &target->ip) && value_is_host_address(target->ip) ? NULL
+                                                                                   : expected_guest;
 }
 
 /* [tcp|udp]:[BIND]:PORT-[GUEST]:PORT */
@@ -144,7 +205,7 @@ const char *forward_read_qemu(struct span *text, void *to)
         *text = middle;
         return "PORT-GUEST, or PORT- alone";
     }
-    if ((wrong = read_port(*text, &f->port)))
+    if ((wrong = read_outside_port(*text, f)))
         return wrong;
     *text = guest;
     if ((wrong = set_guest(f, guest)))
@@ -192,7 +253,7 @@ const char *forward_read_virtualbox(struct span *text, void *to)
     if ((wrong = read_optional(piece[2], &f->bind, expected_bind)))
         return wrong;
     *text = piece[3];
-    if ((wrong = read_port(piece[3], &f->port)))
+    if ((wrong = read_outside_port(piece[3], f)))
         return wrong;
     *text = piece[4];
     if ((wrong = set_guest(f, piece[4])))

@@ -285,21 +285,57 @@ static const char *name_of(const struct config *config, unsigned net, be32 ip)
     return NULL;
 }
 
+#define FWD_INDENT 12
+
+#define PORTS_BYTES 12
+static const char *ports_text(unsigned first, unsigned count, char text[static PORTS_BYTES])
+{
+    int n = snprintf(text, PORTS_BYTES, "%u", first);
+    if (count > 1)
+        snprintf(text + n, PORTS_BYTES - (size_t)n, "-%u", first + count - 1);
+    return text;
+}
+
+/* One host behind the arrow; ports: ":80", or nothing. */
+static void add_target(struct line *line, const struct config *config, unsigned net, be32 target,
+                       const char *ports, config_line out)
+{
+    char text[IP4_TEXT_BYTES];
+    const char *name = name_of(config, net, target);
+    add_piece(line, FWD_INDENT, out, "%s%s", value_ip4_text(target, text), ports);
+    if (name)
+        add_piece(line, FWD_INDENT, out, " (%s)", name);
+}
+
 static void print_fwd(const struct config *config, const struct config_fwd *fwd, config_line out)
 {
     static const char *const names[] = {"", "tcp", "udp", "tcp+udp"};
-    char text[IP4_TEXT_BYTES];
+    unsigned count = fwd->last_port - fwd->first_port + 1u;
+    char text[IP4_TEXT_BYTES], ports[1 + PORTS_BYTES] = ":";
     struct line line = {.used = 0};
-    const char *name = name_of(config, fwd->net, fwd->targets[0]);
     add(&line, LABEL "%s ", "forward", names[fwd->protocols & 3]);
     if (fwd->bind)
         add(&line, "%s:", value_ip4_text(fwd->bind, text));
-    add(&line, "%u -> %s:%u", fwd->first_port, value_ip4_text(fwd->targets[0], text),
-        fwd->target_port);
-    if (name)
-        add(&line, " (%s)", name);
+    add(&line, "%s -> ", ports_text(fwd->first_port, count, ports + 1));
+    ports_text(fwd->target_port, count, ports + 1);
+    for (unsigned i = 0; i < fwd->target_count; i++) {
+        add_target(&line, config, fwd->net, fwd->targets[i], ports, out);
+        if (i + 1 < fwd->target_count)
+            add(&line, ", ");
+    }
+    if (fwd->target_count > 1)
+        add_piece(&line, FWD_INDENT, out, " in turn");
     if (fwd->from_prefix)
-        add(&line, "  from %s/%u only", value_ip4_text(fwd->from, text), fwd->from_prefix);
+        add_piece(&line, FWD_INDENT, out, "  from %s/%u only", value_ip4_text(fwd->from, text),
+                  fwd->from_prefix);
+    end_line(&line, out);
+}
+
+static void print_dmz(const struct config *config, config_line out)
+{
+    struct line line = {.used = 0};
+    add(&line, LABEL "all other tcp and udp -> ", "dmz");
+    add_target(&line, config, config->dmz_net, config->dmz, "", out);
     end_line(&line, out);
 }
 
@@ -331,6 +367,8 @@ void config_print(const struct config *config, const struct port_info *ports, un
         print_hosts(config, out);
     for (unsigned i = 0; i < config->fwd_count; i++)
         print_fwd(config, &config->fwds[i], out);
+    if (config->dmz)
+        print_dmz(config, out);
     config_print_names(config, out);
     config_print_rules(config, out);
     if (config->net_count)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the parts of resolving share: config_resolve.c (settings, uplink), config_ports.c (ports and
- * VLANs), config_nets.c (networks) and config_hosts.c (reservations and forwards).
+ * VLANs), config_nets.c (networks), config_hosts.c (reservations) and config_fwds.c (forwards).
  */
 #ifndef CONFIG_RESOLVE_H
 #define CONFIG_RESOLVE_H
@@ -51,7 +51,7 @@ void resolve_port_checks(struct resolver *r);
 void resolve_nets(struct resolver *r);
 void resolve_overlaps(struct resolver *r); /* needs the rules */
 void resolve_hosts(struct resolver *r);
-void resolve_fwds(struct resolver *r);
+void resolve_fwds(struct resolver *r); /* and the dmz */
 
 /* True if the two subnets have an address in common. */
 static inline bool subnets_overlap(be32 a, unsigned a_prefix, be32 b, unsigned b_prefix)
@@ -70,6 +70,10 @@ static inline bool is_host_in(be32 address, be32 subnet, unsigned prefix)
  * is in none or in several. */
 unsigned resolve_net_of(struct resolver *r, const struct draft_item *item, const char *key,
                         const char *what, be32 address);
+
+/* Says what is wrong with address as one of a machine on network n; what: "reservation 1.2.3.4". */
+void resolve_check_address(struct resolver *r, const struct draft_item *item, const char *key,
+                           const char *what, be32 address, unsigned n);
 
 /* The item of network i: the draft's networks keep their index; the default one has none. */
 static inline const struct draft_item *net_item(const struct resolver *r, unsigned i)

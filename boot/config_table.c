@@ -111,10 +111,16 @@ static const struct field_row host_fields[] = {
 static const struct field_row fwd_fields[] = {
     [FIELD_FWD_FORWARD] = {"forward", FIELD_REQUIRED, &value_forward, FIELD(fwd, forward), NULL,
                            "PROTO is tcp, udp or both; BIND one address of the uplink instead of "
-                           "all; TARGET an address or the name of a host=; the port at the target "
-                           "is the same unless given"},
+                           "all; PORTS a port or a range like 8000-8100; TARGET an address or the "
+                           "name of a host=, several take turns; the ports at the target are the "
+                           "same unless given, as a range of the same length or by its first port"},
     [FIELD_FWD_FROM] = {"from", FIELD_NAMED, &value_cidr, FIELD(fwd, from), "anywhere",
                         "outside addresses it is open to"},
+};
+
+static const struct field_row dmz_fields[] = {
+    {"target", FIELD_REQUIRED, &value_target, FIELD(dmz, target), NULL,
+     "an address or the name of a host=, in a network of mode nat"},
 };
 
 static const struct field_row dnsrec_fields[] = {
@@ -194,7 +200,8 @@ static bool same_fwd(const void *a, const void *b)
 {
     const struct draft_fwd *x = a, *y = b;
     return x->forward.protocols == y->forward.protocols && x->forward.bind == y->forward.bind &&
-           x->forward.port == y->forward.port && x->from.ip == y->from.ip &&
+           x->forward.first_port == y->forward.first_port &&
+           x->forward.last_port == y->forward.last_port && x->from.ip == y->from.ip &&
            x->from.prefix == y->from.prefix;
 }
 
@@ -251,7 +258,8 @@ const struct option_row config_options[] = {
      ROW_FIELDS(host_fields),
      ROW_ARRAY(draft_host, hosts, host_count, CONFIG_MAX_HOSTS)},
     {.key = "fwd",
-     .help = "A forward from a port of the uplink to a host; may be repeated.",
+     .help =
+         "A forward from ports of the uplink to a host, or to several in turn; may be repeated.",
      .example = "fwd=tcp:8080:web:80,from=198.51.100.0/24",
      .broken = BROKEN_FWD,
      .same = same_fwd,
@@ -259,6 +267,13 @@ const struct option_row config_options[] = {
      .spelling_count = ARRAY_COUNT(fwd_spellings),
      ROW_FIELDS(fwd_fields),
      ROW_ARRAY(draft_fwd, fwds, fwd_count, CONFIG_MAX_FWDS)},
+    {.key = "dmz",
+     .help = "The host that gets what comes from outside by TCP and UDP and is nobody else's: no "
+             "forward's, no answer, not the router's own.",
+     .example = "dmz=192.168.8.10",
+     .broken = BROKEN_FWD,
+     ROW_FIELDS(dmz_fields),
+     ROW_SINGLE(draft_dmz, dmz)},
     {.key = "rule",
      .help = "Who may open what: the first rule that matches decides, of a later text before an "
              "earlier one. It cannot open what a mode forbids. See docs/rules.md.",

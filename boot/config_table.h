@@ -69,6 +69,7 @@ union draft_record {
     struct draft_port port;
     struct draft_host host;
     struct draft_fwd fwd;
+    struct draft_dmz dmz;
     struct draft_dns dns;
     struct draft_rule rule;
     struct draft_assert assertion;

@@ -162,9 +162,10 @@ static void check_hosts(void)
 }
 
 /* Would a packet from address by protocol to address bind:port be taken by this forward? */
-static bool takes(const struct config_fwd *fwd, unsigned protocol, be32 from, be32 to, be16 port)
+static bool takes(const struct config_fwd *fwd, unsigned protocol, be32 from, be32 to,
+                  uint16_t port)
 {
-    return fwd->protocols & protocol && hton16(fwd->first_port) == port &&
+    return fwd->protocols & protocol && port >= fwd->first_port && port <= fwd->last_port &&
            (!fwd->bind || fwd->bind == to) && !((fwd->from ^ from) & prefix_mask(fwd->from_prefix));
 }
 
@@ -173,17 +174,27 @@ static void check_fwds(void)
     for (unsigned i = 0; i < config.fwd_count; i++) {
         const struct config_fwd *fwd = &config.fwds[i];
         REQUIRE(fwd->protocols >= 1 && fwd->protocols <= 3 && fwd->first_port && fwd->target_port);
+        REQUIRE(fwd->first_port <= fwd->last_port);
+        REQUIRE(fwd->target_port + (fwd->last_port - fwd->first_port) <= 65535);
         REQUIRE(fwd->net < config.net_count && config.uplink.present);
-        REQUIRE(config_net_has(&config.nets[fwd->net], fwd->targets[0]));
+        REQUIRE(fwd->target_count >= 1 && fwd->target_count <= CONFIG_MAX_TARGETS);
+        for (unsigned t = 0; t < fwd->target_count; t++)
+            REQUIRE(config_net_has(&config.nets[fwd->net], fwd->targets[t]) &&
+                    fwd->targets[t] != config.nets[fwd->net].ip);
         REQUIRE(config_mode(&config.nets[fwd->net])->routes_to_uplink);
         for (unsigned k = 0; k < config.fwd_count; k++) {
             const struct config_fwd *other = &config.fwds[k];
             be32 to = fwd->bind ? fwd->bind : other->bind;
             for (unsigned protocol = CONFIG_TCP; k != i && protocol <= CONFIG_UDP; protocol <<= 1)
-                REQUIRE(!takes(fwd, protocol, fwd->from, to, hton16(fwd->first_port)) ||
-                        !takes(other, protocol, fwd->from, to, hton16(fwd->first_port)));
+                REQUIRE(!takes(fwd, protocol, fwd->from, to, fwd->first_port) ||
+                        !takes(other, protocol, fwd->from, to, fwd->first_port));
         }
     }
+    if (config.dmz)
+        REQUIRE(config.dmz_net < config.net_count && config.uplink.present &&
+                config_mode(&config.nets[config.dmz_net])->translates &&
+                config_net_has(&config.nets[config.dmz_net], config.dmz) &&
+                config.dmz != config.nets[config.dmz_net].ip);
 }
 
 static void check_where(const struct config_where *w)
@@ -217,6 +228,7 @@ static void check_rules(void)
         bool open = reach_between(&config, claim->from, claim->to).reach != REACH_NONE;
         for (unsigned k = 0; k < config.fwd_count && claim->from == REACH_UPLINK; k++)
             open |= config.fwds[k].net == claim->to;
+        open |= claim->from == REACH_UPLINK && config.dmz && config.dmz_net == claim->to;
         REQUIRE(claim->yes ? open || claim->from != REACH_UPLINK : !open);
     }
 }

@@ -215,23 +215,27 @@ static const struct row rows[] = {
      "\n"},
     /* forwards */
     {71, 2, "fwd=tcp",
-     "5 'tcp' in fwd=tcp: expected PROTO:[BIND:]PORT:TARGET[:PORT], like tcp:8080:web:"
-     "80\n"},
+     "5 'tcp' in fwd=tcp: expected PROTO:[BIND:]PORTS:TARGET[+TARGET...][:PORTS], like "
+     "tcp:8080:web:80\n"},
     {72, 2, "fwd=icmp:80:192.168.8.10",
      "5 'icmp' in fwd=icmp:80:192.168.8.10: expected tcp, udp or both\n"},
     {73, 2, "fwd=tcp:0:192.168.8.10",
-     "9 '0' in fwd=tcp:0:192.168.8.10: expected one port from 1 to 65535\n"},
+     "9 '0' in fwd=tcp:0:192.168.8.10: expected a port from 1 to 65535, or a range of them "
+     "like 8000-8100\n"},
     {74, 2, "fwd=tcp:65536:192.168.8.10",
-     "9 '65536' in fwd=tcp:65536:192.168.8.10: expected one port from 1 to 65535\n"},
-    {75, 2, "fwd=tcp:80-90:192.168.8.10",
-     "9 '80-90' in fwd=tcp:80-90:192.168.8.10: expected one port from 1 to 65535\n"},
+     "9 '65536' in fwd=tcp:65536:192.168.8.10: expected a port from 1 to 65535, or a range "
+     "of them like 8000-8100\n"},
+    {75, 2, "fwd=tcp:90-80:192.168.8.10",
+     "9 '90-80' in fwd=tcp:90-80:192.168.8.10: expected a port from 1 to 65535, or a range of "
+     "them like 8000-8100\n"},
     {76, 2, "fwd=tcp:80:",
      "12 '' in fwd=tcp:80:: expected an IPv4 address or the NAME of a host=\n"},
     {77, 2, "fwd=tcp:80:192.168.8.10:x",
-     "25 'x' in fwd=tcp:80:192.168.8.10:x: expected one port from 1 to 65535\n"},
+     "25 'x' in fwd=tcp:80:192.168.8.10:x: expected a port from 1 to 65535, or a range of "
+     "them like 8000-8100\n"},
     {78, 2, "fwd=tcp:80:192.168.8.10:80:80:80",
      "5 'tcp:80:192.168.8.10:80:80:80' in fwd=tcp:80:192.168.8.10:80:80:80: expected P"
-     "ROTO:[BIND:]PORT:TARGET[:PORT], like tcp:8080:web:80\n"},
+     "ROTO:[BIND:]PORTS:TARGET[+TARGET...][:PORTS], like tcp:8080:web:80\n"},
     {79, 2, "fwd=tcp:1.2.3:80:192.168.8.10",
      "9 '1.2.3' in fwd=tcp:1.2.3:80:192.168.8.10: expected an IPv4 address of the upli"
      "nk, or nothing\n"},
