@@ -77,6 +77,11 @@ REQUIREMENTS = [
         ("B5", "802.1D s. 7.9", "a bounded table: random sources cost the others nothing"),
         ("B6", "-", "host-only networks: not one frame to a port of another kind"),
     ]),
+    ("Port control: NAT-PMP and PCP", [
+        ("P1", "RFC 6886, RFC 6887", "heard inside only; the epoch; versions that are not known"),
+        ("P2", "RFC 6886, RFC 6887", "only for the host's own address; lifetimes of 120 s to a day; 0 deletes"),
+        ("P3", "RFC 6887", "only the nonce changes a mapping; lengths"),
+    ]),
     ("Threats", [
         ("hijack", "ReDAN, TCP hijack behind NAT", "RSTs that do not fit a connection do not shorten its life; no spoofed"
                                                    " sources"),
