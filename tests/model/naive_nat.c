@@ -465,7 +465,7 @@ enum drop_reason naive_error(struct naive_nat *n, uint8_t *frame, unsigned zone,
     quoted -= (size_t)(in.l4 - in.ip);
     uint8_t old[12], new[12];
 
-    if (in.proto == 1 && in.type != (inward ? 8 : 0))
+    if (k.type == 4 || (in.proto == 1 && in.type != (inward ? 8 : 0))) /* 4: source quench */
         return DROP_NO_MAPPING;
     struct naive_flow *f = inward ? find_in(n, in.proto, in.dst, in.dport, in.src, in.sport)
                                   : find_out(n, in.proto, zone, in.dst, in.dport, in.src, in.sport);

@@ -270,8 +270,9 @@ static void test_i6_u12_t10_errors_change_nothing(void **state)
             enum drop_reason why;
             enum flow_dir dir;
             assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
-            if (view_is_icmp_error(&v))
-                assert_non_null(nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, &dir, &why));
+            if (view_is_icmp_error(&v)) /* source quench is not carried (I10) */
+                assert_int_equal(!nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, &dir, &why),
+                                 type == ICMP_SOURCE_QUENCH);
             else
                 assert_int_not_equal(nat_rig_pass(p, NETWORK_UPLINK, FLOW_IN), DROP_NONE);
             rig_release(p);
@@ -352,7 +353,7 @@ static void test_memory(void **state)
     assert_int_equal(nat_init(&rig_nat, &params, fake_alloc), -ENOMEM);
     params.flow_capacity = 0;
     assert_int_equal(nat_init(&rig_nat, &params, fake_alloc), -EINVAL);
-    assert_true(nat_bytes(1000000) / 1000000 <= 96);
+    assert_true(nat_bytes(1000000) / 1000000 < 128);
     fake_alloc_free_all();
     rig_restart(10);
 }
