@@ -150,11 +150,13 @@ static bool takes_forward(const struct config_rule *rule, const struct config_fw
                       (rule->proto == IP_PROTO_UDP && fwd->protocols & CONFIG_UDP));
 }
 
-/* Some forward to network net brings packets that the rule may match. */
+/* Some forward to network net, or one that a host may ask for, brings packets that the rule may
+ * match. */
 static bool takes_forwarded(const struct config *config, const struct config_rule *rule,
                             unsigned net)
 {
-    if (config->dmz && config->dmz_net == net && is_target(rule, config->dmz))
+    if (config->nets[net].pcp ||
+        (config->dmz && config->dmz_net == net && is_target(rule, config->dmz)))
         return true;
     for (unsigned i = 0; i < config->fwd_count; i++)
         if (config->fwds[i].net == net && takes_forward(rule, &config->fwds[i]))

@@ -260,6 +260,30 @@ static const struct row rows[] = {
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever reach the other\n"},
     {114, 4, true, "uplink=0 net=v,bridge,ports=1 net=a,nat,ip=10.0.0.1/24,ports=2 net=b,nat,ip=10.0.0.1/24,ports=3",
      "note network b, 10.0.0.1/24, overlaps network a, 10.0.0.1/24: neither can ever reach the other\n"},
+    /* ports that hosts may ask for */
+    {115, 3, false, "net=lan,nat,ports=1,pcp net=b,nat,ports=2 assert=uplink:no:b assert=uplink:no:lan",
+     "62 assert uplink:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own\n"},
+    {116, 3, false, "net=lan,nat,ports=1,pcp net=b,nat,ports=2 assert=lan:no:b assert=b:no:lan",
+     "59 assert b:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own, by way of the router's outside address\n"},
+    {117, 3, true, "net=lan,nat,ports=1,pcp net=b,hostonly,ports=2 assert=b:no:lan assert=uplink:yes:lan",
+     ""},
+    {118, 3, false, "net=lan,nat,ports=1,pcp net=b,nat,ports=2 rule=deny,from=b assert=b:no:lan assert=uplink:no:lan",
+     "78 assert uplink:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own\n"},
+    /* forwards of every kind */
+    {115, 4, false, "uplink=0 dmz=192.168.8.10 rule=allow,from=uplink,to=192.168.8.11",
+     "27 rule 1 allow uplink -> 192.168.8.11: network lan is nat: from the uplink only forwards lead there; write fwd=\n"},
+    {116, 4, false, "uplink=0 dmz=192.168.8.10 assert=uplink:no:lan",
+     "27 assert uplink:no:lan fails: opened by dmz=192.168.8.10\n"},
+    {117, 4, false, "uplink=0 net=dev,nat,ports=1 net=lan,nat,ports=2+3 dmz=192.168.9.10 assert=dev:no:lan",
+     "69 assert dev:no:lan fails: opened by dmz=192.168.9.10, by way of the router's outside address\n"},
+    {118, 4, true, "uplink=0 fwd=tcp:80:192.168.8.9 fwd=tcp:1000-1009:192.168.8.10+192.168.8.11:2000-2009 rule=deny,from=uplink,to=192.168.8.11,port=2009 rule=allow,from=uplink,to=192.168.8.11,port=2008",
+     ""},
+    {119, 4, false, "uplink=0 fwd=tcp:1000-1009:192.168.8.10:2000 rule=allow,from=uplink,to=192.168.8.10,proto=tcp,port=2010",
+     "46 rule 1 allow uplink -> 192.168.8.10 tcp 2010: network lan is nat: from the uplink only forwards lead there; write fwd=\n"},
+    {120, 3, true, "uplink=0 net=lan,nat,pcp rule=allow,from=198.51.100.0/24,to=lan,proto=tcp rule=deny,from=uplink,to=lan",
+     ""},
+    {121, 3, false, "uplink=0 net=lan,nat,pcp assert=uplink:no:lan",
+     "26 assert uplink:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own\n"},
     /* clang-format on */
 };
 
