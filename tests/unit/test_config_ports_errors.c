@@ -321,6 +321,16 @@ static const struct row rows[] = {
      "6 '63' in macs=63: expected 64 to 1048576 addresses\n"},
     {97, 2, "macs=1048577",
      "6 '1048577' in macs=1048577: expected 64 to 1048576 addresses\n"},
+    {98, 2, "net=lan,routed,pcp,ports=1",
+     "1 network lan is routed and takes no pcp: only hosts in mode nat have ports of the outside address to ask for\n"},
+    {99, 2, "net=lan,hostonly,pcp,ports=1",
+     "1 network lan is hostonly and takes no pcp: only hosts in mode nat have ports of the outside address to ask for\n"},
+    {100, 2, "net=lan,internal,pcp,ports=1",
+     "1 network lan is internal and takes no pcp: only hosts in mode nat have ports of the outside address to ask for\n"},
+    {101, 2, "net=lan,bridge,pcp,ports=1",
+     "1 network lan is bridge and takes no pcp: only hosts in mode nat have ports of the outside address to ask for\n"},
+    {102, 2, "net=lan,nat,pcp=on",
+     "13 'pcp=on' in net=lan,nat,pcp=on: expected this option alone, without '='\n"},
     /* clang-format on */
 };
 

@@ -268,7 +268,7 @@ static const struct row rows[] = {
     {117, 3, true, "net=lan,nat,ports=1,pcp net=b,hostonly,ports=2 assert=b:no:lan assert=uplink:yes:lan",
      ""},
     {118, 3, false, "net=lan,nat,ports=1,pcp net=b,nat,ports=2 rule=deny,from=b assert=b:no:lan assert=uplink:no:lan",
-     "78 assert uplink:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own\n"},
+     "76 assert uplink:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own\n"},
     /* forwards of every kind */
     {115, 4, false, "uplink=0 dmz=192.168.8.10 rule=allow,from=uplink,to=192.168.8.11",
      "27 rule 1 allow uplink -> 192.168.8.11: network lan is nat: from the uplink only forwards lead there; write fwd=\n"},
@@ -414,6 +414,26 @@ static void test_limits(void **state)
     assert_int_equal(f.report.error_count, 1);
 }
 
+/* Ports that hosts may ask for are ways in, too. */
+static void test_the_matrix_with_pcp(void **state)
+{
+    (void)state;
+    assert_true(fake_config_run(&f, 4,
+                                "net=lan,nat,ports=1,pcp net=b,nat,ports=2,pcp "
+                                "net=lab,hostonly,ports=3 fwd=tcp:81:192.168.9.10 "
+                                "rule=allow,from=b,to=lan,proto=icmp uplink=0"));
+    fake_config_print(&f);
+    /* clang-format off */
+    assert_string_equal(
+        strstr(f.said, "reach "),
+        "reach    from / to  lan       b         lab       uplink    router\n"
+        "         lan        yes       forwards  no        yes       yes\n"
+        "         b          rules+pcp yes       no        yes       yes\n"
+        "         lab        no        no        yes       no        yes\n"
+        "         uplink     pcp       forwards  no        -         yes\n");
+    /* clang-format on */
+}
+
 /* The rules as in the log, and after them the matrix with every word it has. */
 static void test_the_list_and_the_matrix(void **state)
 {
@@ -489,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_one_cause_one_message),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_the_list_and_the_matrix),
+        cmocka_unit_test(test_the_matrix_with_pcp),
         cmocka_unit_test(test_the_manual_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
