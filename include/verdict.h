@@ -29,6 +29,10 @@
     X(L4_CSUM, "l4-checksum", "checksum inside an ICMP message is wrong")                          \
     X(PROTOCOL, "protocol", "IP protocol that cannot be translated")                               \
     X(FRAGMENT, "fragment", "fragment that cannot be matched to its datagram")                     \
+    X(FRAGMENT_ALONE, "fragment-alone", "waited in vain for its datagram's first fragment")        \
+    X(FRAGMENT_FULL, "fragment-full", "too many fragments wait for their first one")               \
+    X(FRAGMENT_OVERLAP, "fragment-overlap", "of a datagram whose fragments overlap")               \
+    X(FRAGMENT_TWICE, "fragment-twice", "fragment whose bytes have come already")                  \
     X(POLICY, "policy", "no way there by the modes of networks, or by a rule")                     \
     X(NO_UPLINK, "no-uplink", "the uplink has no address or no link")                              \
     X(NO_ROUTE, "no-route", "no gateway for the destination")                                      \

@@ -233,7 +233,7 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
     if (!error)
         error = nat_init(&dp->nat, &nat, alloc);
     if (!error)
-        error = fragment_init(&dp->datagrams, &key, alloc);
+        error = dp_fragment_init(dp, &key, alloc);
     if (!error)
         error = forwards_init(dp, alloc);
     for (unsigned i = 0; i < dp->port_count && !error; i++)
@@ -349,6 +349,7 @@ static unsigned run_timers(struct dataplane *dp)
 {
     unsigned steps = neighbor_tick(&dp->neighbors, dp->now_ms, NEIGHBOR_BUDGET);
 
+    steps += fragment_tick(&dp->datagrams, dp->now_ms);
     dp_rules_tick(dp);
     if (dp->flows_more || dp->now_ms - dp->flows_look_ms >= FLOWS_LOOK_MS) {
         unsigned looked_at = nat_tick(&dp->nat, dp->now_ms, EXPIRY_BUDGET);
@@ -369,6 +370,8 @@ unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us)
     switch_tick(&dp->table, dp->now_s);
     for (unsigned i = 0; i < dp->port_count; i++)
         work += poll_port(dp, i);
+    if (UNLIKELY(fragment_is_ready(&dp->datagrams)))
+        dp_fragments_again(dp);
     if ((dp->link_look && work == 0) || now_us >= dp->link_look_us)
         work += look_at_links(dp);
     work += run_timers(dp);
@@ -379,7 +382,8 @@ unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us)
 uint64_t dataplane_next_us(const struct dataplane *dp, uint64_t now_us)
 {
     uint32_t now_ms = (uint32_t)(now_us / 1000);
-    uint32_t next_ms = neighbor_next_ms(&dp->neighbors, now_ms);
+    uint32_t next_ms =
+        MIN(neighbor_next_ms(&dp->neighbors, now_ms), fragment_next_ms(&dp->datagrams, now_ms));
     uint32_t flows_ms = flow_next_deadline_ms(&dp->nat.flows, now_ms);
 
     if (dp->flows_more)

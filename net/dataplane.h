@@ -10,7 +10,8 @@
  *     received + created == sent + consumed + dropped (by reason) + held
  * where created counts packets the router made (its own frames, ICMP errors, further copies of
  * flooded packets, further frames of cut ones), consumed those its own stack took, held those
- * waiting for a neighbor or, between dataplane_send() and the flush, for their port.
+ * waiting for a neighbor, for their datagram's first fragment or, between dataplane_send() and the
+ * flush, for their port.
  */
 #ifndef NET_DATAPLANE_H
 #define NET_DATAPLANE_H

@@ -68,8 +68,8 @@ bool dp_filter_inside(struct dataplane *dp, struct dp_job *job)
     struct nat_job *n = &job->nat;
     uint8_t zone = zone_inside(job->network);
 
-    if (is_later_fragment(job))
-        fragment_match(&dp->datagrams, n->p, &n->v, zone, dp->now_ms);
+    if (!match_fragment(dp, job, zone))
+        return false;
     if (n->v.proto == IP_PROTO_ICMP && !view_is_icmp_echo(&n->v))
         return filter_icmp(dp, job, zone);
     enum drop_reason why = nat_key(&dp->nat, n, zone);
@@ -81,10 +81,8 @@ bool dp_filter_inside(struct dataplane *dp, struct dp_job *job)
     struct flow *f = nat_find(&dp->nat, n);
     if (!f)
         f = open_inside(dp, job, zone);
-    if (!f)
+    if (!f || !note_fragment(dp, job, zone, f))
         return false;
-    if (UNLIKELY(n->v.fragment == FRAGMENT_FIRST))
-        fragment_note(&dp->datagrams, n->p, &n->v, zone, dp->now_ms);
     nat_apply(&dp->nat, f, n, dp->now_ms);
     return true;
 }
@@ -114,7 +112,7 @@ static inline bool is_tag(be16 type)
 
 bool dp_filter_switched(struct dataplane *dp, unsigned in, unsigned network, struct pkt *p)
 {
-    struct dp_job job = {.nat.p = p, .network = (uint8_t)network};
+    struct dp_job job = {.nat.p = p, .network = (uint8_t)network, .switched = true};
     be16 type = load_raw16(p->data + ETH_TYPE_OFF);
     uint32_t tag_bytes = 0;
 

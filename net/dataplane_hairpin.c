@@ -41,15 +41,12 @@ static void hairpin_error(struct dataplane *dp, struct dp_job *job)
  * fragments, so a later one that is known is the rest of a ping. */
 static void ping_outside_address(struct dataplane *dp, struct dp_job *job)
 {
-    match_fragment(dp, job, job->network);
-    if (is_later_fragment(job) && job->nat.v.sport == 0) {
-        drop_job(dp, job, DROP_FRAGMENT);
-        return;
-    }
-    if (!dp_router_admits(dp, job))
-        return;
-    note_fragment(dp, job, job->network);
-    deliver_job(dp, job);
+    bool may = is_later_fragment(job)
+                   ? match_fragment(dp, job, job->network)
+                   : dp_router_admits(dp, job) && note_fragment(dp, job, job->network, NULL);
+
+    if (may)
+        deliver_job(dp, job);
 }
 
 /* Out: the flow of the packet as it came, opened if there is none and it may. NULL: refused. */
@@ -59,7 +56,8 @@ static struct flow *flow_out(struct dataplane *dp, struct dp_job *job)
     const struct view *v = &n->v;
     struct dp_question q;
 
-    match_fragment(dp, job, job->network);
+    if (!match_fragment(dp, job, job->network))
+        return NULL;
     enum drop_reason why = nat_key(&dp->nat, n, job->network);
     if (!why && !is_later_fragment(job))
         why = nat_check_out(v);
@@ -91,7 +89,6 @@ static struct flow *flow_in(struct dataplane *dp, struct dp_job *job)
     struct flow *f = NULL;
     struct dp_question q;
 
-    match_fragment(dp, job, NETWORK_UPLINK);
     enum drop_reason why = nat_key(&dp->nat, n, NETWORK_UPLINK);
     if (!why)
         f = nat_find(&dp->nat, n);
@@ -137,16 +134,18 @@ void dp_hairpin(struct dataplane *dp, struct dp_job *job)
         return;
     }
     struct flow *f = flow_out(dp, job);
-    if (!f)
+    if (!f || !note_fragment(dp, job, job->network, f))
         return;
-    note_fragment(dp, job, job->network);
     nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    be16 sport = f->out_port, dport = job->nat.v.dport;
     job->silent = true;
     if (!parse_again(dp, job))
         return;
+    if (is_later_fragment(job)) { /* its ports are known from the way out */
+        job->nat.v.sport = sport;
+        job->nat.v.dport = dport;
+    }
     f = flow_in(dp, job);
-    if (!f)
-        return;
-    note_fragment(dp, job, NETWORK_UPLINK);
-    send_inside(dp, job, f);
+    if (f)
+        send_inside(dp, job, f);
 }

@@ -92,8 +92,8 @@ static struct flow *open_in(struct dataplane *dp, struct dp_job *job)
     /* An ICMP fragment that matched and has no flow is the rest of a ping for the router. */
     if (dp_self_owns(dp, v->proto, v->dport) ||
         (v->proto == IP_PROTO_ICMP && is_later_fragment(job))) {
-        note_fragment(dp, job, NETWORK_UPLINK);
-        deliver_job(dp, job);
+        if (note_fragment(dp, job, NETWORK_UPLINK, NULL))
+            deliver_job(dp, job);
         return NULL;
     }
     return open_forwarded(dp, job);
@@ -113,8 +113,11 @@ static inline bool key_in(struct dataplane *dp, struct dp_job *job)
 void dp_forward_in(struct dataplane *dp, struct dp_job *job)
 {
     if (is_later_fragment(job)) {
-        match_fragment(dp, job, NETWORK_UPLINK);
-        if (!key_in(dp, job))
+        if (!outside_source_ok(dp, job->nat.v.src)) {
+            drop_job(dp, job, DROP_IP_SOURCE);
+            return;
+        }
+        if (!match_fragment(dp, job, NETWORK_UPLINK) || !key_in(dp, job))
             return;
     }
     struct flow *f = nat_find(&dp->nat, &job->nat);
@@ -122,8 +125,8 @@ void dp_forward_in(struct dataplane *dp, struct dp_job *job)
         f = open_in(dp, job);
     if (UNLIKELY(!f))
         return;
-    note_fragment(dp, job, NETWORK_UPLINK);
-    send_inside(dp, job, f);
+    if (note_fragment(dp, job, NETWORK_UPLINK, f))
+        send_inside(dp, job, f);
 }
 
 /* An ICMP error from outside: about a flow, or about something the router itself has sent. */
@@ -160,10 +163,8 @@ static void ping(struct dataplane *dp, struct dp_job *job)
         drop_job(dp, job, DROP_IP_SOURCE);
         return;
     }
-    if (!dp_router_admits(dp, job))
-        return;
-    note_fragment(dp, job, NETWORK_UPLINK);
-    deliver_job(dp, job);
+    if (dp_router_admits(dp, job) && note_fragment(dp, job, NETWORK_UPLINK, NULL))
+        deliver_job(dp, job);
 }
 
 /* True if the router takes packets to this address from outside: its own there, and those of hosts

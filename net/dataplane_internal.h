@@ -2,19 +2,21 @@
  *
  * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
  * (frames), dataplane_vlan.c (tags), dataplane_admit.c (what a port lets in), dataplane_route.c
- * (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c, dataplane_way.c (next hops),
+ * (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c, dataplane_fragment.c
+ * (fragments), dataplane_way.c (next hops),
  * dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_icmp.c (errors we send),
  * dataplane_tx.c (staging and sending), dataplane_status.c; then
  * the short ways past all that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
- * one way: dp_drop, dp_stage, dp_deliver, or neighbor_hold. That is what makes the sum in
- * dataplane.h hold.
+ * one way: dp_drop, dp_stage, dp_deliver, neighbor_hold, or fragment_hold. That is what makes the
+ * sum in dataplane.h hold.
  */
 #ifndef NET_DATAPLANE_INTERNAL_H
 #define NET_DATAPLANE_INTERNAL_H
 
 #include "net/binding.h"
+#include "net/datagram_id.h"
 #include "net/dataplane.h"
 #include "net/fragment.h"
 #include "net/offload.h"
@@ -91,6 +93,8 @@ struct dp_job {
     uint8_t network; /* it came from */
     bool group;      /* it came in a broadcast frame */
     bool silent;     /* no ICMP error about it (it is translated already) */
+    bool switched;   /* it came by the switch (dp_filter_switched()) */
+    be16 new_id;     /* of a fragment: its datagram's identification, once it is translated */
 };
 
 /* What log lines of rules were said lately; see dataplane_rules.c. */
@@ -146,6 +150,7 @@ struct dataplane {
     struct neighbor_table neighbors;
     struct nat nat;
     struct fragment_table datagrams; /* by their first fragments */
+    struct datagram_ids ids;         /* of those that leave by the outside address */
     struct binding_table bindings;   /* empty unless a port is locked by address */
     struct icmp_limiter limiter;
     struct rule_log rule_log;
@@ -315,6 +320,13 @@ static inline bool dp_self_owns(const struct dataplane *dp, uint8_t proto, be16 
         return false;
     return dp->self_ports[proto == IP_PROTO_UDP][port / 64] >> (port % 64) & 1;
 }
+
+/* ---- dataplane_fragment.c ---- */
+
+int dp_fragment_init(struct dataplane *dp, const struct hash_key *key, alloc_fn alloc);
+
+/* Fragments that waited for their first one, which has passed, come in again. */
+void dp_fragments_again(struct dataplane *dp);
 
 /* ---- dataplane_way.c ---- */
 

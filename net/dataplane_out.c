@@ -82,7 +82,7 @@ static struct flow *open_out(struct dataplane *dp, struct dp_job *job)
 }
 
 /* A packet that has no key, for this reason: what may not go there at all is not refused for its
- * protocol. The ports of a fragment, which rules would ask for, are not known. */
+ * protocol. */
 static void refuse_keyless(struct dataplane *dp, struct dp_job *job, enum drop_reason why)
 {
     struct dp_question q;
@@ -126,17 +126,15 @@ static inline bool key_out(struct dataplane *dp, struct dp_job *job)
 
 void dp_forward_out(struct dataplane *dp, struct dp_job *job)
 {
-    if (is_later_fragment(job)) {
-        match_fragment(dp, job, job->network);
-        if (!key_out(dp, job))
-            return;
-    }
+    if (is_later_fragment(job) && (!match_fragment(dp, job, job->network) || !key_out(dp, job)))
+        return;
     struct flow *f = nat_find(&dp->nat, &job->nat);
     if (UNLIKELY(!f))
         f = open_out(dp, job);
     if (UNLIKELY(!f))
         return;
-    note_fragment(dp, job, job->network);
+    if (!note_fragment(dp, job, job->network, f))
+        return;
     be32 hop;
     unsigned to = next_zone(dp, f, (enum flow_dir)job->nat.dir, &hop);
     if (LIKELY(hop))
@@ -184,6 +182,17 @@ static void odd_source(struct dataplane *dp, struct dp_job *job)
         drop_job(dp, job, DROP_IP_SOURCE);
 }
 
+/* Whether the router may be handed the job's packet. Without rules about that it puts fragments
+ * together itself, whatever order they come in. False: it was dealt with. */
+static bool for_router(struct dataplane *dp, struct dp_job *job)
+{
+    if (LIKELY(!dp->router_rules))
+        return true;
+    if (is_later_fragment(job))
+        return match_fragment(dp, job, job->network);
+    return dp_router_admits(dp, job) && note_fragment(dp, job, job->network, NULL);
+}
+
 /* A destination in the network's own subnet: the router's address, a broadcast, or a host that the
  * sender believes to be behind the router; which is no way round what keeps the two apart. */
 static void own_subnet(struct dataplane *dp, struct dp_job *job)
@@ -192,7 +201,7 @@ static void own_subnet(struct dataplane *dp, struct dp_job *job)
     be32 dst = job->nat.v.dst;
 
     if (dst == net->ip || dst == IP4_BROADCAST || dst == (net->ip | ~net->mask)) {
-        if (dp_router_admits(dp, job))
+        if (for_router(dp, job))
             deliver_job(dp, job);
         return;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the files of the routing half share: dataplane_route.c (bursts), dataplane_out.c (from a
- * network), dataplane_in.c (from the uplink), dataplane_hairpin.c, dataplane_rules.c (what the
- * rules say) and dataplane_filter.c (rules inside a network). Private to them.
+ * network), dataplane_in.c (from the uplink), dataplane_hairpin.c, dataplane_fragment.c,
+ * dataplane_rules.c (what the rules say) and dataplane_filter.c (rules inside a network). Private
+ * to them.
  */
 #ifndef NET_DATAPLANE_ROUTE_H
 #define NET_DATAPLANE_ROUTE_H
@@ -59,7 +60,8 @@ void dp_turn_down(struct dataplane *dp, struct dp_job *job, const struct dp_ques
  * the one behind its tags), counts and logs. */
 bool dp_frame_admitted(struct dataplane *dp, const struct pkt *p, unsigned network, be16 type);
 
-/* True if the router may be handed the job's packet. Else it was dropped. */
+/* True if the router may be handed the job's packet, which is no later fragment. Else it was
+ * dropped. */
 bool dp_router_admits_asked(struct dataplane *dp, struct dp_job *job);
 
 static inline bool dp_router_admits(struct dataplane *dp, struct dp_job *job)
@@ -116,25 +118,30 @@ static inline void send_inside(struct dataplane *dp, struct dp_job *job, struct 
     dp_send_translated(dp, job, f, f->zone, f->in_ip);
 }
 
-/* A flow was found for this packet: if it is the first fragment of its datagram, the others will
- * need to know. */
-static inline void note_fragment(struct dataplane *dp, const struct dp_job *job, uint8_t zone)
-{
-    if (UNLIKELY(job->nat.v.fragment == FRAGMENT_FIRST))
-        fragment_note(&dp->datagrams, job->nat.p, &job->nat.v, zone, dp->now_ms);
-}
-
 /* Its key is computed in the last pass only: the first fragment may be in the same burst. */
 static inline bool is_later_fragment(const struct dp_job *job)
 {
     return UNLIKELY(job->nat.v.fragment == FRAGMENT_LATER);
 }
 
-/* Gives a later fragment its datagram's ports; where they are not known, nat_key() refuses it. */
-static inline void match_fragment(struct dataplane *dp, struct dp_job *job, uint8_t zone)
+/* ---- dataplane_fragment.c ---- */
+
+bool dp_note_first(struct dataplane *dp, struct dp_job *job, uint8_t zone, const struct flow *f);
+bool dp_match_later(struct dataplane *dp, struct dp_job *job, uint8_t zone);
+
+/* This packet goes on, in flow f or (NULL) to the router: if it is the first fragment of its
+ * datagram, the others will need to know. Before it is rewritten. False: it was dropped. */
+static inline bool note_fragment(struct dataplane *dp, struct dp_job *job, uint8_t zone,
+                                 const struct flow *f)
 {
-    if (is_later_fragment(job))
-        fragment_match(&dp->datagrams, job->nat.p, &job->nat.v, zone, dp->now_ms);
+    return LIKELY(job->nat.v.fragment != FRAGMENT_FIRST) || dp_note_first(dp, job, zone, f);
+}
+
+/* Gives a later fragment its datagram's ports, once in its life. False: it waits for its first one,
+ * or it was dropped. */
+static inline bool match_fragment(struct dataplane *dp, struct dp_job *job, uint8_t zone)
+{
+    return !is_later_fragment(job) || dp_match_later(dp, job, zone);
 }
 
 #endif

@@ -240,18 +240,10 @@ bool dp_router_admits_asked(struct dataplane *dp, struct dp_job *job)
     if (view_is_icmp_error(v) || is_dhcp(v, DHCP_CLIENT_PORT, DHCP_SERVER_PORT) ||
         dp_self_owns(dp, v->proto, v->dport))
         return true;
-    if (is_later_fragment(job)) {
-        /* Of a datagram whose first one was admitted. */
-        if (fragment_match(&dp->datagrams, job->nat.p, v, job->network, dp->now_ms))
-            return true;
-        dp_drop(dp, job->nat.p, DROP_FRAGMENT);
-        return false;
-    }
     if (!dp_ask(dp, &q, job, ZONE_ROUTER)) {
         dp_turn_down(dp, job, &q, DROP_POLICY);
         return false;
     }
     dp_let_pass(dp, &q, false);
-    note_fragment(dp, job, job->network);
     return true;
 }

@@ -20,7 +20,7 @@ static const char *const reason_names[DROP_REASON_COUNT] = {[DROP_NONE] = "none"
 void dataplane_totals(const struct dataplane *dp, struct dataplane_totals *totals)
 {
     *totals = dp->totals;
-    totals->held = dp->neighbors.held_total;
+    totals->held = dp->neighbors.held_total + dp->datagrams.held;
     for (unsigned i = 0; i < dp->port_count; i++)
         totals->held += dp->ports[i].staged;
     totals->flows_live = dp->nat.flows.live;

@@ -14,6 +14,7 @@ struct way {
     struct neighbor *hop;
     bool ready;    /* the hop is resolved; else the packet is held */
     bool fragment; /* it is too big for the way and may be fragmented */
+    bool renumber; /* its source is the outside address, which many have */
     uint16_t mtu;
 };
 
@@ -85,7 +86,7 @@ static bool way_find(struct dataplane *dp, struct dp_job *job, unsigned network,
         return false;
     }
     way->mtu = dp->networks[network].mtu;
-    way->fragment = false;
+    way->fragment = way->renumber = false;
     if (UNLIKELY(bytes > way->mtu)) {
         if (v->frag & IP4_FRAG_DF) {
             dp_refuse(dp, job, DROP_TOO_BIG, way->mtu);
@@ -119,6 +120,18 @@ static void send_or_hold(struct dataplane *dp, const struct way *way, struct pkt
         neighbor_hold(&dp->neighbors, way->hop, p);
 }
 
+/* Gives p an identification that no other datagram from the outside address has had lately, if it
+ * is not a fragment, which has its datagram's (RFC 6864, section 5.3.1). */
+static void renumber(struct dataplane *dp, struct pkt *p)
+{
+    uint8_t *ip = p->data + ETH_HDR_BYTES;
+
+    if (load_raw16(ip + IP4_FRAG_OFF) & (IP4_FRAG_MF | IP4_FRAG_OFFSET_MASK))
+        return;
+    datagram_set_id(ip, datagram_id_next(&dp->ids, load_raw32(ip + IP4_SRC_OFF),
+                                         load_raw32(ip + IP4_DST_OFF), ip[IP4_PROTO_OFF]));
+}
+
 /* Sends p in fragments; a super-packet is cut into its segments first. */
 static void send_fragments(struct dataplane *dp, const struct way *way, struct pkt *p)
 {
@@ -133,6 +146,8 @@ static void send_fragments(struct dataplane *dp, const struct way *way, struct p
         offload_finish_csum(p);
     }
     for (unsigned i = 0; i < piece_count; i++) {
+        if (way->renumber)
+            renumber(dp, pieces[i]);
         unsigned n = offload_fragment(pieces[i], way->mtu, dp->fragments, &missing);
         dp_count_split(dp, n, missing);
         for (unsigned k = 0; k < n; k++)
@@ -163,6 +178,12 @@ static void way_send(struct dataplane *dp, struct dp_job *job, const struct way 
         neighbor_hold(&dp->neighbors, way->hop, p);
 }
 
+/* True if packets of the flow in this direction leave with the outside address as their source. */
+static bool from_outside_address(const struct flow *f, enum flow_dir dir)
+{
+    return !(f->flags & FLOW_PLAIN) && (dir == FLOW_OUT || f->rem_ip == f->out_ip);
+}
+
 void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f, unsigned to,
                         be32 hop)
 {
@@ -172,6 +193,11 @@ void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f
     if (!way_find(dp, job, to, hop, memory, &way))
         return;
     nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    if (UNLIKELY(way.fragment || job->nat.v.fragment != FRAGMENT_NONE)) {
+        way.renumber = from_outside_address(f, (enum flow_dir)job->nat.dir);
+        if (way.renumber && job->nat.v.fragment != FRAGMENT_NONE)
+            datagram_set_id(job->nat.p->data + job->nat.v.l3_off, job->new_id);
+    }
     if (job->nat.v.tcp_flags & TCP_SYN) {
         unsigned mtu = MIN(dp->networks[to].mtu, dp->networks[job->network].mtu);
         tcp_mss_clamp(job->nat.p, &job->nat.v, (uint16_t)(mtu - IP4_HDR_BYTES - TCP_HDR_BYTES));
