@@ -8,6 +8,7 @@
 #include "config_rules.h"
 #include "net/flow_table.h"
 #include "net/rules.h"
+#include "net/wire/ip4.h"
 
 /* An end of a way (net/rules.h), or CONFIG_NO_NET with an error. */
 static unsigned find_end(struct resolver *r, const struct draft_assert *draft, const char *name)
@@ -34,6 +35,37 @@ static unsigned find_end(struct resolver *r, const struct draft_assert *draft, c
     return CONFIG_NO_NET;
 }
 
+/* Whether the rules leave something of a forward: of one of its targets, by one of its protocols.
+ */
+static bool lets_in(const struct config *config, const struct config_fwd *fwd)
+{
+    struct config_rule what = {
+        .ports_given = true,
+        .first_port = fwd->target_port,
+        .last_port = (uint16_t)(fwd->target_port + (fwd->last_port - fwd->first_port))};
+    if (fwd->from_prefix)
+        what.from =
+            (struct config_where){.kind = WHERE_CIDR, .ip = fwd->from, .prefix = fwd->from_prefix};
+    for (unsigned t = 0; t < fwd->target_count; t++) {
+        what.to = (struct config_where){.kind = WHERE_CIDR, .ip = fwd->targets[t], .prefix = 32};
+        what.proto = IP_PROTO_TCP;
+        if (fwd->protocols & CONFIG_TCP && reach_forwarded(config, fwd->net, &what))
+            return true;
+        what.proto = IP_PROTO_UDP;
+        if (fwd->protocols & CONFIG_UDP && reach_forwarded(config, fwd->net, &what))
+            return true;
+    }
+    return false;
+}
+
+/* The same of all that comes to one address of a network, or (0) to any. */
+static bool lets_all_in(const struct config *config, unsigned net, be32 target)
+{
+    const struct config_rule what = {
+        .to = {.kind = WHERE_CIDR, .ip = target, .prefix = target ? 32 : 0}};
+    return reach_forwarded(config, net, &what);
+}
+
 bool reach_by_forward(const struct config *config, unsigned from, unsigned to, int *first)
 {
     bool outside = from == REACH_UPLINK ||
@@ -41,16 +73,16 @@ bool reach_by_forward(const struct config *config, unsigned from, unsigned to, i
     if (!outside && reach_between(config, from, REACH_UPLINK).reach == REACH_NONE)
         return false;
     for (unsigned i = 0; i < config->fwd_count; i++) {
-        if (config->fwds[i].net != to)
+        if (config->fwds[i].net != to || !lets_in(config, &config->fwds[i]))
             continue;
         if (first)
             *first = (int)i;
         return true;
     }
-    bool dmz = config->dmz && config->dmz_net == to;
+    bool dmz = config->dmz && config->dmz_net == to && lets_all_in(config, to, config->dmz);
     if (first)
         *first = dmz ? REACH_BY_DMZ : REACH_BY_PCP;
-    return dmz || (to < config->net_count && config->nets[to].pcp);
+    return dmz || (to < config->net_count && config->nets[to].pcp && lets_all_in(config, to, 0));
 }
 
 /* ---- why ---- */
@@ -137,6 +169,16 @@ static unsigned zone_of(const struct config *config, unsigned end)
     return end == REACH_ROUTER ? ZONE_ROUTER : NETWORK_UPLINK;
 }
 
+/* Something would lead there from the uplink, but for the rules. */
+static bool has_forward(const struct config *config, unsigned to)
+{
+    for (unsigned i = 0; i < config->fwd_count; i++)
+        if (config->fwds[i].net == to)
+            return true;
+    return to < config->net_count &&
+           (config->nets[to].pcp || (config->dmz && config->dmz_net == to));
+}
+
 static void complain_closed(struct resolver *r, const struct draft_assert *draft,
                             const struct config_assert *claim, struct reach_answer answer)
 {
@@ -147,6 +189,9 @@ static void complain_closed(struct resolver *r, const struct draft_assert *draft
         r->config->nets[claim->from].isolate)
         resolve_conflict(r, &draft->item, "assert", "%s: network %s is isolated", what,
                          r->config->nets[claim->from].name);
+    else if (from == NETWORK_UPLINK && has_forward(r->config, claim->to))
+        resolve_conflict(r, &draft->item, "assert",
+                         "%s: rules leave nothing of the forwards that lead there", what);
     else if (rules_forbidden(r->config, from, to))
         resolve_conflict(r, &draft->item, "assert", "%s: %s", what,
                          rule_reason(r->config, from, to, reason));

@@ -57,7 +57,7 @@ void config_report_forgive(struct config_report *report)
         if (message.family != CONFIG_BAD_KEY)
             report->errors[kept++] = message;
         else
-            config_report_add(report, CONFIG_NOTE, place, message.key, "ignored: %.180s",
+            config_report_add(report, CONFIG_NOTE, place, message.key, "ignored: %.300s",
                               message.text);
     }
     report->error_count = kept;

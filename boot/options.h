@@ -28,7 +28,7 @@ struct config_text {
     bool cut;     /* the loader gave more than there was room for: an error */
 };
 
-#define CONFIG_MESSAGE_BYTES 200
+#define CONFIG_MESSAGE_BYTES 320
 #define CONFIG_MAX_ERRORS    32
 #define CONFIG_MAX_NOTES     16
 

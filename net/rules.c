@@ -322,11 +322,11 @@ static bool is_shadowed(const struct config *cfg, unsigned i, unsigned from, uns
     return false;
 }
 
-/* reach_between() of two zones that are not forbidden. */
-static struct reach_answer reach_by_rules(const struct config *cfg, unsigned from, unsigned to)
+/* What the rules leave of the packets that `what` is about, between two zones; otherwise: what holds
+ * where no rule matches. */
+static struct reach_answer reach_by_rules(const struct config *cfg, unsigned from, unsigned to,
+                                          const struct config_rule *what, bool otherwise)
 {
-    static const struct config_rule everything; /* any protocol, from anywhere to anywhere */
-    const bool otherwise = default_allows(from, to, false);
     bool seen[2] = {false, false}; /* something is denied; something is allowed */
     int16_t first = NO_RULE;       /* that is against the default */
     bool decided = false;
@@ -341,7 +341,7 @@ static struct reach_answer reach_by_rules(const struct config *cfg, unsigned fro
             if (allows != otherwise)
                 first = (int16_t)i;
         }
-        decided = rules_covers(cfg, rule, &everything, from, to);
+        decided = rules_covers(cfg, rule, what, from, to);
     }
     if (!decided)
         seen[otherwise] = true;
@@ -360,8 +360,14 @@ static unsigned zone_of(const struct config *cfg, unsigned end)
     return end < cfg->net_count ? end : CONFIG_NO_NET;
 }
 
+bool reach_forwarded(const struct config *cfg, unsigned net, const struct config_rule *what)
+{
+    return reach_by_rules(cfg, NETWORK_UPLINK, net, what, true).reach != REACH_NONE;
+}
+
 struct reach_answer reach_between(const struct config *cfg, unsigned from, unsigned to)
 {
+    static const struct config_rule everything; /* any protocol, from anywhere to anywhere */
     const struct reach_answer none = {REACH_NONE, NO_RULE};
     unsigned a = zone_of(cfg, from), b = zone_of(cfg, to);
 
@@ -369,5 +375,5 @@ struct reach_answer reach_between(const struct config *cfg, unsigned from, unsig
         return none;
     if (from == to && from < cfg->net_count && cfg->nets[from].isolate)
         return none; /* of a bridge: only its own ports are kept apart */
-    return reach_by_rules(cfg, a, b);
+    return reach_by_rules(cfg, a, b, &everything, default_allows(a, b, false));
 }

@@ -93,6 +93,10 @@ struct reach_answer {
  * bridge network as from the uplink. */
 struct reach_answer reach_between(const struct config *cfg, unsigned from, unsigned to);
 
+/* False only if the rules let nothing in of what a forward brings from the uplink to network net;
+ * `what` has no action, and matches all of that as the target sees it. */
+bool reach_forwarded(const struct config *cfg, unsigned net, const struct config_rule *what);
+
 /* ---- for people ---- */
 
 #define RULE_TEXT_BYTES 128

@@ -233,8 +233,8 @@ static const struct row rows[] = {
      "52 rule 1: no network and no host= is called uplnk; did you mean 'uplink'?\n"},
     {101, 4, true, "net=dev,nat,ports=1 net=lab,nat,ports=2 fwd=tcp:80:192.168.9.7 assert=uplink:yes:lab",
      "note port 3 belongs to no network: what it receives is dropped\n"},
-    {102, 4, false, "net=dev,nat,ports=1 net=lab,nat,ports=2 rule=deny,from=uplink,to=lab fwd=tcp:80:192.168.9.7 assert=uplink:no:lab",
-     "93 assert uplink:no:lab fails: opened by forward 80 to 192.168.9.7 at command line, column 70\n"},
+    {102, 4, true, "net=dev,nat,ports=1 net=lab,nat,ports=2 rule=deny,from=uplink,to=lab fwd=tcp:80:192.168.9.7 assert=uplink:no:lab assert=dev:no:lab",
+     "note port 3 belongs to no network: what it receives is dropped\n"},
     {103, 3, true, "net=road,routed rule=allow,from=uplink,to=road,proto=tcp,port=80 assert=uplink:yes:road",
      ""},
     {104, 3, false, "net=road,routed assert=uplink:yes:road",
@@ -284,6 +284,36 @@ static const struct row rows[] = {
      ""},
     {121, 3, false, "uplink=0 net=lan,nat,pcp assert=uplink:no:lan",
      "26 assert uplink:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own\n"},
+    /* forwards of which rules leave nothing, or something */
+    {122, 2, false, "fwd=tcp:80:192.168.8.7 rule=deny,from=uplink,to=lan assert=uplink:yes:lan",
+     "53 assert uplink:yes:lan fails: rules leave nothing of the forwards that lead there\n"},
+    {123, 2, false, "fwd=both:80-81:192.168.8.7:90 rule=deny,to=192.168.8.7,port=90-91 assert=uplink:yes:lan",
+     "67 assert uplink:yes:lan fails: rules leave nothing of the forwards that lead there\n"},
+    {124, 2, true, "fwd=both:80-81:192.168.8.7:90 rule=deny,to=192.168.8.7,port=90-91 assert=uplink:no:lan",
+     ""},
+    {125, 2, false, "fwd=both:80-81:192.168.8.7:90 rule=deny,to=192.168.8.7,proto=tcp,port=90-91 assert=uplink:no:lan",
+     "77 assert uplink:no:lan fails: opened by forward 80 to 192.168.8.7 at command line, column 1\n"},
+    {126, 2, false, "fwd=tcp:80-81:192.168.8.7:90 rule=deny,to=192.168.8.7,port=90 assert=uplink:no:lan",
+     "63 assert uplink:no:lan fails: opened by forward 80 to 192.168.8.7 at command line, column 1\n"},
+    {127, 2, false, "fwd=tcp:80:192.168.8.7+192.168.8.8 rule=deny,to=192.168.8.7 assert=uplink:no:lan",
+     "61 assert uplink:no:lan fails: opened by forward 80 to 192.168.8.7 at command line, column 1\n"},
+    {128, 2, true, "fwd=tcp:80:192.168.8.7,from=198.51.100.0/24 rule=deny,from=198.51.0.0/16 assert=uplink:no:lan",
+     ""},
+    {129, 2, false, "fwd=tcp:80:192.168.8.7 rule=deny,from=198.51.0.0/16 assert=uplink:no:lan",
+     "53 assert uplink:no:lan fails: opened by forward 80 to 192.168.8.7 at command line, column 1\n"},
+    {130, 2, false, "fwd=tcp:80:192.168.8.7 rule=allow,to=192.168.8.7 rule=deny,from=uplink,to=lan assert=uplink:no:lan",
+     "79 assert uplink:no:lan fails: opened by forward 80 to 192.168.8.7 at command line, column 1\n"},
+    {131, 3, false, "uplink=0 dmz=192.168.8.7 rule=deny,from=uplink,to=192.168.8.7 assert=uplink:yes:lan",
+     "63 assert uplink:yes:lan fails: rules leave nothing of the forwards that lead there\n"},
+    {132, 3, true, "uplink=0 net=lan,nat,pcp rule=deny,from=uplink,to=lan assert=uplink:no:lan",
+     ""},
+    {133, 3, false, "uplink=0 net=lan,nat,pcp rule=deny,from=uplink,to=192.168.8.7 assert=uplink:no:lan",
+     "63 assert uplink:no:lan fails: net=lan,...,pcp lets its hosts open ports of their own\n"},
+    /* names as long as they may be */
+    {134, 3, false, "uplink=0 net=a234567890123456789012345678901,nat,ports=1 net=b234567890123456789012345678901,nat,ports=2 "
+     "rule=deny,from=a234567890123456789012345678901,to=uplink,proto=tcp,port=10000-20000 assert=a234567890123456789012345678901:no:uplink",
+     "190 assert a234567890123456789012345678901:no:uplink fails: mode nat reaches the uplink by default; "
+     "rule 1 deny a234567890123456789012345678901 -> uplink tcp 10000-20000 at command line, column 106 closes only a part\n"},
     /* clang-format on */
 };
 
