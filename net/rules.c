@@ -322,8 +322,8 @@ static bool is_shadowed(const struct config *cfg, unsigned i, unsigned from, uns
     return false;
 }
 
-/* What the rules leave of the packets that `what` is about, between two zones; otherwise: what holds
- * where no rule matches. */
+/* What the rules leave of the packets that `what` is about, between two zones; otherwise: what
+ * holds where no rule matches. */
 static struct reach_answer reach_by_rules(const struct config *cfg, unsigned from, unsigned to,
                                           const struct config_rule *what, bool otherwise)
 {
