@@ -38,6 +38,16 @@ static void dhcp_bind(void *ctx, unsigned network, be32 ip, const uint8_t *mac, 
     h->services.unbound += !dataplane_bind(h->dp, (uint8_t)network, ip, mac, until_us);
 }
 
+/* A reservation holds from the start, on any port, whether or not its host ever asks by DHCP. */
+static void bind_reservations(struct host *h)
+{
+    for (unsigned k = 0; k < h->config->host_count; k++) {
+        const struct config_host *host = &h->config->hosts[k];
+        if (host->ip)
+            dhcp_bind(h, host->net, host->ip, host->mac, UINT64_MAX);
+    }
+}
+
 static void dhcp_unbind(void *ctx, unsigned network, be32 ip)
 {
     dataplane_unbind(((struct host *)ctx)->dp, (uint8_t)network, ip);
@@ -298,6 +308,7 @@ int services_start(struct host *h, alloc_fn alloc)
     err = dhcp_server_init(&s->dhcp, h->config, &dhcp_ops, h, random, alloc);
     if (err)
         return err;
+    bind_reservations(h);
     names_init(&s->names, h->config, &s->dhcp);
     h->env.random(random, sizeof(random));
     err = dns_proxy_init(&s->dns, &dns_ops, h, random, alloc);
