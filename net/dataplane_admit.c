@@ -7,8 +7,11 @@
  * lock=ip. A host may say that it has an address if the DHCP server has given it to that MAC on
  * that port, or reserves it for that MAC: as an ARP sender (RFC 826) and as an IPv4 source. Without
  * any it may look for one: DHCP from 0.0.0.0 (RFC 2131, section 4.1) and ARP probes (RFC 5227).
- * What it says to the DHCP server must be about its own MAC, so that it cannot take or release what
- * is another's. Nothing else is let in: other protocols have addresses that nobody vouches for.
+ * But a MAC is easily forged: while the switch knows it on another port, nobody without an address
+ * speaks for it here, or he would take its owner's frames and its owner's lease. What is said to
+ * the DHCP server must be about the frame's MAC, so that nobody takes or releases what is
+ * another's; and nobody plays the server where the router is it. Nothing else is let in: other
+ * protocols have addresses that nobody vouches for.
  */
 #include "net/dataplane_internal.h"
 
@@ -96,6 +99,15 @@ static bool is_bound(const struct dataplane *dp, unsigned in, unsigned network, 
     return b && mac_equal(b->mac, mac) && (b->port == in || b->port == BINDING_ANY_PORT);
 }
 
+/* True if the switch knows the MAC on another port. */
+static bool is_elsewhere(const struct dataplane *dp, unsigned in, unsigned network,
+                         const uint8_t *mac)
+{
+    uint8_t port = dp_port_of(dp, network, mac);
+
+    return port < dp->port_count && port != in;
+}
+
 static bool arp_is_own(const struct dataplane *dp, unsigned in, unsigned network,
                        const struct pkt *p)
 {
@@ -108,7 +120,8 @@ static bool arp_is_own(const struct dataplane *dp, unsigned in, unsigned network
         return false;
     be32 ip = load_raw32(p->data + ARP_SENDER_IP_OFF);
     if (ip == 0)
-        return load_raw16(p->data + ARP_OP_OFF) == ARP_REQUEST;
+        return load_raw16(p->data + ARP_OP_OFF) == ARP_REQUEST &&
+               !is_elsewhere(dp, in, network, source);
     return is_bound(dp, in, network, source, ip);
 }
 
@@ -120,25 +133,35 @@ static bool dhcp_is_own(const struct pkt *p, uint32_t l4_off)
     return at + MAC_BYTES <= p->len && mac_equal(p->data + at, p->data + ETH_SRC_OFF);
 }
 
+static bool serves_dhcp(const struct dataplane *dp, unsigned network)
+{
+    return network < dp->config->net_count && dp->config->nets[network].pool_first;
+}
+
 static bool ip4_is_own(const struct dataplane *dp, unsigned in, unsigned network,
                        const struct pkt *p)
 {
-    const uint8_t *ip = p->data + ETH_HDR_BYTES;
+    const uint8_t *ip = p->data + ETH_HDR_BYTES, *source = p->data + ETH_SRC_OFF;
 
-    if (p->len < ETH_HDR_BYTES + IP4_HDR_BYTES || ip[IP4_VIHL_OFF] >> 4 != 4)
+    if (p->len < ETH_HDR_BYTES + IP4_HDR_BYTES || ip[IP4_VIHL_OFF] >> 4 != 4 ||
+        (ip[IP4_VIHL_OFF] & 15u) * 4u < IP4_HDR_BYTES)
         return false;
     uint32_t l4_off = ETH_HDR_BYTES + (ip[IP4_VIHL_OFF] & 15u) * 4u;
     bool later = load_raw16(ip + IP4_FRAG_OFF) & IP4_FRAG_OFFSET_MASK; /* it has no ports */
     be32 src = load_raw32(ip + IP4_SRC_OFF);
-    bool to_server = ip[IP4_PROTO_OFF] == IP_PROTO_UDP && !later &&
-                     l4_off + UDP_HDR_BYTES <= p->len &&
-                     load_raw16(p->data + l4_off + UDP_DPORT_OFF) == DHCP_SERVER_PORT;
+    be16 dport = 0;
 
-    if (to_server && !dhcp_is_own(p, l4_off))
+    if (ip[IP4_PROTO_OFF] == IP_PROTO_UDP && !later && l4_off + UDP_HDR_BYTES <= p->len)
+        dport = load_raw16(p->data + l4_off + UDP_DPORT_OFF);
+    if (dport == DHCP_SERVER_PORT && !dhcp_is_own(p, l4_off))
+        return false;
+    if (dport == DHCP_CLIENT_PORT && serves_dhcp(dp, network))
         return false;
     if (src == 0)
-        return to_server && load_raw16(p->data + l4_off + UDP_SPORT_OFF) == DHCP_CLIENT_PORT;
-    return is_bound(dp, in, network, p->data + ETH_SRC_OFF, src);
+        return dport == DHCP_SERVER_PORT &&
+               load_raw16(p->data + l4_off + UDP_SPORT_OFF) == DHCP_CLIENT_PORT &&
+               !is_elsewhere(dp, in, network, source);
+    return is_bound(dp, in, network, source, src);
 }
 
 static bool unlocked(struct dataplane *dp, unsigned in, unsigned network, struct pkt *p)

@@ -77,27 +77,36 @@ int lease_table_init(struct lease_table *t, const struct config *config, unsigne
     t->bucket_mask = buckets - 1;
     memset(t->buckets, 0xFF, sizeof(*t->buckets) * buckets); /* LEASE_NONE */
     memcpy(t->key, random, sizeof(t->key));
+    for (unsigned p = 0; p < config->port_count; p++)
+        t->by_mac |= (net->ports >> p & 1) && config->ports[p].lock == LOCK_IP;
     init_slots(t, config, network);
     return 0;
+}
+
+static void digest(struct lease_id *who, const struct lease_table *t, const uint8_t *at,
+                   size_t left)
+{
+    while (left > 0) {
+        uint64_t word = 0;
+        size_t part = MIN(left, sizeof(word));
+        memcpy(&word, at, part);
+        who->half[0] = hash_mix(who->half[0] ^ word, t->key[1] | 1);
+        who->half[1] = hash_mix(who->half[1] ^ word, t->key[2] | 1);
+        at += part;
+        left -= part;
+    }
 }
 
 struct lease_id lease_id_of(const struct lease_table *t, const uint8_t *id, size_t n,
                             const uint8_t *mac)
 {
-    const uint8_t *at = n ? id : mac;
-    size_t left = n ? n : MAC_BYTES;
     /* A client identifier that equals somebody's hardware address is still another client. */
     struct lease_id who = {{t->key[0] ^ n, t->key[1] + n}};
 
-    while (left > 0) {
-        uint64_t word = 0;
-        size_t part = MIN(left, sizeof(word));
-        memcpy(&word, at, part);
-        who.half[0] = hash_mix(who.half[0] ^ word, t->key[1] | 1);
-        who.half[1] = hash_mix(who.half[1] ^ word, t->key[2] | 1);
-        at += part;
-        left -= part;
-    }
+    if (n)
+        digest(&who, t, id, n);
+    if (!n || t->by_mac)
+        digest(&who, t, mac, MAC_BYTES);
     return who;
 }
 

@@ -62,6 +62,9 @@ struct lease_table {
     uint32_t bucket_mask;
     uint32_t never_used; /* slots of the pool that are LEASE_FREE and reserved for nobody */
     be32 first;
+    /* A port of the network has lock=ip: then who calls itself as another does, with another MAC,
+     * is not the other, whose address that port would let it use. */
+    bool by_mac;
     uint64_t key[3];
 };
 
@@ -69,7 +72,7 @@ struct lease_table {
 int lease_table_init(struct lease_table *t, const struct config *config, unsigned network,
                      const uint8_t *random, alloc_fn alloc);
 
-/* The digest of a client identifier, or with n 0 of a hardware address. */
+/* The digest of a client identifier, or with n 0 of a hardware address; by_mac: of both. */
 struct lease_id lease_id_of(const struct lease_table *t, const uint8_t *id, size_t n,
                             const uint8_t *mac);
 

@@ -111,8 +111,8 @@ static void take(const struct exchange *x, struct lease *l, enum lease_state sta
         unbind(x, old);
     lease_take(x->leases, l, &x->who, x->m->mac, state, expires_s);
     if (state == LEASE_GRANTED && l->host == CONFIG_MAX_HOSTS)
-        x->s->ops->bind(x->s->ctx, x->network, l->ip, l->mac,
-                        expires_s == CONFIG_FOREVER ? UINT64_MAX : expires_s * 1000000ull);
+        /* Of a lease without end, too: those are 136 years. */
+        x->s->ops->bind(x->s->ctx, x->network, l->ip, l->mac, expires_s * 1000000ull);
 }
 
 /* What ends a lease must come from who has it: it is easily forged. A relay sends in its own name.

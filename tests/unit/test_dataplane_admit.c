@@ -37,6 +37,8 @@ static int setup(void **state)
     c.net_count = 1;
     c.nets[LAN] = (struct config_net){
         .name = "lan", .mode = NET_NAT, .prefix = 24, .ports = 0x0E, .ip = RIG_ROUTER};
+    c.nets[LAN].pool_first = RIG_HOST(100);
+    c.nets[LAN].pool_last = RIG_HOST(200);
     c.uplink =
         (struct config_uplink){.present = true, .ip = RIG_OUTSIDE, .prefix = 24, .gw = RIG_GATEWAY};
     return 0;
@@ -197,7 +199,7 @@ static void test_lock_ip(void **state)
         int id;
         unsigned port;
         const uint8_t *src;
-        enum { ARP, ARP_REPLY, UDP, DHCP, RAW } what;
+        enum { ARP, ARP_REPLY, UDP, DHCP, DHCP_REPLY, RAW } what;
         be32 ip;
         const uint8_t *inner; /* MAC inside; NULL: src */
         bool passes;
@@ -217,6 +219,8 @@ static void test_lock_ip(void **state)
         {13, 2, b, ARP, RIG_HOST(6), NULL, true},
         {14, 2, a, ARP, RIG_HOST(5), NULL, false}, /* a lease where it was given */
         {15, 3, a, ARP, RIG_HOST(99), NULL, true}, /* this port is free */
+        {16, 1, a, ARP, RIG_HOST(5), NULL, true},
+        {17, 2, a, ARP, 0, NULL, false}, /* a is on port 1, says the switch */
         {20, 1, a, UDP, RIG_HOST(5), NULL, true},
         {21, 1, a, UDP, RIG_HOST(6), NULL, false},
         {22, 1, x, UDP, RIG_HOST(5), NULL, false},
@@ -227,6 +231,8 @@ static void test_lock_ip(void **state)
         {32, 1, a, DHCP, RIG_HOST(5), NULL, true},
         {33, 1, a, DHCP, RIG_HOST(5), b, false}, /* would release b's */
         {34, 1, x, DHCP, RIG_HOST(7), NULL, false},
+        {35, 2, a, DHCP, 0, NULL, false},                 /* would take or end a's lease */
+        {36, 1, a, DHCP_REPLY, RIG_HOST(5), NULL, false}, /* the router is the server */
         {40, 1, a, RAW, 0x86DD, NULL, false},
         {41, 1, a, RAW, 0x1234, NULL, false},
         {42, 1, a, RAW, 0x8100, NULL, false},
@@ -251,6 +257,8 @@ static void test_lock_ip(void **state)
             arp(rows[i].port, rows[i].src, rows[i].what == ARP ? 1 : 2, inner, rows[i].ip);
         else if (rows[i].what == UDP)
             udp(rows[i].port, rows[i].src, rows[i].ip, 1000, 1001, NULL, 0);
+        else if (rows[i].what == DHCP_REPLY)
+            udp(rows[i].port, rows[i].src, rows[i].ip, 67, 68, NULL, 0);
         else
             udp(rows[i].port, rows[i].src, rows[i].ip, 68, 67, inner, 0);
         rig_step(&r);
@@ -308,6 +316,55 @@ static void test_lock_ip(void **state)
     arp(2, b, 1, b, RIG_HOST(5));
     rig_step(&r);
     assert_int_equal(ports_sent(), 0x0A);
+}
+
+/* A forged MAC is let in where the switch does not know better: its owner has been silent, or its
+ * link is down. Where the router serves no DHCP another server may. */
+static void test_lock_ip_elsewhere(void **state)
+{
+    (void)state;
+    c.nets[LAN].pool_first = c.nets[LAN].pool_last = 0;
+    c.ports[1].lock = c.ports[2].lock = LOCK_IP;
+    start();
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), a, UINT64_MAX));
+    arp(1, a, 1, a, 0);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0C);
+    udp(2, a, 0, 68, 67, a, 0);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    r.nics[1].up = false;
+    rig_pass(&r, 1000, 100);
+    udp(2, a, 0, 68, 67, a, 0);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x08);
+    r.nics[1].up = true;
+    r.now_us += 320000000ull;
+    rig_pass(&r, 1000, 100);
+    rig_flush(&r);
+    arp(1, a, 1, a, 0);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0C);
+    udp(1, a, RIG_HOST(5), 67, 68, NULL, 0);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0x0C);
+}
+
+/* An IPv4 header that is shorter than one: its ports would be read out of its addresses. */
+static void test_lock_ip_short_header(void **state)
+{
+    (void)state;
+    c.ports[1].lock = LOCK_IP;
+    start();
+    udp(1, x, 0, 68, 67, x, 0);
+    fake_nic_clear(&r.nics[1]);
+    r.in.b[14] = 0x44;
+    memcpy(r.in.b + 30, "\0\x44\0\x43", 4);
+    memcpy(r.in.b + 30 + 8 + 28, x, MAC_BYTES);
+    rig_input_raw(&r, 1);
+    rig_step(&r);
+    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_dropped(&r, DROP_LOCKED), 1);
 }
 
 /* ---- storms and rates ---- */
@@ -431,8 +488,14 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_lock_mac), TEST(test_lock_first), TEST(test_lock_ip),
-        TEST(test_storm),    TEST(test_rate),       TEST(test_rate_of_super_packets),
+        TEST(test_lock_mac),
+        TEST(test_lock_first),
+        TEST(test_lock_ip),
+        TEST(test_lock_ip_elsewhere),
+        TEST(test_lock_ip_short_header),
+        TEST(test_storm),
+        TEST(test_rate),
+        TEST(test_rate_of_super_packets),
     };
     return cmocka_run_group_tests_name("dataplane_admit", tests, NULL, NULL);
 }
