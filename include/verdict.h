@@ -38,6 +38,8 @@
     X(NO_ROUTE, "no-route", "no gateway for the destination")                                      \
     X(NO_NEIGHBOR, "no-neighbor", "next hop did not answer ARP")                                   \
     X(UNSOLICITED, "unsolicited", "from the outside, and nothing inside asked for it")             \
+    X(TCP_WINDOW, "tcp-window",                                                                    \
+      "TCP reset that fits nowhere in its connection: forged, or far too late")                    \
     X(NO_MAPPING, "icmp-no-flow", "ICMP error about a flow that does not exist")                   \
     X(FLOWS_FULL, "flows-full", "flow table is full")                                              \
     X(PORTS_FULL, "ports-full", "no outside port is free")                                         \

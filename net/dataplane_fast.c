@@ -198,7 +198,8 @@ INLINE bool send_as(struct dataplane *dp, const struct fast *fast, struct flow *
                  fast->tcp ? 0 : 0xFFFF);
     memcpy(p->data, n->hdr, ETH_HDR_BYTES);
 
-    f->bytes[dir] += fast->ip_bytes;
+    f->acks[dir] = load_raw32(l4 + TCP_ACK_OFF); /* of UDP: whatever is there; nobody asks */
+    flow_count(&dp->nat.flows, f, dir, fast->ip_bytes);
     if (dir == FLOW_OUT || fast->tcp || (f->flags & FLOW_PLAIN))
         f->last_ms = dp->now_ms;
     n->used_ms = dp->now_ms;

@@ -83,8 +83,10 @@ bool dp_filter_inside(struct dataplane *dp, struct dp_job *job)
         f = open_inside(dp, job, zone);
     if (!f || !note_fragment(dp, job, zone, f))
         return false;
-    nat_apply(&dp->nat, f, n, dp->now_ms);
-    return true;
+    why = nat_apply(&dp->nat, f, n, dp->now_ms);
+    if (why)
+        dp_drop(dp, n->p, why);
+    return !why;
 }
 
 /* Reads the IPv4 packet behind so many bytes of tags. The parser looks at where the packet would be

@@ -136,7 +136,11 @@ void dp_hairpin(struct dataplane *dp, struct dp_job *job)
     struct flow *f = flow_out(dp, job);
     if (!f || !note_fragment(dp, job, job->network, f))
         return;
-    nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    enum drop_reason why = nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    if (why) {
+        drop_job(dp, job, why);
+        return;
+    }
     be16 sport = f->out_port, dport = job->nat.v.dport;
     job->silent = true;
     if (!parse_again(dp, job))

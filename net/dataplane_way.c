@@ -192,7 +192,11 @@ void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f
 
     if (!way_find(dp, job, to, hop, memory, &way))
         return;
-    nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    enum drop_reason why = nat_apply(&dp->nat, f, &job->nat, dp->now_ms);
+    if (UNLIKELY(why)) {
+        dp_drop(dp, job->nat.p, why);
+        return;
+    }
     if (UNLIKELY(way.fragment || job->nat.v.fragment != FRAGMENT_NONE)) {
         way.renumber = from_outside_address(f, (enum flow_dir)job->nat.dir);
         if (way.renumber && job->nat.v.fragment != FRAGMENT_NONE)

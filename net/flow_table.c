@@ -16,8 +16,9 @@ static_assert(FLOW_CAPACITY_MAX <= WHEEL_HEAD, "flow numbers leave the top bit f
 
 size_t flow_table_bytes(uint32_t capacity)
 {
-    return (size_t)capacity * sizeof(struct flow) + index_bytes(2 * capacity) +
-           FLOW_WHEEL_SLOTS * sizeof(uint32_t) + WHEEL_WORDS * sizeof(uint64_t);
+    return (size_t)capacity * (sizeof(struct flow) + sizeof(struct flow_cold)) +
+           index_bytes(2 * capacity) + FLOW_WHEEL_SLOTS * sizeof(uint32_t) +
+           WHEEL_WORDS * sizeof(uint64_t);
 }
 
 int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_key *key,
@@ -31,9 +32,10 @@ int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_k
     t->key = *key;
     t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
     t->flows = alloc_dirty((size_t)capacity * sizeof(struct flow), CACHE_LINE_BYTES);
+    t->cold = alloc_dirty((size_t)capacity * sizeof(struct flow_cold), CACHE_LINE_BYTES);
     t->wheel = alloc(FLOW_WHEEL_SLOTS * sizeof(uint32_t), CACHE_LINE_BYTES);
     t->wheel_used = alloc(WHEEL_WORDS * sizeof(uint64_t), CACHE_LINE_BYTES);
-    if (!t->flows || !t->wheel || !t->wheel_used)
+    if (!t->flows || !t->cold || !t->wheel || !t->wheel_used)
         return -ENOMEM;
     for (unsigned i = 0; i < FLOW_WHEEL_SLOTS; i++)
         t->wheel[i] = FLOW_NONE;
@@ -49,7 +51,7 @@ static uint32_t wheel_slot(uint32_t ms)
 
 /* Into the slot at or just after its deadline; a deadline that is past, into the next one to be
  * looked at; one beyond the wheel, into the last, from where it is linked again. */
-static void wheel_link(struct flow_table *t, struct flow *f)
+static void wheel_link(struct flow_table *t, const struct flow *f)
 {
     uint32_t deadline_ms = f->last_ms + t->timeout_ms[f->state];
     int32_t ahead_ms = (int32_t)(deadline_ms + FLOW_TICK_MS - 1 - t->wheel_at_ms);
@@ -59,25 +61,27 @@ static void wheel_link(struct flow_table *t, struct flow *f)
     uint32_t slot = wheel_slot(t->wheel_at_ms + (uint32_t)ahead_ms);
     uint32_t id = flow_id(t, f);
     uint32_t next = t->wheel[slot];
-    f->wheel_next = next;
-    f->wheel_prev = WHEEL_HEAD | slot;
+    t->cold[id].wheel_next = next;
+    t->cold[id].wheel_prev = WHEEL_HEAD | slot;
     if (next != FLOW_NONE)
-        t->flows[next].wheel_prev = id;
+        t->cold[next].wheel_prev = id;
     t->wheel[slot] = id;
     t->wheel_used[slot / 64] |= 1ull << slot % 64;
 }
 
-static void wheel_unlink(struct flow_table *t, struct flow *f)
+static void wheel_unlink(struct flow_table *t, const struct flow *f)
 {
-    if (f->wheel_next != FLOW_NONE)
-        t->flows[f->wheel_next].wheel_prev = f->wheel_prev;
-    if (!(f->wheel_prev & WHEEL_HEAD)) {
-        t->flows[f->wheel_prev].wheel_next = f->wheel_next;
+    const struct flow_cold *cold = flow_cold(t, f);
+
+    if (cold->wheel_next != FLOW_NONE)
+        t->cold[cold->wheel_next].wheel_prev = cold->wheel_prev;
+    if (!(cold->wheel_prev & WHEEL_HEAD)) {
+        t->cold[cold->wheel_prev].wheel_next = cold->wheel_next;
         return;
     }
-    uint32_t slot = f->wheel_prev & ~WHEEL_HEAD;
-    t->wheel[slot] = f->wheel_next;
-    if (f->wheel_next == FLOW_NONE)
+    uint32_t slot = cold->wheel_prev & ~WHEEL_HEAD;
+    t->wheel[slot] = cold->wheel_next;
+    if (cold->wheel_next == FLOW_NONE)
         t->wheel_used[slot / 64] &= ~(1ull << slot % 64);
 }
 
@@ -154,7 +158,7 @@ static struct flow *take_free(struct flow_table *t)
 {
     if (t->free_head != FLOW_NONE) {
         struct flow *f = &t->flows[t->free_head];
-        t->free_head = f->wheel_next;
+        t->free_head = flow_cold(t, f)->wheel_next;
         return f;
     }
     return t->fresh < t->capacity ? &t->flows[t->fresh++] : NULL;
@@ -164,7 +168,7 @@ static void give_free(struct flow_table *t, struct flow *f)
 {
     f->state = FLOW_FREE;
     f->proto = 0; /* flow_is() must not take it for anybody's */
-    f->wheel_next = t->free_head;
+    flow_cold(t, f)->wheel_next = t->free_head;
     t->free_head = flow_id(t, f);
 }
 
@@ -200,10 +204,14 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
     set_deltas(f);
     f->last_ms = now_ms;
     f->neighbor_out = f->neighbor_in = FLOW_NO_NEIGHBOR;
-    f->mapping = FLOW_NONE;
     f->state = (uint8_t)state;
-    f->tcp_seen = f->flags = 0;
-    f->bytes[FLOW_OUT] = f->bytes[FLOW_IN] = 0;
+    f->flags = 0;
+    f->tcp_scales = 0;
+    f->tcp_seen = 0;
+    memset(f->acks, 0, sizeof(f->acks));
+    memset(f->bytes, 0, sizeof(f->bytes));
+    memset(f->packets, 0, sizeof(f->packets));
+    t->cold[id] = (struct flow_cold){.mapping = FLOW_NONE, .created_ms = now_ms};
     if (t->live++ == 0) /* an empty wheel may have stood still for long */
         t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
     t->created++;
@@ -223,6 +231,11 @@ void flow_destroy(struct flow_table *t, struct flow *f)
     wheel_unlink(t, f);
     t->live--;
     give_free(t, f);
+}
+
+void flow_carry(struct flow_table *t, const struct flow *f, enum flow_dir dir)
+{
+    flow_cold(t, f)->bytes_high[dir]++;
 }
 
 void flow_set_state(struct flow_table *t, struct flow *f, enum flow_state state)

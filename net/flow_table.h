@@ -7,10 +7,11 @@
  * uplink or (of flows that are not translated) in a network too.
  *
  * Theory of operation. Flows live in one fixed array, a cache line each, and are named by their
- * number. The index (net/index.h) holds two references to each flow: one under the hash of the
- * outbound tuple, one under that of the inbound tuple. Every live flow is linked into one slot of a
- * wheel of half-second slots; the hot path only stamps last_ms, and when the slot comes up the flow
- * is either linked into the slot of its new deadline or expired. A change to a shorter timeout
+ * number; what only the slow path looks at is in a second array beside it (struct flow_cold). The
+ * index (net/index.h) holds two references to each flow: one under the hash of the outbound tuple,
+ * one under that of the inbound tuple. Every live flow is linked into one slot of a wheel of
+ * half-second slots; the hot path only stamps last_ms, and when the slot comes up the flow is
+ * either linked into the slot of its new deadline or expired. A change to a shorter timeout
  * re-links it at once. So a flow is expired at its deadline or within FLOW_TICK_MS after it.
  *
  * Times are milliseconds that wrap every 49 days and are compared by signed difference. A slot is a
@@ -43,6 +44,7 @@ enum flow_state {
     FLOW_FREE,
     FLOW_UDP_ONE_WAY, /* no answer yet */
     FLOW_TCP_OPENING, /* SYN seen, not yet both SYNs and both ACKs */
+    FLOW_TCP_ENDING,  /* open, but an end was announced that may be a stranger's (nat_track.c) */
     FLOW_TCP_CLOSING, /* FINs both ways, or a RST */
     FLOW_UDP_STREAM,  /* both ways seen */
     FLOW_TCP_ESTABLISHED,
@@ -82,15 +84,26 @@ struct flow {
     uint16_t l4_delta;     /* checksum covers. Inbound ones are their complements. */
     uint16_t neighbor_out; /* next hops, as neighbor.h numbers them, or FLOW_NO_NEIGHBOR */
     uint16_t neighbor_in;
-    uint32_t wheel_next, wheel_prev;
-    uint32_t mapping;  /* the mapping it uses, or FLOW_NONE (a forwarded port, a plain flow) */
-    uint8_t state;     /* enum flow_state */
-    uint8_t tcp_seen;  /* the owner's notes: which flags were seen each way */
-    uint8_t flags;     /* enum flow_flags */
-    uint8_t zone;      /* the inside host's network */
-    uint64_t bytes[2]; /* L3 bytes by enum flow_dir */
+    uint8_t state;      /* enum flow_state */
+    uint8_t flags;      /* enum flow_flags */
+    uint8_t zone;       /* the inside host's network */
+    uint8_t tcp_scales; /* the owner's: TCP's window scales, out in the lower half */
+    uint16_t tcp_seen;  /* the owner's notes: what was seen each way */
+    be32 acks[2];       /* the owner's: TCP's last acknowledgment number each way */
+    uint32_t bytes[2];  /* L3 bytes by enum flow_dir: the lower halves, see flow_bytes() */
+    uint32_t packets[2];
 };
 static_assert(sizeof(struct flow) == CACHE_LINE_BYTES, "a flow is a cache line");
+
+/* The rest of it. */
+struct flow_cold {
+    uint32_t wheel_next, wheel_prev;
+    uint32_t mapping; /* the mapping it uses, or FLOW_NONE (a forwarded port, a plain flow) */
+    uint32_t created_ms;
+    uint32_t bytes_high[2];
+    uint32_t due[2]; /* the owner's, host order: what the other side will acknowledge */
+};
+static_assert(sizeof(struct flow_cold) == 32, "two to a cache line");
 static_assert(offsetof(struct flow, rem_ip) == offsetof(struct flow, in_ip) + 4 &&
                   offsetof(struct flow, out_ip) == offsetof(struct flow, rem_ip) + 4 &&
                   offsetof(struct flow, rem_port) == offsetof(struct flow, in_port) + 2 &&
@@ -104,6 +117,7 @@ static_assert(offsetof(struct flow, rem_ip) == offsetof(struct flow, in_ip) + 4 
 
 struct flow_table {
     struct flow *flows;
+    struct flow_cold *cold;
     uint32_t capacity;
     uint32_t live;
     uint32_t free_head; /* flows that were used before, linked through wheel_next */
@@ -117,9 +131,9 @@ struct flow_table {
     uint64_t created, expired, refused;
 };
 
-/* Takes its memory from alloc, and that of the flows, which need not be zeroed, from alloc_dirty;
- * -ENOMEM, -EINVAL (capacity 0 or above FLOW_CAPACITY_MAX). now_ms is the time the wheel starts at.
- * timeout_ms is the caller's to fill afterwards. */
+/* Takes its memory from alloc, and that of the flows, which need not be zeroed, from alloc_dirty
+ * (both arrays); -ENOMEM, -EINVAL (capacity 0 or above FLOW_CAPACITY_MAX). now_ms is the time the
+ * wheel starts at. timeout_ms is the caller's to fill afterwards. */
 int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_key *key,
                     uint32_t now_ms, alloc_fn alloc, alloc_fn alloc_dirty);
 /* Bytes it will take for this capacity, everything counted. */
@@ -188,6 +202,29 @@ void flow_destroy(struct flow_table *t, struct flow *f);
 static inline uint32_t flow_id(const struct flow_table *t, const struct flow *f)
 {
     return (uint32_t)(f - t->flows);
+}
+
+static inline struct flow_cold *flow_cold(const struct flow_table *t, const struct flow *f)
+{
+    return &t->cold[flow_id(t, f)];
+}
+
+/* The rest of flow_count(), once in 4 GB. */
+void flow_carry(struct flow_table *t, const struct flow *f, enum flow_dir dir);
+
+/* Counts a packet. */
+static inline void flow_count(struct flow_table *t, struct flow *f, enum flow_dir dir,
+                              uint32_t bytes)
+{
+    f->packets[dir]++;
+    if (UNLIKELY(__builtin_add_overflow(f->bytes[dir], bytes, &f->bytes[dir])))
+        flow_carry(t, f, dir);
+}
+
+static inline uint64_t flow_bytes(const struct flow_table *t, const struct flow *f,
+                                  enum flow_dir dir)
+{
+    return (uint64_t)flow_cold(t, f)->bytes_high[dir] << 32 | f->bytes[dir];
 }
 
 /* Sets the state, and re-links the flow if its deadline comes earlier by that. Refreshes nothing:

@@ -16,7 +16,8 @@
 static const uint32_t default_timeout_ms[FLOW_STATE_COUNT] = {
     [FLOW_UDP_ONE_WAY] = 120 * 1000, [FLOW_UDP_STREAM] = 300 * 1000,
     [FLOW_TCP_OPENING] = 240 * 1000, [FLOW_TCP_ESTABLISHED] = 7440 * 1000,
-    [FLOW_TCP_CLOSING] = 240 * 1000, [FLOW_ICMP] = 60 * 1000,
+    [FLOW_TCP_ENDING] = 7440 * 1000, [FLOW_TCP_CLOSING] = 240 * 1000,
+    [FLOW_ICMP] = 60 * 1000,
 };
 
 size_t nat_bytes(uint32_t flow_capacity)
@@ -80,7 +81,7 @@ static void end_in_the_way(struct nat *nat, const struct nat_forward *forwards, 
 {
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
-        if (f->state != FLOW_FREE && f->mapping != FLOW_NONE &&
+        if (f->state != FLOW_FREE && flow_cold(&nat->flows, f)->mapping != FLOW_NONE &&
             forward_wants(forwards, count, f->proto, f->out_port))
             nat_end(nat, f);
     }
@@ -91,7 +92,8 @@ static void end_orphans(struct nat *nat)
 {
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
-        if (f->state == FLOW_FREE || f->mapping != FLOW_NONE || (f->flags & FLOW_PLAIN))
+        if (f->state == FLOW_FREE || flow_cold(&nat->flows, f)->mapping != FLOW_NONE ||
+            (f->flags & FLOW_PLAIN))
             continue;
         struct flow_tuple in = flow_tuple_of(f, FLOW_IN);
         const struct nat_forward *fwd = forward_find_outside(nat, &in);
@@ -209,7 +211,7 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
                           enum drop_reason *why)
 {
     const struct flow_tuple *k = &job->key;
-    uint8_t tcp_seen;
+    uint16_t tcp_seen;
     enum flow_state state = track_first(&job->v, FLOW_OUT, true, &tcp_seen);
 
     *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT : nat_check_out(&job->v);
@@ -329,7 +331,7 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
 {
     const struct flow_tuple *k = &job->key;
     struct way_in way;
-    uint8_t tcp_seen;
+    uint16_t tcp_seen;
 
     *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT
            : !can_translate(k->proto)        ? DROP_PROTOCOL
@@ -363,7 +365,7 @@ struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t 
 {
     const struct flow_tuple *k = &job->key;
     bool in = job->dir == FLOW_IN;
-    uint8_t tcp_seen;
+    uint16_t tcp_seen;
     enum flow_state state = track_first(&job->v, (enum flow_dir)job->dir, true, &tcp_seen);
 
     *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT

@@ -172,8 +172,10 @@ bool nat_claims(const struct nat *nat, uint8_t proto, be16 port);
  * checksums with their own sign; UDP checksum 0 stays 0; nothing of a plain flow's), tracks its
  * state, stamps the time (outbound refreshes, inbound does not but for TCP: RFC 4787 REQ-6; a plain
  * flow, which has no mapping that a stranger could hold open, is refreshed both ways) and counts
- * bytes. The head segment must be writable (unshared). Does not touch TTL. */
-void nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms);
+ * bytes. The head segment must be writable (unshared). Does not touch TTL. DROP_TCP_WINDOW: the
+ * packet must not pass, and it and the flow are as they were. */
+enum drop_reason nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job,
+                           uint32_t now_ms);
 
 /* Translates an ICMP error about one of our flows that came from this zone, from the packet as it
  * stands (of v only the offsets and the type are used): finds the flow of the embedded packet,

@@ -70,9 +70,11 @@ static inline uint16_t zero_csum(const struct view *v, be16 id)
     return v->icmp_type == ICMP_ECHO_REPLY && id == 0 ? 0xFFFF : 0;
 }
 
-static inline __attribute__((always_inline)) void apply(struct nat *nat, struct flow *f,
-                                                        const struct nat_job *job, uint32_t now_ms,
-                                                        enum flow_dir dir)
+/* steady: the flow's state does not depend on the packet, and the TCP header's acknowledgment is to
+ * be noted here. (Whether there is one is not asked: on an open connection all segments have it.)
+ */
+static inline __attribute__((always_inline)) void
+apply(struct nat *nat, struct flow *f, const struct nat_job *job, enum flow_dir dir, bool steady)
 {
     const struct view *v = &job->v;
     const struct pkt *p = job->p;
@@ -84,6 +86,8 @@ static inline __attribute__((always_inline)) void apply(struct nat *nat, struct 
         if (LIKELY(f->proto == IP_PROTO_TCP)) {
             store_raw16(l4 + (dir == FLOW_OUT ? TCP_SPORT_OFF : TCP_DPORT_OFF), port);
             rewrite_csum(f, l4 + TCP_CSUM_OFF, p->flags & PKT_NEEDS_CSUM, dir, 0);
+            if (steady)
+                f->acks[dir] = load_raw32(l4 + TCP_ACK_OFF);
         } else if (f->proto == IP_PROTO_UDP) {
             store_raw16(l4 + (dir == FLOW_OUT ? UDP_SPORT_OFF : UDP_DPORT_OFF), port);
             rewrite_csum(f, l4 + UDP_CSUM_OFF, p->flags & PKT_NEEDS_CSUM, dir, 0xFFFF);
@@ -92,19 +96,35 @@ static inline __attribute__((always_inline)) void apply(struct nat *nat, struct 
             rewrite_csum(f, l4 + ICMP_CSUM_OFF, false, dir, zero_csum(v, port));
         }
     }
-
-    f->bytes[dir] += v->ip_bytes;
-    if (UNLIKELY(track_wants(f, v)))
-        track_packet(nat, f, job, now_ms);
-    else if (dir == FLOW_OUT || f->proto == IP_PROTO_TCP || (f->flags & FLOW_PLAIN))
-        f->last_ms = now_ms;
+    flow_count(&nat->flows, f, dir, v->ip_bytes);
 }
 
-/* Twice the same code, so that in each the offsets and signs are constants. */
-void nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms)
+/* A packet that may change the flow's state, or may not pass. */
+static __attribute__((noinline)) enum drop_reason
+apply_tracked(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms)
 {
+    enum drop_reason why = track_packet(nat, f, job, now_ms);
+
+    if (why)
+        return why;
     if (job->dir == FLOW_OUT)
-        apply(nat, f, job, now_ms, FLOW_OUT);
+        apply(nat, f, job, FLOW_OUT, false);
     else
-        apply(nat, f, job, now_ms, FLOW_IN);
+        apply(nat, f, job, FLOW_IN, false);
+    return DROP_NONE;
+}
+
+/* Many times the same code, so that in each the offsets and signs are constants. */
+enum drop_reason nat_apply(struct nat *nat, struct flow *f, const struct nat_job *job,
+                           uint32_t now_ms)
+{
+    if (UNLIKELY(track_wants(f, &job->v)))
+        return apply_tracked(nat, f, job, now_ms);
+    if (job->dir == FLOW_OUT || f->proto == IP_PROTO_TCP || (f->flags & FLOW_PLAIN))
+        f->last_ms = now_ms;
+    if (job->dir == FLOW_OUT)
+        apply(nat, f, job, FLOW_OUT, true);
+    else
+        apply(nat, f, job, FLOW_IN, true);
+    return DROP_NONE;
 }

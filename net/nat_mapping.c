@@ -168,7 +168,7 @@ void mapping_destroy(struct nat *nat, struct nat_mapping *m)
 
 void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds)
 {
-    f->mapping = mapping_id(nat, m);
+    flow_cold(&nat->flows, f)->mapping = mapping_id(nat, m);
     m->flows++;
     if (holds)
         mapping_hold(nat, f);
@@ -176,20 +176,24 @@ void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool h
 
 void mapping_hold(struct nat *nat, struct flow *f)
 {
-    if (f->mapping == FLOW_NONE || (f->flags & FLOW_HOLDS_MAPPING))
+    uint32_t mapping = flow_cold(&nat->flows, f)->mapping;
+
+    if (mapping == FLOW_NONE || (f->flags & FLOW_HOLDS_MAPPING))
         return;
     f->flags |= FLOW_HOLDS_MAPPING;
-    nat->mappings[f->mapping].holders++;
+    nat->mappings[mapping].holders++;
 }
 
 void mapping_leave(struct nat *nat, struct flow *f)
 {
-    if (f->mapping == FLOW_NONE)
+    uint32_t *mapping = &flow_cold(&nat->flows, f)->mapping;
+
+    if (*mapping == FLOW_NONE)
         return;
-    struct nat_mapping *m = &nat->mappings[f->mapping];
+    struct nat_mapping *m = &nat->mappings[*mapping];
     if (f->flags & FLOW_HOLDS_MAPPING)
         m->holders--;
-    f->mapping = FLOW_NONE;
+    *mapping = FLOW_NONE;
     if (--m->flows == 0)
         mapping_destroy(nat, m);
 }

@@ -11,7 +11,7 @@
 /* The state of a flow that begins with this packet in direction dir, and what to note in tcp_seen;
  * FLOW_FREE if it cannot begin one. pick_up: connections may be joined in the middle. */
 enum flow_state track_first(const struct view *v, enum flow_dir dir, bool pick_up,
-                            uint8_t *tcp_seen);
+                            uint16_t *tcp_seen);
 
 /* True if track_packet must see the packet; all others leave the state as it is. */
 static inline bool track_wants(const struct flow *f, const struct view *v)
@@ -27,7 +27,9 @@ static inline bool track_echo_fits(const struct flow *f, uint8_t icmp_type, enum
     return (icmp_type == ICMP_ECHO) == (dir == asks);
 }
 
-/* Moves the state on, and stamps the time if the packet refreshes the flow. */
-void track_packet(struct nat *nat, struct flow *f, const struct nat_job *job, uint32_t now_ms);
+/* Moves the state on, and stamps the time if the packet refreshes the flow. DROP_TCP_WINDOW: it
+ * must not pass, and nothing was changed. */
+enum drop_reason track_packet(struct nat *nat, struct flow *f, const struct nat_job *job,
+                              uint32_t now_ms);
 
 #endif

@@ -42,7 +42,7 @@ enum ip_proto { IP_PROTO_ICMP = 1, IP_PROTO_TCP = 6, IP_PROTO_UDP = 17 };
 #define TCP_WINDOW_OFF  14
 #define TCP_CSUM_OFF    16
 enum tcp_flags { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_CWR = 128 };
-enum tcp_option { TCP_OPT_END = 0, TCP_OPT_NOP = 1, TCP_OPT_MSS = 2 };
+enum tcp_option { TCP_OPT_END = 0, TCP_OPT_NOP = 1, TCP_OPT_MSS = 2, TCP_OPT_SCALE = 3 };
 
 #define ICMP_HDR_BYTES 8
 #define ICMP_TYPE_OFF  0

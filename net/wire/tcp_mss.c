@@ -37,6 +37,25 @@ static int find_mss(const uint8_t *tcp, size_t hdr_bytes, uint16_t max, uint8_t 
     return found;
 }
 
+unsigned tcp_window_scale(const uint8_t *tcp)
+{
+    size_t pos = TCP_HDR_BYTES, hdr_bytes = (tcp[TCP_DATAOFF_OFF] >> 4) * 4u;
+
+    while (pos < hdr_bytes && tcp[pos] != TCP_OPT_END) {
+        if (tcp[pos] == TCP_OPT_NOP) {
+            pos++;
+            continue;
+        }
+        size_t left = hdr_bytes - pos;
+        if (left < 2 || tcp[pos + 1] < 2 || tcp[pos + 1] > left)
+            return TCP_SCALE_MAX;
+        if (tcp[pos] == TCP_OPT_SCALE)
+            return tcp[pos + 1] == 3 ? MIN(tcp[pos + 2], TCP_SCALE_MAX) : TCP_SCALE_MAX;
+        pos += tcp[pos + 1];
+    }
+    return 0;
+}
+
 /* The sum is of aligned 16-bit words: a value at an odd offset has its bytes in two of them, in the
  * halves opposite to those they would have in one. */
 static uint32_t delta_at(size_t offset, be16 from, be16 to)

@@ -274,6 +274,7 @@ static void write_tcp(struct pkt *p, unsigned port, be32 src, be32 dst, be16 spo
     store_raw16(ip + IP4_CSUM_OFF, csum_of(ip, IP4_HDR_BYTES));
     store_raw16(tcp + TCP_SPORT_OFF, sport);
     store_raw16(tcp + TCP_DPORT_OFF, dport);
+    store_be32(tcp + TCP_ACK_OFF, 1); /* the SYNs had number 0 */
     tcp[TCP_DATAOFF_OFF] = 5 << 4;
     tcp[TCP_FLAGS_OFF] = flags;
     uint32_t sum = csum_pseudo(src, dst, IP_PROTO_TCP, TCP_HDR_BYTES);

@@ -157,8 +157,10 @@ void frame_make(struct frame *f, const struct frame_plan *plan)
         put16(l4, 40000);
         put16(l4 + 2, 443);
         put16(l4 + 4, 0xFFFF); /* the sequence number will wrap */
-        put16(l4 + 6, 0xFE00);
-        put16(l4 + 8, 0x1234);
+        /* A connection on which nothing is ever sent but its SYNs: all else is next to them. */
+        put16(l4 + 6, plan->tcp_flags & 2 ? 0xFE00 : 0xFE01);
+        put16(l4 + 8, 0xFFFF);
+        put16(l4 + 10, 0xFE01);
         l4[12] = (uint8_t)((5 + plan->tcp_option_bytes / 4) << 4);
         l4[13] = plan->tcp_flags;
         put16(l4 + 14, 1000);

@@ -124,7 +124,9 @@ static enum drop_reason pass(struct pkt *p, uint8_t zone, int plain_to)
         f = open_flow(&job, plain_to, &why);
     if (!f)
         return why;
-    nat_apply(&rig_nat, f, &job, rig_now_ms);
+    why = nat_apply(&rig_nat, f, &job, rig_now_ms);
+    if (why)
+        return why;
     assert_int_equal(view_parse_ip4(&rig_last, p), DROP_NONE);
     rig_last_flow = f;
     rig_last_dir = (enum flow_dir)job.dir;

@@ -114,12 +114,15 @@ enum naive_state naive_state_of(const struct naive_flow *f)
         return f->answered ? NAIVE_STREAM : NAIVE_ONE_WAY;
     if (f->rst || (f->fin[0] && f->fin[1]))
         return NAIVE_CLOSING;
-    return f->syn[0] && f->syn[1] && f->ack[0] && f->ack[1] ? NAIVE_OPEN : NAIVE_OPENING;
+    bool syns = f->joined_late || (f->syn[0] && f->syn[1]);
+    if (!syns || !f->ack[0] || !f->ack[1])
+        return NAIVE_OPENING;
+    return f->end[0] || f->end[1] ? NAIVE_ENDING : NAIVE_OPEN;
 }
 
 static uint32_t timeout_ms(const struct naive_flow *f)
 {
-    static const uint32_t seconds[] = {120, 300, 240, 7440, 240, 60};
+    static const uint32_t seconds[] = {120, 300, 240, 7440, 7440, 240, 60};
     return seconds[naive_state_of(f)] * 1000;
 }
 
@@ -225,37 +228,140 @@ void naive_set_forwards(struct naive_nat *n, const struct naive_forward *forward
 
 /* ---- packets ---- */
 
-/* What a packet does to its flow. */
-static void track(struct naive_flow *f, const struct naive_packet *k, unsigned way, uint32_t now_ms)
-{
-    enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
-    bool was_closing = naive_state_of(f) == NAIVE_CLOSING;
+enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 
-    f->bytes[way] += k->ip_bytes;
-    if (f->proto != 6) {
+/* The connection is over, as far as anybody can tell. */
+static void reset(struct naive_flow *f, uint32_t now_ms)
+{
+    if (naive_state_of(f) != NAIVE_CLOSING)
+        f->last_ms = now_ms;
+    f->rst = true;
+    for (unsigned w = 0; w < 2; w++) {
+        f->end[w] = NAIVE_NO_END;
+        f->life[w] = false;
+    }
+}
+
+static uint32_t window(const struct naive_flow *f, unsigned way)
+{
+    return 65535u << (f->syn[way] ? f->scale[way] : 14);
+}
+
+/* True if the packet can be the answer to the SYN that went the other way. */
+static bool answers_syn(const struct naive_flow *f, const struct naive_packet *k, unsigned way)
+{
+    return (k->flags & ACK) && k->ack - f->due[!way] <= 65535;
+}
+
+static void announce(struct naive_flow *f, unsigned way, uint32_t due, bool rst)
+{
+    if (f->syn[way] && !f->ack[!way])
+        return;
+    f->due[way] = due;
+    f->end[way] = rst ? NAIVE_RST : NAIVE_FIN;
+}
+
+static enum drop_reason track_reset(struct naive_flow *f, const struct naive_packet *k,
+                                    unsigned way, uint32_t now_ms)
+{
+    bool sure = false, possible = true;
+
+    if (f->ack[!way]) {
+        sure = k->seq == f->ack_no[!way];
+        possible = k->seq - f->ack_no[!way] <= window(f, !way);
+    } else if (f->syn[!way]) {
+        sure = possible = answers_syn(f, k, way);
+    }
+    if (sure)
+        reset(f, now_ms);
+    else if (possible && naive_state_of(f) != NAIVE_CLOSING)
+        announce(f, way, k->seq, true);
+    return possible || way == 0 ? DROP_NONE : DROP_TCP_WINDOW;
+}
+
+static void note_ack(struct naive_flow *f, const struct naive_packet *k, unsigned way,
+                     uint32_t now_ms)
+{
+    int32_t beyond = (int32_t)(k->ack - f->due[!way]);
+    int end = f->end[!way];
+
+    f->ack[way] = true;
+    f->ack_no[way] = k->ack;
+    if (end == NAIVE_NO_END || beyond < 0 || (beyond > 0 && way == 1))
+        return;
+    f->end[!way] = NAIVE_NO_END;
+    if (beyond == 0 && end == NAIVE_RST)
+        reset(f, now_ms);
+    if (beyond == 0 && end == NAIVE_FIN)
+        f->fin[!way] = true;
+}
+
+static void note_fin(struct naive_flow *f, const struct naive_packet *k, unsigned way)
+{
+    uint32_t end = k->seq + k->data_bytes + 1;
+
+    if (f->ack[!way] && (k->seq == f->ack_no[!way] || end == f->ack_no[!way]))
+        f->fin[way] = true;
+    else if (!f->ack[!way] || end - f->ack_no[!way] <= window(f, !way))
+        announce(f, way, end, false);
+}
+
+static void track_tcp(struct naive_flow *f, const struct naive_packet *k, unsigned way,
+                      uint32_t now_ms)
+{
+    enum naive_state before = naive_state_of(f);
+    bool was_reset = f->rst;
+
+    if (before == NAIVE_CLOSING && (k->flags & (SYN | ACK)) == SYN) {
+        for (unsigned w = 0; w < 2; w++) {
+            f->syn[w] = f->ack[w] = f->fin[w] = f->life[w] = false;
+            f->end[w] = NAIVE_NO_END;
+        }
+        f->rst = f->joined_late = false;
+    }
+    if (way == 1 && (k->flags & ACK) && f->syn[0] && !f->ack[1] && !answers_syn(f, k, way))
+        return;
+    f->last_ms = now_ms;
+    if (f->end[way] == NAIVE_RST)
+        f->end[way] = NAIVE_NO_END;
+    if ((k->flags & SYN) && (before == NAIVE_OPENING || !f->syn[way])) {
+        f->syn[way] = true;
+        f->scale[way] = k->scale;
+        f->due[way] = k->seq + 1;
+    }
+    if (k->flags & ACK)
+        note_ack(f, k, way, now_ms);
+    else if (before == NAIVE_OPEN && !(k->flags & (SYN | FIN)))
+        f->ack_no[way] = k->ack; /* open connections have no such segments, so nobody looks */
+    if (k->flags & FIN)
+        note_fin(f, k, way);
+    if (was_reset)
+        f->life[way] = true;
+    if (f->life[0] && f->life[1])
+        f->rst = f->life[0] = f->life[1] = false;
+}
+
+/* What a packet does to its flow. */
+static enum drop_reason track(struct naive_flow *f, const struct naive_packet *k, unsigned way,
+                              uint32_t now_ms)
+{
+    if (f->proto == 6 && (k->flags & RST)) {
+        enum drop_reason why = track_reset(f, k, way, now_ms);
+        if (why)
+            return why;
+    } else if (f->proto == 6) {
+        f->holds |= way == 0;
+        track_tcp(f, k, way, now_ms);
+    } else {
         f->answered |= (way == 0) == f->opened_in;
         if (way == 0) {
             f->last_ms = now_ms;
             f->holds = true;
         }
-        return;
     }
-    if (k->flags & RST) {
-        if (!was_closing)
-            f->last_ms = now_ms;
-        f->rst = true;
-        return;
-    }
-    f->last_ms = now_ms;
-    f->holds |= way == 0;
-    f->rst = false;
-    if (was_closing && (k->flags & (SYN | ACK)) == SYN)
-        for (unsigned w = 0; w < 2; w++)
-            f->syn[w] = f->ack[w] = f->fin[w] = false;
-    /* The acknowledgements that matter are those of a connection that is not open. */
-    f->syn[way] |= (k->flags & SYN) != 0;
-    f->ack[way] |= (k->flags & ACK) != 0;
-    f->fin[way] |= (k->flags & FIN) != 0;
+    f->bytes[way] += k->ip_bytes;
+    f->packets[way]++;
+    return DROP_NONE;
 }
 
 static bool may_begin(struct naive_flow *f, const struct naive_packet *k, bool in_the_middle)
@@ -265,7 +371,7 @@ static bool may_begin(struct naive_flow *f, const struct naive_packet *k, bool i
         return true;
     if (flags != 16 || !in_the_middle)
         return false;
-    f->syn[0] = f->syn[1] = true;
+    f->joined_late = true;
     return true;
 }
 
@@ -369,9 +475,10 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
         *f = like;
     }
     check(n, chosen == f->out_port, "U1: one outside port, whatever the remote end");
-    naive_put_endpoint(&k, true, f->out_ip, f->out_port);
-    track(f, &k, 0, now_ms);
-    return DROP_NONE;
+    enum drop_reason why = track(f, &k, 0, now_ms);
+    if (!why)
+        naive_put_endpoint(&k, true, f->out_ip, f->out_port);
+    return why;
 }
 
 /* Where the packet of a new flow leads: through a forward, a mapping, or as a last resort. */
@@ -446,9 +553,10 @@ enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uin
         f = new_flow(n);
         *f = like;
     }
-    naive_put_endpoint(&k, false, f->in_ip, f->in_port);
-    track(f, &k, 1, now_ms);
-    return DROP_NONE;
+    enum drop_reason why = track(f, &k, 1, now_ms);
+    if (!why)
+        naive_put_endpoint(&k, false, f->in_ip, f->in_port);
+    return why;
 }
 
 /* ---- errors ---- */

@@ -29,8 +29,13 @@ struct naive_flow {
     unsigned proto, zone, in_port, rem_port, out_port;
     uint32_t in_ip, rem_ip, out_ip;
     bool through_forward, opened_in, answered, holds;
-    bool syn[2], ack[2], fin[2], rst; /* [0] outwards, [1] inwards */
-    uint32_t last_ms;
+    /* TCP, [0] outwards, [1] inwards: what was seen, and believed; the last acknowledgment; what
+     * the other side has to acknowledge, and what it proves then. */
+    bool syn[2], ack[2], fin[2], life[2], rst, joined_late;
+    uint32_t ack_no[2], due[2];
+    unsigned scale[2];
+    enum { NAIVE_NO_END, NAIVE_FIN, NAIVE_RST } end[2];
+    uint32_t last_ms, packets[2];
     uint64_t bytes[2];
     struct naive_forward *forward; /* these while it is opened */
     bool new_mapping;
@@ -60,6 +65,7 @@ enum naive_state {
     NAIVE_STREAM,
     NAIVE_OPENING,
     NAIVE_OPEN,
+    NAIVE_ENDING,
     NAIVE_CLOSING,
     NAIVE_PING
 };

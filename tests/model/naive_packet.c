@@ -83,7 +83,14 @@ struct naive_packet naive_take_apart(uint8_t *frame, bool partial)
     } else {
         k.sport = naive_get16(k.l4);
         k.dport = naive_get16(k.l4 + 2);
-        k.flags = k.proto == 6 ? k.l4[13] : 0;
+    }
+    if (k.proto == 6) {
+        k.flags = k.l4[13];
+        k.seq = get32(k.l4 + 4);
+        k.ack = get32(k.l4 + 8);
+        k.data_bytes = (uint32_t)(k.l4_bytes - (k.l4[12] >> 4) * 4u);
+        if (k.l4[12] >> 4 > 5 && k.l4[20] == 3)
+            k.scale = k.l4[22] < 14 ? k.l4[22] : 14;
     }
     return k;
 }

@@ -14,7 +14,9 @@ struct naive_packet {
     size_t ip_bytes, l4_bytes;
     uint32_t src, dst;
     unsigned proto, sport, dport, flags, type; /* ICMP echo: the identifier in both ports */
-    bool partial;                              /* the checksum is the pseudo-header's sum */
+    uint32_t seq, ack, data_bytes;             /* TCP */
+    unsigned scale; /* of windows, in a SYN's options, the only one in them */
+    bool partial;   /* the checksum is the pseudo-header's sum */
 };
 
 struct naive_packet naive_take_apart(uint8_t *frame, bool partial);

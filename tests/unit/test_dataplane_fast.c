@@ -112,8 +112,9 @@ static void note_end(struct run *run)
         if (f.state == FLOW_FREE)
             continue;
         /* Where things are is no difference. */
-        f.wheel_next = f.wheel_prev = f.mapping = 0;
         f.neighbor_out = f.neighbor_in = 0;
+        if (f.proto != IP_PROTO_TCP)
+            memset(f.acks, 0, sizeof(f.acks)); /* nobody asks */
         run->flows[run->flow_count++] = f;
     }
     qsort(run->flows, run->flow_count, sizeof(run->flows[0]), by_tuple);

@@ -248,7 +248,9 @@ static void test_t11_reset(void **state)
     rig_handshake(5000);
     PASSES(rig_in(TCP, R1, 80, 5000, TCP_RST));
     assert_int_equal(rig_last_flow->state, FLOW_TCP_CLOSING);
-    PASSES(rig_out(TCP, A, 5000, R1, 80, TCP_ACK)); /* it was forged */
+    PASSES(rig_out(TCP, A, 5000, R1, 80, TCP_ACK));
+    assert_int_equal(rig_last_flow->state, FLOW_TCP_CLOSING);
+    PASSES(rig_in(TCP, R1, 80, 5000, TCP_ACK)); /* it was forged */
     assert_int_equal(rig_last_flow->state, FLOW_TCP_ESTABLISHED);
     rig_wait_ms(3600 * 1000);
     PASSES(rig_in(TCP, R1, 80, 5000, TCP_ACK));
