@@ -165,6 +165,7 @@ static void test_timeouts(void **state)
         rig_wait_ms(121 * 1000);
         assert_int_equal(rig_nat.flows.live, 0);
         PASSES(plain(protos[i], A, 5000, C, 53, 0, 0, 1));
+        rig_wait_ms(100 * 1000);
         /* There is no mapping that an answer could hold open, so it may refresh. */
         for (unsigned k = 0; k < 5; k++) {
             PASSES(plain(protos[i], C, 53, A, 5000, 0, 1, 0));
@@ -174,6 +175,14 @@ static void test_timeouts(void **state)
         rig_wait_ms(2 * 1000);
         assert_int_equal(rig_nat.flows.live, 0);
     }
+    /* One way, from outside. */
+    PASSES(plain(UDP, R1, 5000, D, 514, 0, UP, 2));
+    rig_wait_ms(100 * 1000);
+    PASSES(plain(UDP, R1, 5000, D, 514, 0, UP, 2));
+    rig_wait_ms(100 * 1000);
+    assert_int_equal(rig_nat.flows.live, 1);
+    rig_wait_ms(21 * 1000);
+    assert_int_equal(rig_nat.flows.live, 0);
     PASSES(plain(ICMP, A, 7, C, 0, ICMP_ECHO, 0, 1));
     rig_wait_ms(59 * 1000);
     PASSES(plain(ICMP, C, 7, A, 0, ICMP_ECHO_REPLY, 1, 0));
@@ -328,15 +337,17 @@ static enum drop_reason send_fragment(uint16_t at, uint8_t from, uint8_t to)
     struct nat_job job = {.p = p};
     enum drop_reason why;
     assert_int_equal(view_parse_ip4(&job.v, p), DROP_NONE);
-    if (at)
-        fragment_match(&datagrams, p, &job.v, from, rig_now_ms);
-    why = nat_key(&rig_nat, &job, from);
+    struct fragment_key key = fragment_key(p, &job.v, from);
+    be16 new_id;
+    why = at ? fragment_match(&datagrams, &key, &job.v, &new_id, rig_now_ms) : DROP_NONE;
+    if (!why)
+        why = nat_key(&rig_nat, &job, from);
     struct flow *f = why ? NULL : nat_find(&rig_nat, &job);
     if (!why && !f)
         f = nat_open_plain(&rig_nat, &job, to, rig_now_ms, &why);
     if (f) {
         if (!at)
-            fragment_note(&datagrams, p, &job.v, from, rig_now_ms);
+            PASSES(fragment_note(&datagrams, &key, &job.v, 0, rig_now_ms));
         nat_apply(&rig_nat, f, &job, rig_now_ms);
         uint8_t after[200];
         assert_true(pkt_copy_out(p, 0, after, rig_frame.n));
@@ -352,7 +363,7 @@ static void test_fragments(void **state)
     (void)state;
     static const struct hash_key key = {{1, 3, 5, 7}};
     static const uint8_t protos[] = {UDP, ICMP, GRE};
-    assert_int_equal(fragment_init(&datagrams, &key, fake_alloc), 0);
+    assert_int_equal(fragment_init(&datagrams, &key, NULL, UP, NULL, NULL, fake_alloc), 0);
     for (unsigned i = 0; i < ARRAY_COUNT(protos); i++) {
         uint8_t proto = protos[i];
         /* A question into the routed network, in pieces, and its answer. */
@@ -362,8 +373,7 @@ static void test_fragments(void **state)
             uint8_t type = back ? ICMP_ECHO_REPLY : ICMP_ECHO;
             uint16_t sport = back && proto != ICMP ? 53 : 5000, dport = back ? 5000 : 53;
             nat_rig_make(&(struct rig_send){proto, src, sport, dst, dport, type});
-            if (!back || proto != GRE) /* by its addresses alone GRE is known already */
-                REFUSED(send_fragment(3, from, to), FRAGMENT);
+            REFUSED(send_fragment(3, from, to), FRAGMENT);
             nat_rig_make(&(struct rig_send){proto, src, sport, dst, dport, type});
             PASSES(send_fragment(0, from, to));
             const struct flow *f = rig_last_flow;
