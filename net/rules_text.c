@@ -33,8 +33,8 @@ static void end_text(const struct config *cfg, const struct config_where *w,
         snprintf(text, END_BYTES, "router");
     else if (w->kind == WHERE_NET)
         snprintf(text, END_BYTES, "%s", w->net < cfg->net_count ? cfg->nets[w->net].name : "?");
-    else if (name[0])
-        snprintf(text, END_BYTES, "%.*s", END_BYTES - 1, name);
+    else if (name[0] && strlen(name) < END_BYTES) /* cut, two might look alike */
+        snprintf(text, END_BYTES, "%s", name);
     else if (w->kind == WHERE_HOST || w->prefix == 32)
         snprintf(text, END_BYTES, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
     else

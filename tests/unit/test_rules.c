@@ -488,13 +488,18 @@ static void test_in_words(void **state)
     service(rule(RULE_DENY, any(), any()), 89, 0, 0);
     for (unsigned i = 0; i < ARRAY_COUNT(expected); i++)
         assert_string_equal(rules_text(&cfg, i, text), expected[i]);
-    /* The longest there is. */
+    /* The longest there is; a longer name is not cut, for two might then look alike. */
     cfg.rule_count = CONFIG_MAX_RULES;
-    memset(cfg.hosts[0].name, 'a', sizeof(cfg.hosts[0].name) - 1);
+    memset(cfg.hosts[0].name, 'a', 35);
+    cfg.hosts[0].name[35] = 0;
     cfg.rules[255] = (struct config_rule){.action = RULE_REJECT, .from = host(0), .to = host(0)};
     service(&cfg.rules[255], 0, 10000, 65535);
-    assert_non_null(strstr(rules_text(&cfg, 255, text), "rule 256 reject aaaaaaaaaa"));
-    assert_non_null(strstr(text, "a tcp+udp 10000-65535"));
+    assert_string_equal(rules_text(&cfg, 255, text),
+                        "rule 256 reject aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -> "
+                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa tcp+udp 10000-65535");
+    memcpy(cfg.hosts[0].name + 35, "b", 2);
+    assert_string_equal(rules_text(&cfg, 255, text),
+                        "rule 256 reject 192.168.8.10 -> 192.168.8.10 tcp+udp 10000-65535");
 }
 
 int main(void)
