@@ -150,26 +150,47 @@ static struct pkt *own_copy(struct dataplane *dp, const struct pkt *p)
     return copy;
 }
 
-/* True if the rules have a say in a frame for all: a packet for one host, which would believe it
- * although its frame was not for it alone. Behind tags, too (see dataplane_filter.c). */
-static bool is_for_one(const struct dp_network *net, const struct pkt *p)
+/* The type of what is behind the frame's tags, all of them (see dataplane_filter.c), and where that
+ * begins. 0: the frame ends before. */
+static be16 type_behind_tags(const struct pkt *p, uint32_t *at)
 {
-    uint32_t at = ETH_TYPE_OFF;
     be16 type;
 
-    do {
-        if (at + 2 > p->len)
-            return false;
-        type = load_raw16(p->data + at);
-        at += VLAN_TAG_BYTES;
-    } while (type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ);
-    at += 2 - VLAN_TAG_BYTES;
-    if (type != ETH_TYPE_IP4 || at + IP4_HDR_BYTES > p->len)
-        return type == ETH_TYPE_IP4; /* cut short: not to be understood, not to be believed */
+    for (*at = ETH_TYPE_OFF; *at + 2 <= p->len; *at += VLAN_TAG_BYTES) {
+        type = load_raw16(p->data + *at);
+        if (type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ) {
+            *at += 2;
+            return type;
+        }
+    }
+    return 0;
+}
+
+/* True if the rules have a say in a frame for all: a packet for one host, which would believe it
+ * although its frame was not for it alone. */
+static bool is_for_one(const struct dp_network *net, const struct pkt *p)
+{
+    uint32_t at;
+
+    if (type_behind_tags(p, &at) != ETH_TYPE_IP4)
+        return false;
+    if (at + IP4_HDR_BYTES > p->len)
+        return true; /* cut short: not to be understood, not to be believed */
     be32 dst = load_raw32(p->data + at + IP4_DST_OFF);
     if (net->ip && (dst == net->ip || dst == (net->ip | ~net->mask)))
         return false;
     return !ip4_is_martian(dst);
+}
+
+/* The same of IPv6, where the rules have only MACs to go by, and this one is not its receiver's: no
+ * host has a reason to send such a frame (RFC 2464, sections 6 and 7). */
+static bool is_ip6_for_one(const struct pkt *p)
+{
+    enum { IP6_DST_OFF = 24, IP6_HDR_BYTES = 40, IP6_GROUP = 0xFF };
+    uint32_t at;
+
+    return type_behind_tags(p, &at) == ETH_TYPE_IP6 &&
+           (at + IP6_HDR_BYTES > p->len || p->data[at + IP6_DST_OFF] != IP6_GROUP);
 }
 
 /* Broadcast and multicast: to the network's other ports, and to the router what it listens to. */
@@ -183,8 +204,14 @@ static void switch_group(struct dataplane *dp, unsigned in, uint8_t network, str
 
     if (!may_flood(dp, in, p))
         return;
-    if (UNLIKELY(net->filtered) && is_for_one(net, p) && !dp_filter_switched(dp, in, network, p))
-        return;
+    if (UNLIKELY(net->filtered)) {
+        if (is_ip6_for_one(p)) {
+            dp_drop(dp, p, DROP_POLICY);
+            return;
+        }
+        if (is_for_one(net, p) && !dp_filter_switched(dp, in, network, p))
+            return;
+    }
     if (wanted) {
         struct pkt *own = targets ? own_copy(dp, p) : p;
         if (own) {

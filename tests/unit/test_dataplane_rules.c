@@ -467,6 +467,49 @@ static void test_inside_other_frames(void **state)
     assert_int_equal(rig_dropped(&r, DROP_IP_HEADER), 1);
 }
 
+/* IPv6 for one host in a frame for all is no way round what its MAC would have met. */
+static void test_inside_ip6_in_group_frames(void **state)
+{
+    static const struct {
+        int id;
+        bool broadcast, tagged;
+        uint8_t first; /* of the destination */
+        unsigned bytes;
+        char outcome;
+    } rows[] = {
+        {1, false, false, 0xFF, 80, '5'}, {2, false, false, 0xFE, 80, '.'},
+        {3, true, false, 0x20, 80, '.'},  {4, true, true, 0x20, 80, '.'},
+        {5, false, true, 0xFF, 80, '5'},  {6, false, false, 0xFF, 53, '.'},
+        {7, false, false, 0xFF, 54, '5'},
+    };
+    static const uint8_t group[] = {0x33, 0x33, 0, 0, 0, 1};
+
+    (void)state;
+    for (unsigned filtered = 0; filtered < 2; filtered++) {
+        configure();
+        if (filtered)
+            segment(VAULT, VAULT_HOST(5), VAULT_HOST(6));
+        start();
+        for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+            size_t at = rows[i].tagged ? 16 : 12;
+            memset(r.in.b, 0, 80);
+            memcpy(r.in.b, group, MAC_BYTES);
+            if (rows[i].broadcast)
+                memset(r.in.b, 0xFF, MAC_BYTES);
+            memcpy(r.in.b + 6, rig_mac(VAULT_HOST(6)), MAC_BYTES);
+            store_be16(r.in.b + 12, 0x8100);
+            store_be16(r.in.b + at, 0x86DD);
+            r.in.b[at + 2 + 24] = rows[i].first;
+            r.in.n = rows[i].bytes;
+            char got = outcome_raw(4);
+            if (got != (filtered ? rows[i].outcome : '5'))
+                fail_msg("row %d, filtered %u: '%c'", rows[i].id, filtered, got);
+        }
+        rig_stop(&r);
+    }
+    start();
+}
+
 /* Errors pass about what passed, other ICMP if the rules let it. */
 static void test_inside_icmp(void **state)
 {
@@ -625,6 +668,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_to_uplink, setup, teardown),
         cmocka_unit_test_setup_teardown(test_inside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_inside_other_frames, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_inside_ip6_in_group_frames, setup, teardown),
         cmocka_unit_test_setup_teardown(test_inside_icmp, setup, teardown),
         cmocka_unit_test_setup_teardown(test_inside_by_the_router, setup, teardown),
         cmocka_unit_test_setup_teardown(test_inside_is_apart, setup, teardown),
