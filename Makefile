@@ -149,9 +149,10 @@ $(BUILD)/bench/bin/%: $(BUILD)/bench/tests/bench/%.o $(BUILD)/bench/libsluice.a
 	$(say) LINK $@
 	$(Q)$(CC) $^ -o $@
 
-## docs         write docs/options.md from the option table
+## docs         write docs/options.md from the option table, docs/conformance.md from the tests' marks
 docs: $(BUILD)/host/options_doc
 	$< > docs/options.md
+	@tools/conformance
 $(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c $(wildcard boot/config_*.c) net/modes.c net/rules.c net/rules_text.c)
 	$(say) LINK $@
 	$(Q)$(CC) $(SAN) $^ -o $@
@@ -177,9 +178,9 @@ run:
 test: deps
 	@$(TESTS)
 
-## check        layers and format only
+## check        layers, format and docs/conformance.md only
 check:
-	@$(TESTS) layers format
+	@$(TESTS) layers format conformance
 
 ## unit         unit tests on the host, with ASan and UBSan
 unit:

@@ -25,6 +25,7 @@ import pytest
 
 from lab.home import fetch
 from lab.outside import SERVER, wait_until
+from lab.requirements import requirement
 from lab.site import FRAMES, ISP, ISP_MAC, Site
 from lab.storm import BROADCAST, Forger, Segment, Storm, mac_bytes, marked
 
@@ -120,6 +121,8 @@ def places(seen):
     return found
 
 
+@requirement("B6", "-")
+@requirement("bypass", "host-only bypass")
 def test_a_million_frames_stay_where_they_belong(site, say):
     """Host-only and internal networks neither leak nor are leaked into; the rest goes where the modes let it."""
     segments = world(site)
@@ -170,6 +173,7 @@ def test_the_router_still_serves(site):
     assert [port.state for port in status.ports] == ["up"] * (TRUNK + 1), status.text
 
 
+@requirement("B5", "802.1D s. 7.9")
 def test_a_host_that_changes_its_mac(site):
     """A new source MAC with every frame, 5,000 a second: its neighbours and the others do not notice."""
     frames = [BROADCAST + b"\x06" + number.to_bytes(5, "big") + b"\x88\xb5" + marked(MARKS["home"]) + bytes(40)

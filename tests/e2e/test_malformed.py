@@ -20,6 +20,7 @@ import lab
 from lab.clients import lease_by
 from lab.home import ROUTER, fetch
 from lab.outside import GATEWAY, SERVER, wait_until
+from lab.requirements import requirement
 from lab.wire import Wire
 
 EVIL_MAC, EVIL_IP = "02:00:00:00:ee:01", "192.168.8.66"
@@ -228,12 +229,16 @@ def judge(rows, siege, wire, port):
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+@requirement("R1", "RFC 1812 s. 5.2.2")
+@requirement("R4", "RFC 1812 s. 5.3.7")
 def test_every_reason_from_the_lan(siege):
     """Each row is dropped, for its reason and no other, as often as it was sent."""
     judge(lan_rows(siege.mac), siege, siege.lan, 2)
     siege.serves()
 
 
+@requirement("R1", "RFC 1812 s. 5.2.2")
+@requirement("R4", "RFC 1812 s. 5.3.7")
 def test_every_reason_from_the_uplink(siege):
     """The same from outside."""
     judge(uplink_rows(siege.router.mac(0), siege.address), siege, siege.uplink, 0)

@@ -12,6 +12,7 @@ import pytest
 
 from lab.home import Capture, Home, fetch, host_mac
 from lab.outside import SERVER
+from lab.requirements import requirement
 
 TYPE = b"\x88\xb5"  # IEEE 802 local experimental EtherType
 BROADCAST = b"\xff" * 6
@@ -96,6 +97,7 @@ def test_multicast_is_flooded(home):
         wire(at_three, 2)
 
 
+@requirement("B2", "802.1D s. 7.7")
 def test_unknown_unicast_is_flooded_and_known_is_not(home):
     """To a station nobody has seen: everywhere. Once it has spoken: to its port alone."""
     one, two, three = home.hosts
@@ -112,6 +114,7 @@ def test_unknown_unicast_is_flooded_and_known_is_not(home):
         assert not [f for f in at_two.frames if b"end 5" in f], "a learned station's frame was flooded"
 
 
+@requirement("B3", "802.1D s. 7.9")
 def test_a_station_that_moves_is_followed_at_once(home):
     """The same source on another port: frames go there from the next one on."""
     one, two, three = home.hosts
@@ -127,6 +130,7 @@ def test_a_station_that_moves_is_followed_at_once(home):
         assert not [f for f in at_two.frames if b"end 9" in f]
 
 
+@requirement("B1", "802.1D s. 7.12.6")
 def test_link_local_groups_are_not_forwarded(home):
     """802.1D: 01-80-C2-00-00-00 to 0F stay on their link, and are counted."""
     one, two, _ = home.hosts
@@ -139,6 +143,7 @@ def test_link_local_groups_are_not_forwarded(home):
     assert home.router.status().drops["eth-reserved"] == before + 16
 
 
+@requirement("B2", "802.1D s. 7.7")
 def test_frame_to_its_own_port_is_dropped(home):
     """The destination is where it came from: counted, not sent back."""
     one, two, _ = home.hosts

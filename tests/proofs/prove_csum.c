@@ -7,7 +7,7 @@
  * through its folded sum, so (rest, from, to) are all there is. One's complement addition is
  * associative, and its only trap is that zero has two representations; so it is enough to run rest
  * and the delta of the change through all 65,536 values each, 2^32 cases in all, and to tie deltas
- * to changes in a second, smaller loop.
+ * to changes in a second, smaller loop. This is requirement R8 of docs/conformance.md.
  */
 #include <stdio.h>
 #include <stdlib.h>

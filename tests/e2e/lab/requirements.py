@@ -47,7 +47,7 @@ REQUIREMENTS = [
     ("NAT, ICMP: RFC 5508", [
         ("I1", "REQ-1", "queries pass, and the identifier's mapping is endpoint-independent"),
         ("I2", "REQ-2", "a query's mapping lives 60 s at least"),
-        ("I3", "REQ-3", "wrong ICMP or embedded IP checksums are dropped; embedded transport checksums are not looked at"),
+        ("I3", "REQ-3", "wrong ICMP or embedded IP checksums are dropped; embedded transport checksums mean nothing"),
         ("I4", "REQ-4", "errors from outside: the embedded packet is the one that was sent"),
         ("I5", "REQ-5", "errors from inside: likewise, and the inside stays hidden"),
         ("I6", "REQ-6", "an error about a query neither refreshes nor ends its mapping"),
@@ -83,8 +83,8 @@ REQUIREMENTS = [
         ("P3", "RFC 6887", "only the nonce changes a mapping; lengths"),
     ]),
     ("Threats", [
-        ("hijack", "ReDAN, TCP hijack behind NAT", "RSTs that do not fit a connection do not shorten its life; no spoofed"
-                                                   " sources"),
+        ("hijack", "ReDAN, TCP hijack behind NAT", "RSTs that do not fit a connection do not shorten its life; nobody"
+                                                   " speaks for others"),
         ("shadow", "port shadow, CVE-2021-3773", "no host's outside port is one of the router's own or of a forward"),
         ("slipstream", "NAT slipstreaming", "no payload opens anything"),
         ("dns", "SAD DNS, CVE-2020-25705", "forged answers are not taken, and closed ports do not tell"),
@@ -94,7 +94,7 @@ REQUIREMENTS = [
         ("exhaustion", "SYN and UDP table exhaustion", "another host still opens flows; live ones go on"),
         ("bypass", "host-only bypass", "no packet of any kind leaves a host-only network"),
         ("blind", "RFC 5961, blind attacks on the router's own TCP", "no TCP port of the router is open outside"),
-        ("cloned", "weak randomness, cloned VM", "two boots, and two copies of one running machine, choose differently"),
+        ("cloned", "weak randomness, cloned VM", "two boots, and two copies of a running machine, choose differently"),
     ]),
 ]
 

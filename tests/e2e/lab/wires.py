@@ -18,13 +18,13 @@ deals with a port's frames in order and a line keeps its order, so what is not t
 import contextlib
 import functools
 import itertools
-import json
 import os
+import re
 import select
 import socket
 import struct
 
-from scapy.all import ARP, ICMP, IP, TCP, UDP, Ether, Raw, raw
+from scapy.all import ARP, BOOTP, DHCP, ICMP, IP, TCP, UDP, Ether, Raw, raw
 
 from .router import Port, Router
 
@@ -34,7 +34,7 @@ STATIC = f"uplink=0,ip={UPLINK}/24,gw={GATEWAY}"
 GATEWAY_MAC = "52:54:00:ff:00:01"
 PING_ID = 0x5A5A  # of the pings that put() ends with
 BRAKE_US = 500
-READ_EVERY = 8  # so that no line is ever full of what nobody has read
+AT_ONCE = 160  # frames; less than a ring has room for, so that none is lost because we are slow to read
 WAIT_S = 20  # of our time, for an answer
 PM_TIMER, PM_HZ = 0x608, 3579545
 IB700 = 0x443  # the watchdog: 15 is 0 s, 14 is 2 s, ... 0 is 30 s
@@ -76,9 +76,9 @@ class Line:
                     self.frames.append(frame)
 
     def _arp(self, frame):
-        """Answers a question about one of the hosts, and learns the router's MAC."""
+        """Answers a question about one of the hosts, and learns the router's MAC if it asked."""
         arp = ARP(frame[14:])
-        if arp.op == 2:
+        if arp.op == 2 and self.router_mac is None:
             self.router_mac = arp.hwsrc
         mac = self.hosts.get(arp.pdst, self.hosts.get(None))
         if arp.op == 1 and mac and arp.psrc != arp.pdst and arp.psrc != "0.0.0.0":
@@ -100,11 +100,11 @@ class Line:
 class Stage:
     """The drawing, booted. A context manager. hosts are LAN ports; a and b are the hosts on the first two.
 
-    config is added to the static uplink's, which uplink= replaces.
+    config is added to the static uplink's, which uplink= replaces. incoming is a saved machine's (QEMU's -incoming).
     """
 
     def __init__(self, config="", hosts=2, uplink=STATIC, subnet="192.168.8", router_ip=ROUTER, memory_mb=64,
-                 extra=(), ready=r"^ready "):
+                 incoming=None):
         self._pings = itertools.count(1)
         with contextlib.ExitStack() as stack:
             self.lines = [Line(number) for number in range(hosts + 1)]
@@ -122,17 +122,24 @@ class Stage:
                 extra=["-icount", "shift=3,sleep=off", "-rtc", "clock=vm,base=2030-01-01T00:00:00",
                        "-device", "ib700", "-action", "watchdog=pause",
                        "-netdev", "hubport,id=clock,hubid=0",
-                       "-object", f"filter-buffer,id=brake,netdev=clock,interval={BRAKE_US}", *extra]))
-            self.router.wait_for(ready, 60)
+                       "-object", f"filter-buffer,id=brake,netdev=clock,interval={BRAKE_US}",
+                       *(["-incoming", incoming] if incoming else [])]))
+            if incoming:
+                self.wait(lambda: self.router.qmp("query-status")["status"] != "inmigrate", "the machine is loaded")
+            else:
+                self._wait_until_ready()
             for host in [self.gateway, *self.lan]:
                 host.line.router_mac = self.router.mac(host.line.number)
-            for host in self.lan:
-                self.ask_mac(host, router_ip)
+            with self.running():
+                for host in self.lan:
+                    self.ask_mac(host, router_ip)
             if uplink == STATIC:
                 self.put()
-            else:
-                self._stop()
             self._stack = stack.pop_all()
+
+    def _wait_until_ready(self):
+        said = self.router.wait_for(r"^ready |: nothing is forwarded", 60).group()
+        assert said == "ready ", self.router.tail()
 
     def __enter__(self):
         return self
@@ -182,22 +189,22 @@ class Stage:
         with self.running():
             for number, frame in enumerate(frames):
                 host.line.send(frame)
-                if number % READ_EVERY == READ_EVERY - 1:
-                    self._read()
+                if number % AT_ONCE == AT_ONCE - 1:
+                    self._wait_for_all(1)
             self._wait_for_all()
         seen = Seen([line.frames for line in self.lines])
         for line in self.lines:
             line.frames = []
         return seen
 
-    def _wait_for_all(self):
+    def _wait_for_all(self, wanted=2):
         """Returns when the router has dealt with all that was sent.
 
         The first round of pings comes back when all ports' frames have been dealt with; what came of them on other
         ports is there when the second has.
         """
         rounds = 0
-        while rounds < 2:
+        while rounds < wanted:
             for line in self.lines:
                 line.answered_arp = False
             waiting = {}
@@ -227,6 +234,31 @@ class Stage:
         """The router's counters."""
         with self.running():
             return self.router.status()
+
+    def lease(self, address, server):
+        """Answers the DHCP client on the uplink: this address is leased to it by that server, its gateway."""
+        line = self.lines[0]
+
+        def serve():
+            done = False
+            for frame in line.frames[:]:
+                line.frames.remove(frame)
+                asked = Ether(frame)
+                if asked.haslayer(DHCP):
+                    kind = dict(option for option in asked[DHCP].options if isinstance(option, tuple))["message-type"]
+                    line.send(raw(
+                        Ether(src=self.gateway.mac, dst=asked.src) / IP(src=server, dst=address) /
+                        UDP(sport=67, dport=68) / BOOTP(op=2, xid=asked[BOOTP].xid, yiaddr=address,
+                                                        chaddr=asked[BOOTP].chaddr) /
+                        DHCP(options=[("message-type", 2 if kind == 1 else 5), ("server_id", server),
+                                      ("lease_time", 864000), ("subnet_mask", "255.255.255.0"), ("router", server),
+                                      "end"])))
+                    done = done or kind == 3
+            return done
+
+        with self.running():
+            self.wait(serve, "the router asks for a lease")
+            self.router.wait_for(rf"^uplink +{re.escape(address)}/24 gateway .*DHCP")
 
     # ---- time ----
 

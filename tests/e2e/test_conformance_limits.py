@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Limits and threats, in virtual time: RFC 6888's rules for what hosts share, port shadow, forged DNS answers, DHCP
+starvation, blind attacks, cloned machines. The drawing is lab/wires.py's."""
+
+import os
+
+import pytest
+from scapy.all import BOOTP, DHCP, DNS, DNSQR, DNSRR, ICMP, IP, TCP, UDP, Ether, UDPerror, raw
+
+from lab.requirements import requirement
+from lab.wires import FAR, FARTHER, GATEWAY, ROUTER, UPLINK, Stage, flood_frame, only, udp
+
+SHARES = "a host may take all flows and ports there are"
+SERVER = "203.0.113.53"  # the outside's DNS server
+
+
+def opened(stage, host, count, flags=None):
+    """How many of so many new flows of a host are seen outside."""
+    frames = [flood_frame(host, host.ip, 20000 + number, FAR, 80, flags) for number in range(count)]
+    return len({packet.sport for packet in stage.put(host, *frames).outside})
+
+
+@requirement("C4", "RFC 6888 REQ-4", missing=SHARES)
+@requirement("C5", "RFC 6888 REQ-5", missing=SHARES)
+@requirement("exhaustion", "SYN and UDP floods", missing=SHARES)
+@pytest.mark.parametrize("flags", [None, 0x02], ids=["UDP", "SYN"])
+def test_a_host_that_floods_does_not_keep_others_out(flags):
+    """a opens 6,000 flows where there is room for 4,096; then b opens 1,000, and all 1,000 come about."""
+    with Stage("flows=4096") as stage:
+        stage.put(stage.a, udp(stage.a, 1999, FAR, 9))
+        assert opened(stage, stage.a, 6000, flags) >= 100
+        assert opened(stage, stage.b, 1000, flags) == 1000
+
+
+@requirement("C8", "RFC 6888 REQ-8", missing="a freed port is given away at once")
+def test_a_freed_port_rests():
+    """The outside port of a's mapping, which has expired, is no other host's within the next 120 s."""
+    with Stage() as stage:
+        port = only(stage.put(stage.a, udp(stage.a, 4444, FAR, 9)).outside).sport
+        start = stage.now()
+        stage.pass_time(121, start)
+        assert not stage.put(stage.gateway, udp(FAR, 9, UPLINK, port)).inside, "the mapping lives still"
+        for moment in (122, 180, 235):
+            stage.pass_time(moment, start)
+            host = stage.another(stage.b, f"192.168.8.{moment}")
+            taken = only(stage.put(host, udp(host, 4444, FAR, 9)).outside).sport
+            assert taken != port, f"given away {moment - 120} s after it was freed"
+
+
+@requirement("U3", "RFC 4787 REQ-3")
+@requirement("T7", "RFC 5382 REQ-7")
+@requirement("C11", "RFC 6888 REQ-11")
+def test_all_ports_taken_and_none_twice():
+    """200 hosts open 330 flows each, more than there are ports: no port is two hosts', who finds none is told so with
+    ICMP 3/13, and the first mapping is as it was."""
+    with Stage() as stage:
+        first = only(stage.put(stage.a, udp(stage.a, 5555, FAR, 9)).outside).sport
+        frames = [flood_frame(stage.b, f"192.168.8.{20 + number % 200}", 1024 + number // 200, FAR, 80)
+                  for number in range(66_000)]
+        seen = stage.put(stage.b, *frames)
+        ports = [frame[34:36] for frame in seen.frames[0] if frame[12:14] == b"\x08\x00" and frame[23] == 17]
+        assert len(ports) == len(set(ports)) and first.to_bytes(2, "big") not in ports
+        assert 60_000 < len(ports) <= 64_511
+        status = stage.status()
+        assert status.drops["ports-full"] >= 66_000 - 64_512 and "tx-full" not in status.drops
+        stage.pass_time(20)
+        got = only(stage.put(stage.b, udp("192.168.8.250", 65001, FAR, 9)).packets[2])
+        assert (got[ICMP].type, got[ICMP].code, got[UDPerror].sport) == (3, 13, 65001)
+        assert stage.put(stage.gateway, udp(FARTHER, 7, UPLINK, first)).packets[1], "the first mapping is gone"
+
+
+@requirement("shadow", "port shadow, CVE-2021-3773")
+def test_ports_of_the_router_and_of_forwards_are_nobodys():
+    """Hosts that use source ports 53, 67, 68, 5351 and those of forwards get others outside, and what comes to those
+    ports goes where it always went."""
+    forwards = "fwd=udp:9000:192.168.8.11:9000 fwd=tcp:9001-9003:192.168.8.11:9001"
+    with Stage(forwards, uplink="uplink=0,dhcp") as stage:
+        stage.lease(UPLINK, GATEWAY)
+        stage.put()
+        for host in (stage.a, stage.another(stage.a, "192.168.8.20")):
+            for port in (67, 68, 9000):
+                packet = only(stage.put(host, udp(host, port, FAR, 9)).outside)
+                assert packet.sport not in (68, 9000) and (port != 68 or packet.sport != port), packet.summary()
+            for port in (9001, 9002, 9003):
+                packet = only(stage.put(host, flood_frame(host, host.ip, port, FAR, 80, 0x02)).outside)
+                assert packet.sport not in range(9001, 9004)
+        assert only(stage.put(stage.gateway, udp(FAR, 9, UPLINK, 9000)).packets[2]).dport == 9000
+
+
+@pytest.fixture(scope="module", name="resolver")
+def fixture_resolver():
+    """A router that knows a DNS server outside."""
+    with Stage(uplink=f"uplink=0,ip={UPLINK}/24,gw={GATEWAY},dns={SERVER}") as made:
+        yield made
+
+
+def asks(stage, name, ident):
+    """A host asks the router for a name; returns the router's own question outside."""
+    question = IP(src=stage.a.ip, dst=ROUTER) / UDP(sport=40000 + ident, dport=53) / \
+        DNS(id=ident, rd=1, qd=DNSQR(qname=name))
+    return only([packet for packet in stage.put(stage.a, question).outside if packet[UDP].dport == 53])
+
+
+def reply_to(query, address="192.0.2.1", source=SERVER, **changes):
+    """An answer to the router's question, with things changed."""
+    fields = {"id": query[DNS].id, "dport": query[UDP].sport, "name": query[DNS].qd.qname, **changes}
+    name = fields["name"]
+    return IP(src=source, dst=UPLINK) / UDP(sport=fields.get("sport", 53), dport=fields["dport"]) / \
+        DNS(id=fields["id"], qr=1, ra=1, qd=DNSQR(qname=name), an=DNSRR(rrname=name, ttl=60, rdata=address))
+
+
+@requirement("dns", "DNS poisoning, RFC 5452")
+def test_forged_answers_are_not_taken(resolver):
+    """Wrong identifiers, ports, sources, names, 1,000 of them: none is handed on; the right one is, after all those."""
+    query = asks(resolver, "victim.example", 1)
+    forged = [reply_to(query, "192.0.2.66", id=(query[DNS].id + 1 + number) & 0xFFFF) for number in range(600)]
+    forged += [reply_to(query, "192.0.2.66", dport=(query[UDP].sport + 1 + number) & 0xFFFF) for number in range(200)]
+    forged += [reply_to(query, "192.0.2.66", source=f"203.0.113.{60 + number % 100}") for number in range(100)]
+    forged += [reply_to(query, "192.0.2.66", sport=54 + number) for number in range(50)]
+    forged += [reply_to(query, "192.0.2.66", name=f"other{number}.example") for number in range(50)]
+    seen = resolver.put(resolver.gateway, *forged)
+    assert not [packet for packet in seen.inside if UDP in packet], seen
+    assert not [packet for packet in seen.outside if ICMP in packet], "closed ports tell where the open one is"
+    got = only(resolver.put(resolver.gateway, reply_to(query)).packets[1])
+    assert got[DNS].id == 1 and got[DNS].an.rdata == "192.0.2.1"
+
+
+@requirement("dns", "DNS poisoning, RFC 5452")
+def test_questions_are_unpredictable(resolver):
+    """60 questions: ports and identifiers are spread, and none follows from the last."""
+    queries = []
+    for number in range(60):
+        queries.append(asks(resolver, f"name{number}.example", 100 + number))
+        resolver.put(resolver.gateway, reply_to(queries[-1]))
+    for values in ([query[UDP].sport for query in queries], [query[DNS].id for query in queries]):
+        steps = {(later - earlier) & 0xFFFF for earlier, later in zip(values, values[1:])}
+        assert len(set(values)) >= 58 and len(steps) >= 58 and max(values) - min(values) > 40000
+
+
+def dhcp(stage, mac, kind, *options, line=1, ciaddr="0.0.0.0"):
+    """A DHCP message from a MAC; returns the answers' (type, address)."""
+    frame = raw(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / IP(src=ciaddr, dst="255.255.255.255") /
+                UDP(sport=68, dport=67) /
+                BOOTP(xid=7, ciaddr=ciaddr, chaddr=bytes.fromhex(mac.replace(":", "")), flags=0x8000) /
+                DHCP(options=[("message-type", kind), *options, "end"]))
+    answers = []
+    for answer in map(Ether, stage.put(stage.lan[line - 1], frame).frames[line]):
+        if answer.haslayer(DHCP):
+            fields = dict(option for option in answer[DHCP].options if isinstance(option, tuple))
+            answers.append((fields["message-type"], answer[BOOTP].yiaddr))
+    return answers
+
+
+@pytest.fixture(scope="module", name="starved")
+def fixture_starved():
+    """A router, a's leased address, and how many addresses random clients on b's port then got: all that were left."""
+    with Stage() as stage:
+        (_, address), = dhcp(stage, stage.a.mac, "discover")
+        assert dhcp(stage, stage.a.mac, "request", ("server_id", ROUTER), ("requested_addr", address)) == [(5, address)]
+        granted = 0
+        for number in range(170):
+            thief = f"06:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+            for _, offered in dhcp(stage, thief, "discover", line=2):
+                dhcp(stage, thief, "request", ("server_id", ROUTER), ("requested_addr", offered), line=2)
+                granted += 1
+        yield stage, address, granted
+
+
+@requirement("starvation", "DHCP starvation")
+def test_a_lease_outlasts_starvation(starved):
+    """Who has a lease has it again after a reboot of his, and can begin anew."""
+    stage, address, granted = starved
+    assert granted >= 50
+    assert dhcp(stage, stage.a.mac, "request", ("requested_addr", address)) == [(5, address)], "after a reboot"
+    assert dhcp(stage, stage.a.mac, "discover") == [(2, address)]
+    assert dhcp(stage, stage.a.mac, "request", ("server_id", ROUTER), ("requested_addr", address)) == [(5, address)]
+
+
+@requirement("starvation", "DHCP starvation", missing="one port may take all addresses of a pool")
+def test_one_port_cannot_take_the_whole_pool(starved):
+    """A new client on another port still gets a lease."""
+    assert [kind for kind, _ in dhcp(starved[0], "52:54:00:aa:00:77", "discover")] == [2]
+
+
+@requirement("blind", "RFC 5961")
+def test_no_port_of_the_router_is_open_outside():
+    """SYN and UDP to every port: not one answer but to pings, neither RST nor SYN-ACK nor ICMP."""
+    with Stage() as stage:
+        for flags in (0x02, None):
+            host = stage.gateway
+            seen = stage.put(host, *(flood_frame(host, FAR, 1234, UPLINK, port, flags) for port in range(1, 65536, 5)))
+            assert not [frame for frame in seen.frames[0] if frame[12:14] == b"\x08\x00"]
+            assert not seen.inside
+        assert len(only(stage.put(host, IP(src=FAR, dst=UPLINK) / ICMP(id=3)).outside)) >= 28
+
+
+def taken_at_random(stage):
+    """Outside ports that the router chooses: ten hosts want one that is taken."""
+    frames = [flood_frame(stage.a, f"192.168.8.{30 + number}", 4567, FAR, 80, 0x02) for number in range(11)]
+    return [packet[TCP].sport for packet in stage.put(stage.a, *frames).outside][1:]
+
+
+@requirement("cloned", "weak randomness")
+def test_two_boots_choose_differently():
+    """The same machine, the same configuration, the same instructions: other ports."""
+    chosen = []
+    for _ in range(2):
+        with Stage() as stage:
+            chosen.append(taken_at_random(stage))
+    assert len(chosen[0]) == len(chosen[1]) >= 9 and chosen[0] != chosen[1]
+
+
+@requirement("cloned", "cloned VM", missing="a copy of a running machine is not told that it is one (vmgenid)")
+def test_two_copies_choose_differently(tmp_path):
+    """One machine, saved while it runs and started twice from there."""
+    saved = os.path.join(tmp_path, "saved")
+    with Stage() as stage:
+        stage.router.qmp("migrate", uri=f"exec:cat >{saved}")
+        stage.wait(lambda: stage.router.qmp("query-migrate").get("status") == "completed", "the machine is saved")
+    chosen = []
+    for _ in range(2):
+        with Stage(incoming=f"exec:cat {saved}") as stage:
+            chosen.append(taken_at_random(stage))
+    assert len(chosen[0]) == len(chosen[1]) >= 9 and chosen[0] != chosen[1]
