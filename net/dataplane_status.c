@@ -60,17 +60,25 @@ __attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, c
 }
 
 /* "lan", "uplink.7", or of a trunk "lan+dev.20+lab.30": networks, with the VLAN IDs they have here.
+ * "+..." stands for those there is no room for.
  */
 static void name_networks(const struct dataplane *dp, unsigned port, char *names, size_t size)
 {
+    static const char more[] = "+...";
+
     names[0] = 0;
     for (unsigned n = 0; n < NETWORK_COUNT; n++) {
         const struct dp_network *net = &dp->networks[n];
+        char one[CONFIG_NAME_BYTES + 8] = "";
         if (!(dp->ports[port].networks >> n & 1))
             continue;
-        add(names, size, "%s%s", names[0] ? "+" : "", network_name(dp, n));
+        add(one, sizeof(one), "%s%s", names[0] ? "+" : "", network_name(dp, n));
         if (net->tagged >> port & 1)
-            add(names, size, ".%u", ntoh16(net->tag[port]));
+            add(one, sizeof(one), ".%u", ntoh16(net->tag[port]));
+        bool fits = strlen(names) + strlen(one) + sizeof(more) <= size;
+        add(names, size, "%s", fits ? one : more);
+        if (!fits)
+            return;
     }
     if (!names[0])
         add(names, size, "-");

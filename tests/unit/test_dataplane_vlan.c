@@ -608,6 +608,27 @@ static void check_line(const char *text)
     drops_seen += strstr(text, "dropped vlan 1") != NULL;
 }
 
+static void check_long_line(const char *text)
+{
+    lines_seen += strstr(text, "lan.20+a-name-as-long-as-names-may-be-.30+... rx ") != NULL;
+}
+
+/* What does not fit is said to be missing; half a name or half an ID would be another's. */
+static void test_status_of_many(void **state)
+{
+    static struct config c;
+
+    (void)state;
+    rig_stop(&r);
+    configure(&c);
+    strcpy(c.nets[LAB].name, "a-name-as-long-as-names-may-be-");
+    strcpy(c.nets[INT].name, "a-name-as-long-as-names-may-be+");
+    rig_start_config_mtu(&r, &c, 0, NULL);
+    lines_seen = 0;
+    dataplane_print_status(r.dp, check_long_line);
+    assert_int_equal(lines_seen, 1);
+}
+
 static void test_status(void **state)
 {
     static const uint32_t tags[] = {77};
@@ -628,7 +649,7 @@ int main(void)
         TEST(test_where_frames_go), TEST(test_order),          TEST(test_sizes),
         TEST(test_super_packets),   TEST(test_tagged_payload), TEST(test_router_on_a_stick),
         TEST(test_own_frames),      TEST(test_empty_pool),     TEST(test_links),
-        TEST(test_status),
+        TEST(test_status),          TEST(test_status_of_many),
     };
     return cmocka_run_group_tests_name("dataplane_vlan", tests, NULL, NULL);
 }
