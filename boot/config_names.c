@@ -233,9 +233,8 @@ void config_print_names(const struct config *config, config_line out)
     }
     for (unsigned i = 0; i < config->dnsfwd_count; i++) {
         const struct config_dnsfwd *fwd = &config->dnsfwds[i];
-        snprintf(text, sizeof(text), "%-9s%.40s -> %s %s", "names", fwd->domain,
-                 value_ip4_text(fwd->server, ip),
+        snprintf(text, sizeof(text), "%s -> %s %s", fwd->domain, value_ip4_text(fwd->server, ip),
                  fwd->net == CONFIG_NO_NET ? "outside" : config->nets[fwd->net].name);
-        out(text);
+        config_print_wrapped("names", text, out);
     }
 }

@@ -60,9 +60,7 @@ static void add_piece(struct line *line, size_t indent, config_line out, const c
     add(line, "%s", text);
 }
 
-/* text behind a label, broken at spaces (or in front of a '[', for synopses) into as many lines as
- * it takes. */
-static void print_wrapped(const char *label, const char *text, config_line out)
+void config_print_wrapped(const char *label, const char *text, config_line out)
 {
     const size_t room = LINE_MAX - LABEL_WIDTH;
     do {
@@ -92,7 +90,7 @@ static void print_message(const char *label, const struct config_message *messag
         snprintf(text, sizeof(text), "%s: %s", config_place_text(at, place), message->text);
     else
         snprintf(text, sizeof(text), "%s", message->text);
-    print_wrapped(label, text, out);
+    config_print_wrapped(label, text, out);
 }
 
 static void print_more(const char *what, unsigned more, config_line out)
@@ -113,7 +111,7 @@ static void print_usage(const struct config_report *report, config_line out)
             if (!report->errors[e].key || strcmp(report->errors[e].key, config_options[i].key) != 0)
                 continue;
             config_synopsis(&config_options[i], text, sizeof(text));
-            print_wrapped("usage", text, out);
+            config_print_wrapped("usage", text, out);
             break;
         }
     }

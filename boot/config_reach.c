@@ -9,18 +9,16 @@
 #include "net/rules.h"
 
 #define LINE_MAX    100
-#define LABEL       "%-9s" /* as in config_print.c */
-#define LABEL_WIDTH 9      /* as in config_print.c */
-#define CELL_MIN    10     /* "from / to" and "rules+fwd" fit */
+#define LABEL_WIDTH 9  /* as in config_print.c */
+#define CELL_MIN    10 /* "from / to" and "rules+fwd" fit */
 
 void config_print_rules(const struct config *config, config_line out)
 {
-    char text[RULE_TEXT_BYTES], line[RULE_TEXT_BYTES + 16];
+    char text[RULE_TEXT_BYTES], words[RULE_TEXT_BYTES + sizeof("  log")];
     for (unsigned i = 0; i < config->rule_count; i++) {
-        snprintf(line, sizeof(line), "%-*s%s%s", LABEL_WIDTH, "rule",
-                 rules_text(config, i, text) + strlen("rule "),
+        snprintf(words, sizeof(words), "%s%s", rules_text(config, i, text) + strlen("rule "),
                  config->rules[i].log ? "  log" : "");
-        out(line);
+        config_print_wrapped("rule", words, out);
     }
 }
 

@@ -35,6 +35,10 @@ const char *config_shown(struct span piece, char text[static SHOWN_BYTES]);
 #define PLACE_BYTES 96
 const char *config_place_text(struct config_place place, char text[static PLACE_BYTES]);
 
+/* text behind a label, broken at spaces (or in front of a '[', for synopses) into as many lines as
+ * it takes. */
+void config_print_wrapped(const char *label, const char *text, config_line line);
+
 /* The word nearest to what was written, if it is near enough to be a slip. */
 struct suggestion {
     struct span written;

@@ -494,6 +494,28 @@ static void test_the_list_and_the_matrix(void **state)
     /* clang-format on */
 }
 
+/* No line of them is longer than 100 characters, and no name is cut. */
+static void test_the_list_is_wrapped(void **state)
+{
+    (void)state;
+    assert_true(fake_config_run(
+        &f, 3,
+        "net=a234567890123456789012345678901,nat,ports=1 "
+        "net=b234567890123456789012345678901,nat,ports=2 "
+        "rule=allow,from=a234567890123456789012345678901,to=b234567890123456789012345678901,"
+        "port=10000-20000,log "
+        "dnsfwd=a23456789012345678901234567890.b2345678901234567890.example:192.168.8.53"));
+    fake_config_print(&f);
+    /* clang-format off */
+    assert_non_null(strstr(f.said,
+        "names    a23456789012345678901234567890.b2345678901234567890.example -> 192.168.8.53\n"
+        "         a234567890123456789012345678901\n"
+        "rule     1 allow a234567890123456789012345678901 -> b234567890123456789012345678901 tcp+udp\n"
+        "         10000-20000  log\n"
+        "reach "));
+    /* clang-format on */
+}
+
 /* The examples of docs/rules.md are accepted as they stand there, without a note about the rules.
  */
 static void test_the_manual_is_right(void **state)
@@ -540,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_the_list_and_the_matrix),
         cmocka_unit_test(test_the_matrix_with_pcp),
+        cmocka_unit_test(test_the_list_is_wrapped),
         cmocka_unit_test(test_the_manual_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
