@@ -202,6 +202,25 @@ void nat_release(struct nat *nat, uint8_t proto, be16 port);
 be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exact);
 void nat_let_go(struct nat *nat, const struct flow_tuple *k);
 
+/* A flow as people see it. */
+struct nat_flow_info {
+    be32 in_ip, out_ip, rem_ip; /* as in struct flow */
+    be16 in_port, out_port, rem_port;
+    uint8_t proto, zone, rem_zone;
+    bool plain;     /* not translated */
+    bool opened_in; /* by the remote end */
+    const char *state;
+    uint32_t age_ms, idle_ms; /* since it began; since a packet last refreshed it */
+    uint32_t left_ms;         /* until it expires if none does */
+    uint32_t packets[2];      /* by enum flow_dir */
+    uint64_t bytes[2];        /* of IP packets */
+};
+
+/* Calls each() for the flows from this number on (0: all), in no order, until it returns false.
+ * Returns the number to go on from, or FLOW_NONE after the last flow. */
+uint32_t nat_flow_dump(const struct nat *nat, uint32_t from, uint32_t now_ms,
+                       bool (*each)(void *arg, const struct nat_flow_info *info), void *arg);
+
 /* Expiry: at most budget flows; returns the number looked at. */
 unsigned nat_tick(struct nat *nat, uint32_t now_ms, unsigned budget);
 
