@@ -243,8 +243,11 @@ static void test_map(void **state)
     assert_in_range(pcprig_got_s(), 3499, 3500);
     assert_int_equal(pcprig_map(A, 8, IP_PROTO_TCP, 8080, 0, 0), PCP_NOT_AUTHORIZED);
     assert_in_range(pcprig_got_s(), 3499, 3500);
-    pcprig_request[PCP_NONCE_OFF + PCP_NONCE_BYTES - 1]++;
-    assert_int_equal(pcprig_result_of(A, PCP_MAP_BYTES), PCP_NOT_AUTHORIZED);
+    for (unsigned i = 0; i < PCP_NONCE_BYTES; i++) {
+        pcprig_make_map(A, 7, IP_PROTO_TCP, 8080, 0, 0);
+        pcprig_request[PCP_NONCE_OFF + i]++;
+        assert_int_equal(pcprig_result_of(A, PCP_MAP_BYTES), PCP_NOT_AUTHORIZED);
+    }
     assert_int_equal(pcprig_pcp.count, 1);
     assert_int_equal(pcprig_map(A, 7, IP_PROTO_TCP, 8080, 1111, 7200), PCP_SUCCESS);
     assert_int_equal(pcprig_got_s(), 7200);
