@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Forwards of port ranges to several hosts, and the dmz, through the whole dataplane: from outside,
+ * from inside by way of the outside address, and beside what is the router's own.
+ *
+ *     tcp 8000-8009 -> 9000-9009 of 192.168.8.10 and .11 in turn     dmz 192.168.9.20
+ *
+ * See router_rig.h for the topology.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tests/fake/router_rig.h"
+#include "net/wire/eth.h"
+#include "net/wire/ip4.h"
+
+#define DMZ RIG_LAB_HOST(20)
+
+static struct rig r;
+
+static int setup(void **state)
+{
+    static struct config config;
+
+    (void)state;
+    rig_configure(&config, 0);
+    config.fwd_count = 1;
+    config.fwds[0] = (struct config_fwd){.protocols = CONFIG_TCP,
+                                         .net = RIG_LAN,
+                                         .target_count = 2,
+                                         .targets = {RIG_HOST(10), RIG_HOST(11)},
+                                         .first_port = 8000,
+                                         .last_port = 8009,
+                                         .target_port = 9000};
+    config.dmz = DMZ;
+    config.dmz_net = RIG_LAB;
+    rig_start_config(&r, &config, 0);
+    rig_appear(&r, 1, RIG_HOST(10));
+    rig_appear(&r, 2, RIG_HOST(11));
+    rig_appear(&r, 3, RIG_HOST(5));
+    rig_appear(&r, 5, DMZ);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_stop(&r);
+    return 0;
+}
+
+static struct rig_packet packet(uint8_t proto, be32 src, uint16_t sport, be32 dst, uint16_t dport,
+                                uint8_t flags)
+{
+    return (struct rig_packet){.src = src,
+                               .dst = dst,
+                               .sport = sport,
+                               .dport = dport,
+                               .proto = proto,
+                               .tcp_flags = flags,
+                               .payload_bytes = 20};
+}
+
+/* One packet in, one out by that port, like this. */
+static void pass(unsigned in, struct rig_packet k, unsigned out, be32 src, uint16_t sport, be32 dst,
+                 uint16_t dport)
+{
+    rig_input(&r, in, &k);
+    rig_step(&r);
+    assert_true(rig_output(&r, out));
+    assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
+    assert_int_equal(rig_out_src(&r), src);
+    assert_int_equal(rig_out_sport(&r), sport);
+    assert_int_equal(rig_out_dst(&r), dst);
+    assert_int_equal(rig_out_dport(&r), dport);
+    assert_int_equal(rig_flush(&r), 0);
+}
+
+static void refused(unsigned in, struct rig_packet k, enum drop_reason reason)
+{
+    uint64_t before = rig_dropped(&r, reason);
+
+    rig_input(&r, in, &k);
+    rig_step(&r);
+    assert_int_equal(rig_dropped(&r, reason), before + 1);
+    rig_flush(&r);
+}
+
+static void test_ranges_in_turn(void **state)
+{
+    (void)state;
+    for (uint16_t i = 0; i < 10; i++) {
+        be32 host = RIG_HOST(10 + i % 2);
+        unsigned port = 1 + i % 2;
+        pass(0, packet(IP_PROTO_TCP, RIG_SERVER, 4000, RIG_OUTSIDE, 8000 + i, TCP_SYN), port,
+             RIG_SERVER, 4000, host, 9000 + i);
+        pass(port, packet(IP_PROTO_TCP, host, 9000 + i, RIG_SERVER, 4000, TCP_SYN | TCP_ACK), 0,
+             RIG_OUTSIDE, 8000 + i, RIG_SERVER, 4000);
+        for (unsigned k = 0; k < 3; k++) { /* by the fast path, too */
+            pass(0, packet(IP_PROTO_TCP, RIG_SERVER, 4000, RIG_OUTSIDE, 8000 + i, TCP_ACK), port,
+                 RIG_SERVER, 4000, host, 9000 + i);
+            pass(port, packet(IP_PROTO_TCP, host, 9000 + i, RIG_SERVER, 4000, TCP_ACK), 0,
+                 RIG_OUTSIDE, 8000 + i, RIG_SERVER, 4000);
+        }
+    }
+    /* Around the range begins the dmz. */
+    pass(0, packet(IP_PROTO_TCP, RIG_SERVER, 4000, RIG_OUTSIDE, 8010, TCP_SYN), 5, RIG_SERVER, 4000,
+         DMZ, 8010);
+    pass(0, packet(IP_PROTO_UDP, RIG_SERVER, 4000, RIG_OUTSIDE, 8000, 0), 5, RIG_SERVER, 4000, DMZ,
+         8000);
+}
+
+static void test_hairpin(void **state)
+{
+    (void)state;
+    for (uint16_t i = 0; i < 4; i++) {
+        be32 host = RIG_HOST(10 + i % 2);
+        unsigned port = 1 + i % 2;
+        pass(3, packet(IP_PROTO_TCP, RIG_HOST(5), 5000 + i, RIG_OUTSIDE, 8009, TCP_SYN), port,
+             RIG_OUTSIDE, 5000 + i, host, 9009);
+        pass(port, packet(IP_PROTO_TCP, host, 9009, RIG_OUTSIDE, 5000 + i, TCP_SYN | TCP_ACK), 3,
+             RIG_OUTSIDE, 8009, RIG_HOST(5), 5000 + i);
+    }
+    pass(3, packet(IP_PROTO_UDP, RIG_HOST(5), 5000, RIG_OUTSIDE, 53, 0), 5, RIG_OUTSIDE, 5000, DMZ,
+         53);
+    pass(5, packet(IP_PROTO_UDP, DMZ, 53, RIG_OUTSIDE, 5000, 0), 3, RIG_OUTSIDE, 53, RIG_HOST(5),
+         5000);
+}
+
+static void test_dmz(void **state)
+{
+    (void)state;
+    pass(0, packet(IP_PROTO_TCP, RIG_SERVER, 4000, RIG_OUTSIDE, 22, TCP_SYN), 5, RIG_SERVER, 4000,
+         DMZ, 22);
+    pass(5, packet(IP_PROTO_TCP, DMZ, 22, RIG_SERVER, 4000, TCP_SYN | TCP_ACK), 0, RIG_OUTSIDE, 22,
+         RIG_SERVER, 4000);
+    pass(0, packet(IP_PROTO_TCP, RIG_SERVER, 4000, RIG_OUTSIDE, 22, TCP_ACK), 5, RIG_SERVER, 4000,
+         DMZ, 22);
+
+    /* What a host inside has opened is its own, to whoever answers. */
+    pass(3, packet(IP_PROTO_UDP, RIG_HOST(5), 6000, RIG_SERVER, 7, 0), 0, RIG_OUTSIDE, 6000,
+         RIG_SERVER, 7);
+    pass(0, packet(IP_PROTO_UDP, RIG_SERVER, 7, RIG_OUTSIDE, 6000, 0), 3, RIG_SERVER, 7,
+         RIG_HOST(5), 6000);
+    pass(0, packet(IP_PROTO_UDP, RIG_GATEWAY, 7, RIG_OUTSIDE, 6000, 0), 3, RIG_GATEWAY, 7,
+         RIG_HOST(5), 6000);
+
+    /* Protocols without ports, and pings, are not the dmz's. */
+    refused(0, packet(47, RIG_SERVER, 0, RIG_OUTSIDE, 0, 0), DROP_PROTOCOL);
+    struct rig_packet ping = packet(IP_PROTO_ICMP, RIG_SERVER, 9, RIG_OUTSIDE, 0, 0);
+    rig_input(&r, 0, &ping);
+    rig_step(&r);
+    assert_int_equal(r.delivered_count, 1);
+    rig_flush(&r);
+    /* Nor is what has a source that the outside cannot have. */
+    refused(0, packet(IP_PROTO_TCP, RIG_HOST(5), 4000, RIG_OUTSIDE, 23, TCP_SYN), DROP_IP_SOURCE);
+}
+
+/* The router's own sockets come first, and nobody can get between them and their answers. */
+static void test_the_routers_own(void **state)
+{
+    (void)state;
+    assert_true(dataplane_reserve_this_port(r.dp, IP_PROTO_UDP, BE16(7777)));
+    struct rig_packet answer = packet(IP_PROTO_UDP, RIG_SERVER, 53, RIG_OUTSIDE, 7777, 0);
+    rig_input(&r, 0, &answer);
+    rig_step(&r);
+    assert_int_equal(r.delivered_count, 1);
+    rig_flush(&r);
+    refused(3, packet(IP_PROTO_UDP, RIG_HOST(5), 6000, RIG_OUTSIDE, 7777, 0), DROP_HAIRPIN);
+    /* What the dmz has taken in is not to be had. */
+    pass(0, packet(IP_PROTO_UDP, RIG_SERVER, 53, RIG_OUTSIDE, 7778, 0), 5, RIG_SERVER, 53, DMZ,
+         7778);
+    assert_false(dataplane_reserve_this_port(r.dp, IP_PROTO_UDP, BE16(7778)));
+    assert_false(dataplane_reserve_this_port(r.dp, IP_PROTO_TCP, BE16(8005)));
+    rig_pass(&r, 130 * 1000, 1000);
+    assert_true(dataplane_reserve_this_port(r.dp, IP_PROTO_UDP, BE16(7778)));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_ranges_in_turn),
+        TEST(test_hairpin),
+        TEST(test_dmz),
+        TEST(test_the_routers_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
