@@ -450,7 +450,8 @@ static bool uplink_collides(const struct dataplane *dp, be32 ip, be32 mask)
             continue;
         log_error("the uplink's subnet overlaps network %s: nothing is forwarded to the uplink",
                   net->name);
-        log_error("give it another one: net=%s,%s,ip=A/LEN", net->name, config_mode(net)->name);
+        log_error("give the network another one: net=%s,%s,ip=A/LEN", net->name,
+                  config_mode(net)->name);
         return true;
     }
     return false;

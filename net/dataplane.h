@@ -35,8 +35,9 @@ struct self_ops {
     bool (*input)(void *self, uint8_t network, struct pkt *p);
     /* Please find out who has ip on network: dataplane_neighbor() is called when known. */
     void (*resolve)(void *self, uint8_t network, be32 ip);
-    /* A port of the network came up, or its last one went down. Called from dataplane_poll; may be
-     * NULL. Links that are up when the dataplane is created are not reported. */
+    /* A port of the network came up, or its last one went down; of the uplink's only its own port
+     * counts, not a bridge's others. Called from dataplane_poll; may be NULL. Links that are up
+     * when the dataplane is created are not reported. */
     void (*link)(void *self, uint8_t network, bool up);
 };
 
