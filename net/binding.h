@@ -6,9 +6,9 @@
  * Theory of operation. A hash table with linear probing, at most half full, keyed by (network,
  * address); removing one closes the gap behind it, so that there are no tombstones. A binding whose
  * time has passed is not found, whether or not anybody removes it; when the table is full, making a
- * new one looks at a few old ones for such. Entries
- * are reservations, from the start, and leases that the DHCP server grants; where there are more
- * than BINDING_MAX the last hosts to come are locked out, and counted.
+ * new one looks at a few old ones for such. Entries are reservations, from the start, and leases
+ * that the DHCP server grants; where there are more than BINDING_MAX the last hosts to come are
+ * locked out, and counted.
  */
 #ifndef NET_BINDING_H
 #define NET_BINDING_H
