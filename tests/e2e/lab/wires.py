@@ -7,7 +7,7 @@
 Theory of operation. The guest's clock counts its instructions, and time in which it sleeps costs nothing
 (QEMU's -icount sleep=off): the unmodified image lives through its real timers as fast as it can wake. Left alone it
 would race away from us, so a brake is on: a timer of QEMU's own that no guest sees, which ends every leap of the
-clock after half a millisecond, so that its time passes some ten times as fast as ours; and but for put() and
+clock after a tenth of a millisecond, so that its time passes not much faster than ours; and but for put() and
 pass_time() the machine is stopped. pass_time() takes the brake off, and has a watchdog that the guest does not know
 stop the machine when the time has come. So a busy machine of ours changes little about when things happen.
 
@@ -33,7 +33,7 @@ FAR, FARTHER = "198.51.100.10", "198.51.100.77"  # hosts outside
 STATIC = f"uplink=0,ip={UPLINK}/24,gw={GATEWAY}"
 GATEWAY_MAC = "52:54:00:ff:00:01"
 PING_ID = 0x5A5A  # of the pings that put() ends with
-BRAKE_US = 500
+BRAKE_US, LIGHT_BRAKE_US = 100, 500
 AT_ONCE = 160  # frames; less than a ring has room for, so that none is lost because we are slow to read
 WAIT_S = 20  # of our time, for an answer
 PM_TIMER, PM_HZ = 0x608, 3579545
@@ -106,6 +106,7 @@ class Stage:
     def __init__(self, config="", hosts=2, uplink=STATIC, subnet="192.168.8", router_ip=ROUTER, memory_mb=64,
                  incoming=None):
         self._pings = itertools.count(1)
+        self._braked = True
         with contextlib.ExitStack() as stack:
             self.lines = [Line(number) for number in range(hosts + 1)]
             for line in self.lines:
@@ -292,13 +293,22 @@ class Stage:
         target = (self.now() if since is None else since) + seconds
         while (left := target - self.now()) >= 2:
             self._hmp(f"o /b {IB700:#x} {15 - int(min(left, IB700_MAX_S)) // 2:#x}")
-            self.router.qmp("object-del", id="brake")
+            self._brake(None)
             self._resume_until_stopped()
-            self.router.qmp("object-add", **{"qom-type": "filter-buffer", "id": "brake", "netdev": "clock",
-                                             "interval": BRAKE_US})
+        self._brake(LIGHT_BRAKE_US)
         with self.running():
             while self.now() < target:
                 self._read()
+        self._brake(BRAKE_US)
+
+    def _brake(self, interval_us):
+        """Brakes otherwise than before, or not at all. The machine is stopped."""
+        if self._braked:
+            self.router.qmp("object-del", id="brake")
+        if interval_us:
+            self.router.qmp("object-add", **{"qom-type": "filter-buffer", "id": "brake", "netdev": "clock",
+                                             "interval": interval_us})
+        self._braked = interval_us is not None
 
     def _resume_until_stopped(self):
         self.router.qmp("cont")
