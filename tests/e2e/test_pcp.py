@@ -261,7 +261,9 @@ def test_tcp_and_hairpin(stage):
 
 def test_a_rule_wins():
     """A port that was granted lets in what rules let in."""
-    with Stage("net=lan,nat,pcp rule=deny,from=198.51.100.77,to=lan") as stage:
+    with Stage("net=lan,nat,pcp rule=deny,from=198.51.100.77,to=lan"
+               " rule=deny,from=192.168.8.11,to=router,proto=udp,port=5351") as stage:
+        assert ask(stage, stage.b, natpmp_map(5000, 6000, 600)) is None
         assert natpmp(stage, stage.a, 5000, 6000, 600) == (SUCCESS, 6000, 600)
         assert not heard(stage, stage.a, 5000, 6000, FARTHER)
         assert heard(stage, stage.a, 5000, 6000, FAR)

@@ -146,6 +146,8 @@ static void test_lengths(void **state)
             fail_msg("%u bytes: result %u", n, result);
         /* An error gives back what was sent. */
         assert_int_equal(pcprig_answer_bytes, good ? fixed : MIN(MAX((n + 3) & ~3u, 24u), 1100u));
+        for (size_t at = MAX(n, 24u); !good && at < pcprig_answer_bytes; at++)
+            assert_int_equal(pcprig_answer[at], 0); /* and nothing of what was there before */
         if (n > PCP_HDR_BYTES)
             assert_memory_equal(pcprig_answer + 24, pcprig_request + 24,
                                 good ? 12 : MIN(n, 1100u) - 24);
