@@ -114,6 +114,8 @@ static void test_from_frame_to_frame(void **state)
     assert_true(lab_sent(LAN_PORT));
     assert_int_equal(answered_port(), 8888);
     assert_true(fake_log_has("pcp       lan 192.168.8.20:7777 udp outside 8888 for 120 s"));
+    assert_true(services_next_us(lab.host) <=
+                lab.now_us + 120 * 1000000ull); /* it wakes for that */
     assert_true(comes_in());
     lab_pass_time(115 * 1000000ull);
     lab_drain();
