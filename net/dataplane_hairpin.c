@@ -82,8 +82,34 @@ static struct flow *flow_out(struct dataplane *dp, struct dp_job *job)
     return f;
 }
 
-/* And in again. NULL: dropped, silently, for the packet is not what its sender sent any more. */
-static struct flow *flow_in(struct dataplane *dp, struct dp_job *job)
+/* Whether the host that has src may meet the flow's inside end, if that is in its own network: what
+ * keeps hosts of one network apart is not got round by the outside address. A forward is published,
+ * to isolated neighbours too; a port that a host has merely opened is not. Rules inside the network
+ * hold for both. */
+static bool may_meet(const struct dataplane *dp, const struct dp_job *job, be32 src,
+                     const struct flow *f)
+{
+    const struct dp_network *net = &dp->networks[job->network];
+    bool published = flow_cold(&dp->nat.flows, f)->mapping == FLOW_NONE;
+
+    if (f->zone != job->network)
+        return true;
+    if (net->isolated && !published)
+        return false;
+    if (!net->filtered)
+        return true;
+    const struct rule_packet k = {.from = job->network,
+                                  .to = f->zone,
+                                  .proto = f->proto,
+                                  .src = src,
+                                  .dst = f->in_ip,
+                                  .dport = f->in_port};
+    return rules_decide(dp->config, &k).action == RULE_ALLOW;
+}
+
+/* And in again, from the host that has src. NULL: dropped, silently, for the packet is not what its
+ * sender sent any more. */
+static struct flow *flow_in(struct dataplane *dp, struct dp_job *job, be32 src)
 {
     struct nat_job *n = &job->nat;
     struct flow *f = NULL;
@@ -103,6 +129,11 @@ static struct flow *flow_in(struct dataplane *dp, struct dp_job *job)
     if (!dp_ask_forwarded(dp, &q, f)) {
         nat_end(&dp->nat, f);
         dp_turn_down(dp, job, &q, DROP_POLICY);
+        return NULL;
+    }
+    if (!may_meet(dp, job, src, f)) {
+        nat_end(&dp->nat, f);
+        drop_job(dp, job, DROP_POLICY);
         return NULL;
     }
     dp_let_pass(dp, &q, true);
@@ -142,6 +173,7 @@ void dp_hairpin(struct dataplane *dp, struct dp_job *job)
         return;
     }
     be16 sport = f->out_port, dport = job->nat.v.dport;
+    be32 src = f->in_ip;
     job->silent = true;
     if (!parse_again(dp, job))
         return;
@@ -149,7 +181,7 @@ void dp_hairpin(struct dataplane *dp, struct dp_job *job)
         job->nat.v.sport = sport;
         job->nat.v.dport = dport;
     }
-    f = flow_in(dp, job);
+    f = flow_in(dp, job, src);
     if (f)
         send_inside(dp, job, f);
 }

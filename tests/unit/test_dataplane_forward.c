@@ -21,12 +21,20 @@
 
 static struct rig r;
 
-static int setup(void **state)
+static int start(bool isolate, bool rule)
 {
     static struct config config;
 
-    (void)state;
     rig_configure(&config, 0);
+    config.nets[RIG_LAN].isolate = isolate;
+    if (rule) {
+        config.rule_count = 1;
+        config.rules[0] = (struct config_rule){
+            .action = RULE_DENY,
+            .from = {.kind = WHERE_CIDR, .ip = RIG_HOST(5), .prefix = 32},
+            .to = {.kind = WHERE_CIDR, .ip = RIG_HOST(10), .prefix = 31},
+        };
+    }
     config.fwd_count = 1;
     config.fwds[0] = (struct config_fwd){.protocols = CONFIG_TCP,
                                          .net = RIG_LAN,
@@ -43,6 +51,24 @@ static int setup(void **state)
     rig_appear(&r, 3, RIG_HOST(5));
     rig_appear(&r, 5, DMZ);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return start(false, false);
+}
+
+static int setup_isolated(void **state)
+{
+    (void)state;
+    return start(true, false);
+}
+
+static int setup_rule(void **state)
+{
+    (void)state;
+    return start(false, true);
 }
 
 static int teardown(void **state)
@@ -130,6 +156,39 @@ static void test_hairpin(void **state)
          5000);
 }
 
+/* A port that host 10 has opened by itself, from its neighbour 5 by way of the outside address. */
+static struct rig_packet to_the_open_port(void)
+{
+    pass(1, packet(IP_PROTO_UDP, RIG_HOST(10), 7000, RIG_SERVER, 7, 0), 0, RIG_OUTSIDE, 7000,
+         RIG_SERVER, 7);
+    return packet(IP_PROTO_UDP, RIG_HOST(5), 5000, RIG_OUTSIDE, 7000, 0);
+}
+
+static void test_neighbours_meet_outside(void **state)
+{
+    (void)state;
+    pass(3, to_the_open_port(), 1, RIG_OUTSIDE, 5000, RIG_HOST(10), 7000);
+}
+
+/* Isolated ones do not, but by what is published. */
+static void test_isolated_neighbours(void **state)
+{
+    (void)state;
+    refused(3, to_the_open_port(), DROP_POLICY);
+    pass(3, packet(IP_PROTO_TCP, RIG_HOST(5), 5000, RIG_OUTSIDE, 8009, TCP_SYN), 1, RIG_OUTSIDE,
+         5000, RIG_HOST(10), 9009);
+}
+
+/* And what a rule inside the network denies, it denies by the outside address as well. */
+static void test_ruled_neighbours(void **state)
+{
+    (void)state;
+    refused(3, to_the_open_port(), DROP_POLICY);
+    refused(3, packet(IP_PROTO_TCP, RIG_HOST(5), 5000, RIG_OUTSIDE, 8009, TCP_SYN), DROP_POLICY);
+    pass(5, packet(IP_PROTO_TCP, DMZ, 6000, RIG_OUTSIDE, 8009, TCP_SYN), 2, RIG_OUTSIDE, 6000,
+         RIG_HOST(11), 9009);
+}
+
 static void test_dmz(void **state)
 {
     (void)state;
@@ -185,6 +244,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_ranges_in_turn),
         TEST(test_hairpin),
+        TEST(test_neighbours_meet_outside),
+        cmocka_unit_test_setup_teardown(test_isolated_neighbours, setup_isolated, teardown),
+        cmocka_unit_test_setup_teardown(test_ruled_neighbours, setup_rule, teardown),
         TEST(test_dmz),
         TEST(test_the_routers_own),
     };

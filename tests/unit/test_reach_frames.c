@@ -503,6 +503,11 @@ static void try_forward(struct tried *t, const struct config_fwd *fwd)
     inner.dport = fwd->target_port;
     bool expected = (outside || decide(t->from, NETWORK_UPLINK, &k, false)) &&
                     decide(NETWORK_UPLINK, fwd->net, &inner, true);
+    /* Back into its own network: the rules inside hold by the outside address too. */
+    if (t->from == fwd->net && rules_inside(&cfg, t->from)) {
+        inner.src = k.src;
+        expected = expected && decide(t->from, t->from, &inner, false);
+    }
     if (expected && !reach_by_forward(&cfg, t->from, t->to, NULL))
         complain(t, &k, "a forward that the matrix does not know of");
     unsigned in = port_of(t->from, k.src);
