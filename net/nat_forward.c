@@ -240,7 +240,7 @@ bool forward_last_resort(const struct nat *nat, const struct flow_tuple *k,
 {
     const struct nat_forward *fwd = nat->last_resort;
 
-    if (!fwd || !has_ports(k->proto) || k->dport == 0 || !is_in_force(nat, fwd) ||
+    if (!fwd || !has_ports(k->proto) || !is_in_force(nat, fwd) ||
         !ip4_in_prefix(k->src, fwd->from_ip, fwd->from_mask))
         return false;
     *inside = (struct flow_tuple){

@@ -292,6 +292,7 @@ static void test_last_resort(void **state)
     leads_to(UDP, 65535, A, 65535);
     leads_to(UDP, 80, A, 80);
     REFUSED(rig_in(UDP, R1, 999, 68, 0), UNSOLICITED);        /* the router's own */
+    REFUSED(rig_in(UDP, R1, 999, 0, 0), UNSOLICITED);         /* no port */
     REFUSED(rig_in(TCP, R1, 999, 80, TCP_SYN), UNSOLICITED);  /* a forward's, for others */
     REFUSED(rig_in(TCP, R1, 999, 23, TCP_RST), UNSOLICITED);  /* begins nothing */
     REFUSED(rig_in(ICMP, R1, 22, 0, ICMP_ECHO), UNSOLICITED); /* pings are the router's */
