@@ -8,6 +8,7 @@
                         [free]   ---- port 5 [        ] port 0 ---- eth0 203.0.113.1 [isp] 198.51.100.10
     iso nat, isolate    [i1]     ---- port 6 [        ]
                         [i2]     ---- port 7 [        ]
+    lan                 [kept]   ---- port 8 [        ]  lock=ip, with a reserved address and no lease
 """
 
 import contextlib
@@ -21,8 +22,10 @@ from lab.reach import Probes
 from lab.site import ISP, Site, host_mac
 from lab.storm import BROADCAST, ipv4, mac_bytes
 
-CONFIG = f"""net=lan,nat,ports=1+2+3+4+5 net=iso,nat,isolate,ports=6+7
- port=1,lock={host_mac(1)} port=2,lock=first port=3,lock=ip port=4,promisc"""
+KEPT = "192.168.8.20"
+CONFIG = f"""net=lan,nat,ports=1+2+3+4+5+8 net=iso,nat,isolate,ports=6+7
+ port=1,lock={host_mac(1)} port=2,lock=first port=3,lock=ip port=4,promisc port=8,lock=ip
+ host={host_mac(8)},{KEPT},kept"""
 NAMES = ["tied", "first", "leased", "mirror", "free", "i1", "i2"]
 ROUTER = "192.168.8.1"
 TYPE = b"\x88\xb5"
@@ -32,7 +35,8 @@ OTHER = bytes.fromhex("020000000bad")  # a MAC nobody has
 @pytest.fixture(scope="module", name="site")
 def fixture_site():
     """The drawing, all by DHCP."""
-    with Site(CONFIG, dict(enumerate(NAMES, 1)), leases=NAMES) as made:
+    with Site(CONFIG, dict(enumerate([*NAMES, "kept"], 1)), leases=NAMES) as made:
+        made.static("kept", KEPT + "/24", ROUTER)
         yield made
 
 
@@ -135,6 +139,18 @@ def test_an_address_nobody_gave_is_none(site):
     host.ip("addr", "flush", "dev", "eth0")
     assert site.lease("leased")["leased"].address == lease.address
     host.run("ping", "-c", 2, "-i", 0.2, "-W", 5, ROUTER)
+
+
+def test_a_reserved_address_needs_no_lease(site):
+    """A host set up by hand with the address reserved for it passes a lock to leases; another's passes no more."""
+    assert fetch(site["kept"], "who", server=SERVER)[1] > 0
+    before = lock_drops(site)
+    mac = mac_bytes(site.macs["leased"])
+    seen = sent_and_seen(site, "leased", [udp(mac, KEPT, ROUTER, b"forged"), arp(mac, mac, KEPT, ROUTER, 2)],
+                         ["mirror", "free"])
+    assert not [f for frames in seen.values() for f in frames if b"forged" in f]
+    assert lock_drops(site) == before + 2
+    site["free"].run("ping", "-c", 2, "-i", 0.2, "-W", 5, KEPT)
 
 
 def test_isolated_hosts_reach_the_router_and_nobody_beside_them(site):
