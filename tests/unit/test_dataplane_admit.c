@@ -11,7 +11,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "tests/fake/router_rig.h"
+#include "tests/fake/rig_frames.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 
@@ -56,65 +56,9 @@ static void start(void)
     rig_start_config(&r, &c, 0);
 }
 
-/* ---- frames ---- */
-
-static void raw(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type, size_t n)
-{
-    memset(r.in.b, 0x5A, n);
-    memcpy(r.in.b, dst, MAC_BYTES);
-    memcpy(r.in.b + 6, src, MAC_BYTES);
-    store_be16(r.in.b + 12, type);
-    r.in.n = n;
-    rig_input_raw(&r, port);
-}
-
-/* Bit p: one frame was sent by port p. Takes them; a second one fails. */
-static unsigned ports_sent(void)
-{
-    unsigned mask = 0;
-
-    for (unsigned i = 0; i < PORTS; i++) {
-        assert_true(fake_nic_sent_count(&r.nics[i]) <= 1);
-        if (rig_output(&r, i))
-            mask |= 1u << i;
-    }
-    return mask;
-}
-
-static unsigned ask(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type)
-{
-    raw(port, dst, src, type, 60);
-    rig_step(&r);
-    return ports_sent();
-}
-
-struct row {
-    int id;
-    unsigned port;
-    const uint8_t *dst, *src;
-    uint16_t type;
-    unsigned sent, heard;
-    enum drop_reason dropped;
-};
-
-static void run_rows(const struct row *rows, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t all = rig_dropped_in_all(&r), one = rig_dropped(&r, rows[i].dropped);
-        unsigned sent = ask(rows[i].port, rows[i].dst, rows[i].src, rows[i].type);
-        if (sent != rows[i].sent || r.delivered_count != rows[i].heard)
-            fail_msg("row %d: ports %x, heard %u", rows[i].id, sent, r.delivered_count);
-        if (rows[i].dropped && rig_dropped(&r, rows[i].dropped) != one + 1)
-            fail_msg("row %d: not dropped for the right reason", rows[i].id);
-        if (rig_dropped_in_all(&r) != all + (rows[i].dropped != 0))
-            fail_msg("row %d: dropped %u", rows[i].id, (unsigned)(rig_dropped_in_all(&r) - all));
-        rig_flush(&r);
-    }
-}
-
 static void test_lock_mac(void **state)
 {
-    static const struct row rows[] = {
+    static const struct rig_row rows[] = {
         {1, 1, b, a, 0x86DD, 0x0C, 0, 0},           {2, 1, b, x, 0x86DD, 0, 0, DROP_LOCKED},
         {3, 1, own1, x, 0x0806, 0, 0, DROP_LOCKED}, {4, 1, b, zero, 0x86DD, 0, 0, DROP_LOCKED},
         {5, 2, x, b, 0x86DD, 0x0A, 0, 0}, /* x was not learned, and others are free */
@@ -125,7 +69,7 @@ static void test_lock_mac(void **state)
     c.ports[1].lock = LOCK_MAC;
     memcpy(c.ports[1].lock_mac, a, MAC_BYTES);
     start();
-    run_rows(rows, ARRAY_COUNT(rows));
+    rig_run_rows(&r, rows, ARRAY_COUNT(rows));
     r.in.n = 5;
     rig_input_raw(&r, 1);
     rig_step(&r);
@@ -134,7 +78,7 @@ static void test_lock_mac(void **state)
 
 static void test_lock_first(void **state)
 {
-    static const struct row rows[] = {
+    static const struct rig_row rows[] = {
         {1, 1, b, zero, 0x86DD, 0, 0, DROP_ETH_SOURCE}, /* these do not count as anybody */
         {2, 1, b, multicast, 0x86DD, 0, 0, DROP_ETH_SOURCE},
         {3, 1, b, own1, 0x86DD, 0, 0, DROP_ETH_SOURCE},
@@ -149,13 +93,13 @@ static void test_lock_first(void **state)
     (void)state;
     c.ports[1].lock = LOCK_FIRST;
     start();
-    run_rows(rows, ARRAY_COUNT(rows));
+    rig_run_rows(&r, rows, ARRAY_COUNT(rows));
     r.nics[1].up = false;
     rig_pass(&r, 1000, 100);
     r.nics[1].up = true;
     rig_pass(&r, 1000, 100);
-    assert_int_equal(ask(1, b, x, 0x86DD), 0x0C);
-    assert_int_equal(ask(1, b, a, 0x86DD), 0);
+    assert_int_equal(rig_ask(&r, 1, b, x, 0x86DD), 0x0C);
+    assert_int_equal(rig_ask(&r, 1, b, a, 0x86DD), 0);
 }
 
 /* An ARP packet from src's MAC: its operation, the sender it names. */
@@ -252,7 +196,7 @@ static void test_lock_ip(void **state)
         const uint8_t *inner = rows[i].inner ? rows[i].inner : rows[i].src;
         uint64_t locked = rig_dropped(&r, DROP_LOCKED);
         if (rows[i].what == RAW)
-            raw(rows[i].port, broadcast, rows[i].src, (uint16_t)rows[i].ip, 60);
+            rig_raw(&r, rows[i].port, broadcast, rows[i].src, (uint16_t)rows[i].ip, 60);
         else if (rows[i].what <= ARP_REPLY)
             arp(rows[i].port, rows[i].src, rows[i].what == ARP ? 1 : 2, inner, rows[i].ip);
         else if (rows[i].what == UDP)
@@ -262,7 +206,7 @@ static void test_lock_ip(void **state)
         else
             udp(rows[i].port, rows[i].src, rows[i].ip, 68, 67, inner, 0);
         rig_step(&r);
-        bool passed = ports_sent() == (0x0Eu & ~(1u << rows[i].port));
+        bool passed = rig_ports_sent(&r) == (0x0Eu & ~(1u << rows[i].port));
         if (passed != rows[i].passes || rig_dropped(&r, DROP_LOCKED) != locked + !rows[i].passes)
             fail_msg("row %d", rows[i].id);
         rig_flush(&r);
@@ -273,13 +217,13 @@ static void test_lock_ip(void **state)
     /* Fragments: what has ports is looked at, what has none has a source. */
     udp(1, a, RIG_HOST(5), 68, 67, b, 0x2000);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     udp(1, a, RIG_HOST(5), 68, 67, b, 0x2001);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x0C);
+    assert_int_equal(rig_ports_sent(&r), 0x0C);
     udp(1, x, 0, 68, 67, x, 0x2001);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     rig_flush(&r);
     /* Cut short: nothing is read that is not there, and nothing passes. */
     for (size_t n = 14; n < 76; n++) {
@@ -297,25 +241,25 @@ static void test_lock_ip(void **state)
     r.now_us += 3599000000ull;
     arp(1, a, 1, a, RIG_HOST(5));
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x0C);
+    assert_int_equal(rig_ports_sent(&r), 0x0C);
     r.now_us += 2000000ull;
     arp(1, a, 1, a, RIG_HOST(5));
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     dataplane_unbind(r.dp, LAN, RIG_HOST(6));
     arp(2, b, 1, b, RIG_HOST(6));
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     arp(2, b, 1, b, 0);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x0A);
+    assert_int_equal(rig_ports_sent(&r), 0x0A);
     assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), b, r.now_us + 1000000));
     arp(1, b, 1, b, RIG_HOST(5)); /* where b is now is port 2 */
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     arp(2, b, 1, b, RIG_HOST(5));
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x0A);
+    assert_int_equal(rig_ports_sent(&r), 0x0A);
 }
 
 /* A forged MAC is let in where the switch does not know better: its owner has been silent, or its
@@ -329,25 +273,25 @@ static void test_lock_ip_elsewhere(void **state)
     assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), a, UINT64_MAX));
     arp(1, a, 1, a, 0);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x0C);
+    assert_int_equal(rig_ports_sent(&r), 0x0C);
     udp(2, a, 0, 68, 67, a, 0);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     r.nics[1].up = false;
     rig_pass(&r, 1000, 100);
     udp(2, a, 0, 68, 67, a, 0);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x08);
+    assert_int_equal(rig_ports_sent(&r), 0x08);
     r.nics[1].up = true;
     r.now_us += 320000000ull;
     rig_pass(&r, 1000, 100);
     rig_flush(&r);
     arp(1, a, 1, a, 0);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x0C);
+    assert_int_equal(rig_ports_sent(&r), 0x0C);
     udp(1, a, RIG_HOST(5), 67, 68, NULL, 0);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x0C);
+    assert_int_equal(rig_ports_sent(&r), 0x0C);
 }
 
 /* An IPv4 header that is shorter than one: its ports would be read out of its addresses. */
@@ -363,7 +307,7 @@ static void test_lock_ip_short_header(void **state)
     memcpy(r.in.b + 30 + 8 + 28, x, MAC_BYTES);
     rig_input_raw(&r, 1);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     assert_int_equal(rig_dropped(&r, DROP_LOCKED), 1);
 }
 
@@ -373,7 +317,7 @@ static unsigned burst(unsigned port, const uint8_t *dst, const uint8_t *src, uns
                       size_t size)
 {
     for (unsigned i = 0; i < n; i++)
-        raw(port, dst, src, 0x1234, size);
+        rig_raw(&r, port, dst, src, 0x1234, size);
     while (rig_step(&r) > 0)
         ;
     return rig_flush(&r);
@@ -384,7 +328,7 @@ static void test_storm(void **state)
     (void)state;
     c.ports[1].storm_pps = 1000; /* a hundred at once */
     start();
-    ask(2, broadcast, b, 0x1234);
+    rig_ask(&r, 2, broadcast, b, 0x1234);
     assert_int_equal(burst(1, broadcast, a, 80, 60), 160);
     assert_int_equal(burst(1, x, a, 80, 60), 40); /* unknown unicast floods, too */
     assert_int_equal(rig_dropped(&r, DROP_STORM), 60);
@@ -419,16 +363,16 @@ static void test_rate(void **state)
     c.ports[2].rate_out_bps = 4000000; /* 0.5 MB/s */
     c.ports[3].rate_in_bps = 1;        /* less than a byte a second is a limit, too */
     start();
-    ask(3, broadcast, x, 0x1234);
-    ask(2, broadcast, b, 0x1234);
+    rig_ask(&r, 3, broadcast, x, 0x1234);
+    rig_ask(&r, 2, broadcast, b, 0x1234);
     for (unsigned in = 0; in < 2; in++) {
         before = bytes_sent(in ? 3 : 2);
         for (unsigned ms = 0; ms < 10000; ms += 2) {
             r.now_us += 2000;
             burst(1, in ? x : b, a, 4, 1000);
             if (ms % 2000 == 0) { /* stations are not to age */
-                raw(3, broadcast, x, 0x1234, 14);
-                raw(2, broadcast, b, 0x1234, 14);
+                rig_raw(&r, 3, broadcast, x, 0x1234, 14);
+                rig_raw(&r, 2, broadcast, b, 0x1234, 14);
                 rig_step(&r);
                 rig_flush(&r);
             }
@@ -471,7 +415,7 @@ static void test_rate_of_super_packets(void **state)
         p->gso_type = PKT_GSO_TCP4;
         fake_nic_receive_pkt(&r.nics[1], p);
         rig_step(&r);
-        assert_int_equal(ports_sent(), i < 2 ? 0x04 : 0);
+        assert_int_equal(rig_ports_sent(&r), i < 2 ? 0x04 : 0);
     }
     assert_int_equal(rig_dropped(&r, DROP_RATE), 1);
     for (unsigned i = 0; i < 20; i++) {

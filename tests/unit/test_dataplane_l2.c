@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/fake_base.h"
-#include "tests/fake/router_rig.h"
+#include "tests/fake/rig_frames.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 
@@ -20,37 +20,6 @@ static struct rig r;
 
 static const uint8_t broadcast[MAC_BYTES] = {255, 255, 255, 255, 255, 255};
 static const uint8_t multicast[MAC_BYTES] = {1, 0, 0x5E, 0, 0, 0xFB};
-
-/* A frame that is not IPv4 unless type says so, with n bytes in all. */
-static void raw(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type, size_t n)
-{
-    memset(r.in.b, 0x5A, n);
-    memcpy(r.in.b, dst, MAC_BYTES);
-    memcpy(r.in.b + 6, src, MAC_BYTES);
-    store_be16(r.in.b + 12, type);
-    r.in.n = n;
-    rig_input_raw(&r, port);
-}
-
-/* Bit p: one frame was sent by port p; takes them. More than one a port fails. */
-static unsigned ports_sent(void)
-{
-    unsigned mask = 0;
-
-    for (unsigned i = 0; i < RIG_PORTS; i++) {
-        assert_true(fake_nic_sent_count(&r.nics[i]) <= 1);
-        if (rig_output(&r, i))
-            mask |= 1u << i;
-    }
-    return mask;
-}
-
-static unsigned ask(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type)
-{
-    raw(port, dst, src, type, 60);
-    rig_step(&r);
-    return ports_sent();
-}
 
 static int setup(void **state)
 {
@@ -124,7 +93,7 @@ static void test_where_frames_go(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         uint64_t all = rig_dropped_in_all(&r), one = rig_dropped(&r, rows[i].dropped);
-        unsigned sent = ask(rows[i].port, rows[i].dst, rows[i].src, rows[i].type);
+        unsigned sent = rig_ask(&r, rows[i].port, rows[i].dst, rows[i].src, rows[i].type);
         if (sent != rows[i].sent || r.delivered_count != rows[i].heard)
             fail_msg("row %d: ports %x, heard %u", rows[i].id, sent, r.delivered_count);
         if (rows[i].dropped && rig_dropped(&r, rows[i].dropped) != one + 1)
@@ -146,7 +115,7 @@ static void test_mute_network(void **state)
     rig_stop(&r);
     rig_start(&r, RIG_LAB_MUTE);
     for (unsigned i = 0; i < 2 * ARRAY_COUNT(dst); i++) {
-        if (ask(4, dst[i / 2], a, types[i % 2]) != 0x20 || r.delivered_count != 0)
+        if (rig_ask(&r, 4, dst[i / 2], a, types[i % 2]) != 0x20 || r.delivered_count != 0)
             fail_msg("frame %u: heard %u", i, r.delivered_count);
         rig_flush(&r);
     }
@@ -157,7 +126,7 @@ static void test_frames_are_untouched(void **state)
 {
     (void)state;
     for (size_t n = 14; n <= 1514; n += 250) {
-        raw(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, n);
+        rig_raw(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, n);
         rig_step(&r);
         for (unsigned port = 2; port <= 3; port++) {
             assert_true(rig_output(&r, port));
@@ -171,9 +140,9 @@ static void test_frames_are_untouched(void **state)
     }
     rig_step(&r);
     assert_int_equal(rig_dropped(&r, DROP_ETH_SHORT), 13);
-    raw(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 1515);
+    rig_raw(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 1515);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0);
+    assert_int_equal(rig_ports_sent(&r), 0);
     assert_int_equal(rig_dropped(&r, DROP_TOO_BIG), 2); /* one a port */
 }
 
@@ -182,11 +151,11 @@ static void test_ageing(void **state)
 {
     (void)state;
     r.now_us = r.now_us / 1000000 * 1000000;
-    ask(2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
+    rig_ask(&r, 2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
     r.now_us += 300 * 1000000ull;
-    assert_int_equal(ask(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x04);
+    assert_int_equal(rig_ask(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x04);
     r.now_us += 20 * 1000000; /* it is told in ticks of sixteen seconds */
-    assert_int_equal(ask(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x0C);
+    assert_int_equal(rig_ask(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x0C);
 }
 
 /* The shortcut for a source that was learned a moment ago must not outlive a move. */
@@ -197,8 +166,8 @@ static void test_quick_moves(void **state)
     (void)state;
     for (unsigned i = 0; i < 6; i++) {
         unsigned port = 1 + i % 2;
-        ask(port, broadcast, a, 0x1234);
-        assert_int_equal(ask(3, a, rig_mac(RIG_HOST(7)), 0x1234), 1u << port);
+        rig_ask(&r, port, broadcast, a, 0x1234);
+        assert_int_equal(rig_ask(&r, 3, a, rig_mac(RIG_HOST(7)), 0x1234), 1u << port);
     }
 }
 
@@ -206,9 +175,9 @@ static void test_quick_moves(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    ask(2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
+    rig_ask(&r, 2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
     rig_flush(&r);
-    raw(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
+    rig_raw(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
     for (uint32_t i = 0; i < 200; i++) {
         r.in.b[20] = (uint8_t)i;
         rig_input_raw(&r, 1);
@@ -232,17 +201,17 @@ static void test_known_stations(void **state)
     static const uint16_t types[] = {0x1111, 0x2222, 0x3333, 0x8100, 0x4444, 0x5555};
     (void)state;
 
-    ask(1, broadcast, a, 0x1234);
-    ask(1, broadcast, d, 0x1234);
-    ask(2, broadcast, b, 0x1234);
-    assert_int_equal(ask(1, b, a, 0x1234), 1 << 2);
-    assert_int_equal(ask(1, d, a, 0x1234), 0);
+    rig_ask(&r, 1, broadcast, a, 0x1234);
+    rig_ask(&r, 1, broadcast, d, 0x1234);
+    rig_ask(&r, 2, broadcast, b, 0x1234);
+    assert_int_equal(rig_ask(&r, 1, b, a, 0x1234), 1 << 2);
+    assert_int_equal(rig_ask(&r, 1, d, a, 0x1234), 0);
     assert_int_equal(rig_dropped(&r, DROP_SAME_PORT), 1);
 
     /* What takes the general path does not get out of line: the second and the last are broadcasts,
      * the fourth is a VLAN's, and dropped. */
     for (unsigned i = 0; i < ARRAY_COUNT(types); i++)
-        raw(1, i == 1 || i == 5 ? broadcast : b, a, types[i], 60);
+        rig_raw(&r, 1, i == 1 || i == 5 ? broadcast : b, a, types[i], 60);
     rig_step(&r);
     for (unsigned i = 0; i < ARRAY_COUNT(types); i++) {
         if (types[i] == 0x8100)
@@ -257,11 +226,11 @@ static void test_known_stations(void **state)
 static void test_one_batch_a_burst(void **state)
 {
     (void)state;
-    ask(2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
+    rig_ask(&r, 2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
     rig_flush(&r);
     unsigned before = r.nics[2].tx_batches;
     for (uint32_t i = 0; i < 32; i++)
-        raw(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
+        rig_raw(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
     assert_int_equal(rig_step(&r), 32);
     assert_int_equal(r.nics[2].tx_batches, before + 1);
     assert_int_equal(fake_nic_sent_count(&r.nics[2]), 32);
@@ -271,38 +240,39 @@ static void test_one_batch_a_burst(void **state)
 static void test_full_and_down(void **state)
 {
     (void)state;
-    ask(2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
+    rig_ask(&r, 2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
     r.nics[2].tx_room = 3;
     for (unsigned i = 0; i < 5; i++)
-        raw(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
+        rig_raw(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
     rig_step(&r);
     assert_int_equal(rig_dropped(&r, DROP_TX_FULL), 2);
     rig_flush(&r);
     r.nics[2].tx_room = UINT32_MAX;
     r.nics[2].nic.dead = "nonsense";
-    raw(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
+    rig_raw(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234, 60);
     rig_step(&r);
     assert_int_equal(rig_dropped(&r, DROP_TX_DOWN), 1);
     rig_pass(&r, 1000, 100);
     assert_true(fake_log_has("port 2 down: nonsense"));
     /* Nobody is there any more, and the others are not told twice. */
-    assert_int_equal(ask(1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x08);
+    assert_int_equal(rig_ask(&r, 1, rig_mac(RIG_HOST(7)), rig_mac(RIG_HOST(5)), 0x1234), 0x08);
     assert_int_equal(rig_dropped(&r, DROP_TX_DOWN), 1);
 }
 
 static void test_links(void **state)
 {
     (void)state;
-    ask(4, broadcast, rig_mac(RIG_LAB_HOST(5)), 0x1234);
-    assert_int_equal(ask(5, rig_mac(RIG_LAB_HOST(5)), rig_mac(RIG_LAB_HOST(6)), 0x1234), 0x10);
+    rig_ask(&r, 4, broadcast, rig_mac(RIG_LAB_HOST(5)), 0x1234);
+    assert_int_equal(rig_ask(&r, 5, rig_mac(RIG_LAB_HOST(5)), rig_mac(RIG_LAB_HOST(6)), 0x1234),
+                     0x10);
     r.nics[4].up = false;
     dataplane_disarm(r.dp); /* an interrupt ended the sleep */
     assert_true(rig_step(&r) > 0);
     assert_true(fake_log_has("port 4 link down"));
     assert_int_equal(r.link_calls, 0); /* port 5 is still up */
-    assert_int_equal(ask(5, rig_mac(RIG_LAB_HOST(5)), rig_mac(RIG_LAB_HOST(6)), 0x1234), 0);
+    assert_int_equal(rig_ask(&r, 5, rig_mac(RIG_LAB_HOST(5)), rig_mac(RIG_LAB_HOST(6)), 0x1234), 0);
     assert_int_equal(rig_dropped(&r, DROP_UNKNOWN_FLOOD), 1);
-    assert_int_equal(ask(5, broadcast, rig_mac(RIG_LAB_HOST(6)), 0x0806), 0);
+    assert_int_equal(rig_ask(&r, 5, broadcast, rig_mac(RIG_LAB_HOST(6)), 0x0806), 0);
     assert_int_equal(r.delivered_count, 1); /* the router still hears it */
     r.nics[5].up = false;
     rig_pass(&r, 1000, 100);
@@ -341,7 +311,7 @@ static void test_sending(void **state)
     };
 
     (void)state;
-    ask(2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
+    rig_ask(&r, 2, broadcast, rig_mac(RIG_HOST(7)), 0x1234);
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         struct pkt *p = pkt_alloc(&r.pool);
         uint8_t bytes[60] = {0};
@@ -354,7 +324,7 @@ static void test_sending(void **state)
         assert_true(t.held > 0);
         assert_int_equal(dataplane_next_us(r.dp, r.now_us), r.now_us);
         dataplane_flush(r.dp);
-        unsigned sent = ports_sent();
+        unsigned sent = rig_ports_sent(&r);
         if (sent != rows[i].sent)
             fail_msg("row %d: %x", rows[i].id, sent);
     }
@@ -372,17 +342,17 @@ static void test_empty_pool(void **state)
     unsigned n = 0;
 
     (void)state;
-    raw(1, broadcast, rig_mac(RIG_HOST(5)), 0x0806, 60);
+    rig_raw(&r, 1, broadcast, rig_mac(RIG_HOST(5)), 0x0806, 60);
     while (r.pool.free_count > 0)
         hog[n++] = pkt_alloc(&r.pool);
     rig_step(&r);
     assert_int_equal(rig_dropped(&r, DROP_BUFFERS), 1);
     assert_int_equal(r.delivered_count, 0);
-    assert_int_equal(ports_sent(), 0x0C);
+    assert_int_equal(rig_ports_sent(&r), 0x0C);
     while (n > 0)
         pkt_free(hog[--n]);
     r.stack_busy = true;
-    ask(1, broadcast, rig_mac(RIG_HOST(5)), 0x0806);
+    rig_ask(&r, 1, broadcast, rig_mac(RIG_HOST(5)), 0x0806);
     assert_int_equal(rig_dropped(&r, DROP_HOST_BUSY), 1);
 }
 
@@ -392,7 +362,7 @@ static void test_arm(void **state)
     assert_false(dataplane_arm(r.dp));
     for (unsigned i = 0; i < RIG_PORTS; i++)
         assert_true(r.nics[i].armed);
-    raw(3, broadcast, rig_mac(RIG_HOST(5)), 0x1234, 60);
+    rig_raw(&r, 3, broadcast, rig_mac(RIG_HOST(5)), 0x1234, 60);
     assert_true(dataplane_arm(r.dp));
     dataplane_disarm(r.dp);
     for (unsigned i = 0; i < RIG_PORTS; i++)
@@ -413,8 +383,8 @@ static void status_line(const char *text)
 static void test_status(void **state)
 {
     (void)state;
-    ask(1, rig_mac(RIG_HOST(7)), broadcast, 0x1234);
-    ask(1, broadcast, rig_mac(RIG_HOST(7)), 0x0806);
+    rig_ask(&r, 1, rig_mac(RIG_HOST(7)), broadcast, 0x1234);
+    rig_ask(&r, 1, broadcast, rig_mac(RIG_HOST(7)), 0x0806);
     r.nics[5].up = false;
     rig_pass(&r, 1000, 500);
     status[0] = '\0';

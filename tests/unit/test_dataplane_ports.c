@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/fake_base.h"
-#include "tests/fake/router_rig.h"
+#include "tests/fake/rig_frames.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 
@@ -63,68 +63,12 @@ static void start(void)
     rig_start_config(&r, &c, 0);
 }
 
-/* ---- frames ---- */
-
-static void raw(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type, size_t n)
-{
-    memset(r.in.b, 0x5A, n);
-    memcpy(r.in.b, dst, MAC_BYTES);
-    memcpy(r.in.b + 6, src, MAC_BYTES);
-    store_be16(r.in.b + 12, type);
-    r.in.n = n;
-    rig_input_raw(&r, port);
-}
-
-/* Bit p: one frame was sent by port p. Takes them; a second one fails. */
-static unsigned ports_sent(void)
-{
-    unsigned mask = 0;
-
-    for (unsigned i = 0; i < PORTS; i++) {
-        assert_true(fake_nic_sent_count(&r.nics[i]) <= 1);
-        if (rig_output(&r, i))
-            mask |= 1u << i;
-    }
-    return mask;
-}
-
-static unsigned ask(unsigned port, const uint8_t *dst, const uint8_t *src, uint16_t type)
-{
-    raw(port, dst, src, type, 60);
-    rig_step(&r);
-    return ports_sent();
-}
-
-struct row {
-    int id;
-    unsigned port;
-    const uint8_t *dst, *src;
-    uint16_t type;
-    unsigned sent, heard;
-    enum drop_reason dropped;
-};
-
-static void run_rows(const struct row *rows, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t all = rig_dropped_in_all(&r), one = rig_dropped(&r, rows[i].dropped);
-        unsigned sent = ask(rows[i].port, rows[i].dst, rows[i].src, rows[i].type);
-        if (sent != rows[i].sent || r.delivered_count != rows[i].heard)
-            fail_msg("row %d: ports %x, heard %u", rows[i].id, sent, r.delivered_count);
-        if (rows[i].dropped && rig_dropped(&r, rows[i].dropped) != one + 1)
-            fail_msg("row %d: not dropped for the right reason", rows[i].id);
-        if (rig_dropped_in_all(&r) != all + (rows[i].dropped != 0))
-            fail_msg("row %d: dropped %u", rows[i].id, (unsigned)(rig_dropped_in_all(&r) - all));
-        rig_flush(&r);
-    }
-}
-
 /* ---- the bridged uplink ---- */
 
 static void test_bridge(void **state)
 {
     static const uint8_t stp[] = {1, 0x80, 0xC2, 0, 0, 0};
-    static const struct row rows[] = {
+    static const struct rig_row rows[] = {
         {1, 4, b, a, 0x86DD, 0x21, 0, 0}, /* unknown: to the uplink and the other port */
         {2, 0, a, x, 0x86DD, 0x10, 0, 0}, /* learned */
         {3, 4, x, a, 0x86DD, 0x01, 0, 0},
@@ -151,7 +95,7 @@ static void test_bridge(void **state)
     (void)state;
     add_bridge();
     start();
-    run_rows(rows, ARRAY_COUNT(rows));
+    rig_run_rows(&r, rows, ARRAY_COUNT(rows));
 }
 
 /* A priority tag does not keep a frame from the router, and is not for others to lose. */
@@ -161,7 +105,7 @@ static void test_bridge_priority_tags(void **state)
     add_bridge();
     start();
     for (unsigned i = 0; i < 2; i++) {
-        raw(0, i ? broadcast : own0, x, 0x8100, 64);
+        rig_raw(&r, 0, i ? broadcast : own0, x, 0x8100, 64);
         store_be16(r.nics[0].rx[(r.nics[0].rx_tail - 1) % FAKE_NIC_QUEUE]->data + 14, 0xE000);
         store_be16(r.nics[0].rx[(r.nics[0].rx_tail - 1) % FAKE_NIC_QUEUE]->data + 16, 0x0806);
         rig_step(&r);
@@ -189,7 +133,7 @@ static void test_bridge_routes(void **state)
     start();
     rig_input(&r, 1, &out);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x31); /* nobody knows yet where the gateway is */
+    assert_int_equal(rig_ports_sent(&r), 0x31); /* nobody knows yet where the gateway is */
     rig_appear(&r, 0, RIG_GATEWAY);
     for (unsigned i = 0; i < 4; i++) {
         rig_input(&r, 1, &out);
@@ -207,19 +151,19 @@ static void test_bridge_routes(void **state)
     rig_appear(&r, 4, RIG_GATEWAY); /* it moves */
     rig_input(&r, 1, &out);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x10);
+    assert_int_equal(rig_ports_sent(&r), 0x10);
     for (unsigned i = 0; i < 2; i++) { /* once everybody knows, by the short way */
         rig_input(&r, 4, &in);
         rig_step(&r);
-        assert_int_equal(ports_sent(), 0x02);
+        assert_int_equal(rig_ports_sent(&r), 0x02);
     }
     /* The gateway's move is seen in packets too, not only in what is flooded. */
     rig_input(&r, 0, &in);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x02);
+    assert_int_equal(rig_ports_sent(&r), 0x02);
     rig_input(&r, 1, &out);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x01);
+    assert_int_equal(rig_ports_sent(&r), 0x01);
 
     struct pkt *p = pkt_alloc(&r.pool);
     memset(r.in.b, 0, 60);
@@ -227,7 +171,7 @@ static void test_bridge_routes(void **state)
     assert_true(pkt_append(p, r.in.b, 60));
     dataplane_send(r.dp, NETWORK_UPLINK, p);
     rig_step(&r);
-    assert_int_equal(ports_sent(), 0x01);
+    assert_int_equal(rig_ports_sent(&r), 0x01);
 }
 
 /* Stations of a bridged uplink that know each other are switched by the short way, too. */
@@ -236,10 +180,10 @@ static void test_bridge_bursts(void **state)
     (void)state;
     add_bridge();
     start();
-    ask(0, broadcast, x, 0x1234);
-    ask(4, broadcast, a, 0x1234);
+    rig_ask(&r, 0, broadcast, x, 0x1234);
+    rig_ask(&r, 4, broadcast, a, 0x1234);
     for (unsigned i = 0; i < 32; i++)
-        raw(i % 2 ? 0 : 4, i % 2 ? a : x, i % 2 ? x : a, 0x1234, 60);
+        rig_raw(&r, i % 2 ? 0 : 4, i % 2 ? a : x, i % 2 ? x : a, 0x1234, 60);
     rig_step(&r);
     assert_int_equal(fake_nic_sent_count(&r.nics[0]), 16);
     assert_int_equal(fake_nic_sent_count(&r.nics[4]), 16);
@@ -250,13 +194,13 @@ static void test_bridge_bursts(void **state)
 static void test_uplink_mac(void **state)
 {
     static const uint8_t given[] = {2, 0x77, 0, 0, 0, 1};
-    static const struct row silent[] = {
+    static const struct rig_row silent[] = {
         {1, 4, own0, a, 0x0806, 0x21, 0, 0},
         {2, 0, broadcast, x, 0x0806, 0x30, 0, 0},
         {3, 0, a, own0, 0x0806, 0x10, 0, 0}, /* nobody's own */
         {4, 0, zero, x, 0x0806, 0x30, 0, 0},
     };
-    static const struct row other[] = {
+    static const struct rig_row other[] = {
         {5, 0, given, x, 0x0806, 0, 1, 0},
         {6, 0, own0, x, 0x0806, 0, 0, DROP_ETH_NOT_FOR_US},
         {7, 0, given, given, 0x0806, 0, 0, DROP_ETH_SOURCE},
@@ -266,7 +210,7 @@ static void test_uplink_mac(void **state)
     c.uplink.mac_given = true;
     memcpy(c.uplink.mac, given, MAC_BYTES);
     start();
-    run_rows(other, ARRAY_COUNT(other));
+    rig_run_rows(&r, other, ARRAY_COUNT(other));
     assert_memory_equal(dataplane_mac(r.dp, NETWORK_UPLINK), given, MAC_BYTES);
     rig_stop(&r);
 
@@ -274,14 +218,14 @@ static void test_uplink_mac(void **state)
     add_bridge();
     c.uplink = (struct config_uplink){.present = true, .silent = true};
     start();
-    run_rows(silent, ARRAY_COUNT(silent));
+    rig_run_rows(&r, silent, ARRAY_COUNT(silent));
 }
 
 /* ---- isolated ports ---- */
 
 static void test_isolate(void **state)
 {
-    static const struct row lan[] = {
+    static const struct rig_row lan[] = {
         {1, 1, b, a, 0x86DD, 0, 0, DROP_UNKNOWN_FLOOD},
         {2, 2, broadcast, b, 0x86DD, 0, 0, DROP_UNKNOWN_FLOOD},
         {3, 2, a, b, 0x86DD, 0, 0, DROP_ISOLATED},
@@ -289,7 +233,7 @@ static void test_isolate(void **state)
         {5, 1, own1, a, 0x0806, 0, 1, 0},
         {6, 1, a, b, 0x86DD, 0, 0, DROP_SAME_PORT},
     };
-    static const struct row bridge[] = {
+    static const struct rig_row bridge[] = {
         {11, 4, broadcast, a, 0x0806, 0x01, 1, 0}, /* the uplink's port is reached */
         {12, 4, x, a, 0x86DD, 0x01, 0, 0},
         {13, 0, broadcast, x, 0x86DD, 0x30, 0, 0}, /* and reaches all */
@@ -300,12 +244,12 @@ static void test_isolate(void **state)
     (void)state;
     c.nets[LAN].isolate = true;
     start();
-    run_rows(lan, ARRAY_COUNT(lan));
+    rig_run_rows(&r, lan, ARRAY_COUNT(lan));
     /* By the short way neither: a burst of what is known. */
-    ask(1, broadcast, a, 0x86DD);
-    ask(2, broadcast, b, 0x86DD);
+    rig_ask(&r, 1, broadcast, a, 0x86DD);
+    rig_ask(&r, 2, broadcast, b, 0x86DD);
     for (unsigned i = 0; i < 8; i++)
-        raw(2, a, b, 0x1234, 60);
+        rig_raw(&r, 2, a, b, 0x1234, 60);
     rig_step(&r);
     assert_int_equal(rig_flush(&r), 0);
     rig_stop(&r);
@@ -315,8 +259,8 @@ static void test_isolate(void **state)
     c.nets[BRIDGE].isolate = true;
     c.nets[BRIDGE].tag[5] = 0;
     start();
-    run_rows(bridge, ARRAY_COUNT(bridge));
-    assert_int_equal(ask(5, a, b, 0x86DD), 0);
+    rig_run_rows(&r, bridge, ARRAY_COUNT(bridge));
+    assert_int_equal(rig_ask(&r, 5, a, b, 0x86DD), 0);
     assert_int_equal(rig_dropped(&r, DROP_ISOLATED), 1);
 }
 
@@ -324,7 +268,7 @@ static void test_isolate(void **state)
 
 static void test_promisc(void **state)
 {
-    static const struct row rows[] = {
+    static const struct rig_row rows[] = {
         {1, 1, b, a, 0x86DD, 0x0C, 0, 0}, /* flooded: one copy */
         {2, 2, a, b, 0x86DD, 0x0A, 0, 0},
         {3, 1, b, a, 0x86DD, 0x0C, 0, 0},
@@ -344,7 +288,7 @@ static void test_promisc(void **state)
     (void)state;
     c.ports[3].promisc = true;
     start();
-    run_rows(rows, ARRAY_COUNT(rows));
+    rig_run_rows(&r, rows, ARRAY_COUNT(rows));
     rig_appear(&r, 1, RIG_HOST(5));
     for (unsigned i = 0; i < 3; i++) {
         rig_input(&r, 1, &out);
@@ -372,12 +316,12 @@ static void test_promisc(void **state)
         assert_true(pkt_append(p, r.in.b, 60));
         dataplane_send(r.dp, LAN, p);
         rig_step(&r);
-        assert_int_equal(ports_sent(), i == 0 ? 0x0A : i == 1 ? 0x0E : 0x08);
+        assert_int_equal(rig_ports_sent(&r), i == 0 ? 0x0A : i == 1 ? 0x0E : 0x08);
     }
     r.nics[3].up = false; /* who watches must not keep others from talking */
     rig_pass(&r, 1000, 100);
     rig_flush(&r);
-    assert_int_equal(ask(1, multicast, a, 0x86DD), 0x04);
+    assert_int_equal(rig_ask(&r, 1, multicast, a, 0x86DD), 0x04);
     assert_int_equal(rig_dropped(&r, DROP_TX_DOWN), 0);
 }
 
@@ -390,14 +334,14 @@ static void test_promisc_isolated_and_tagged(void **state)
     c.nets[LAN].tag[3] = 30;
     c.nets[LAN].tag[2] = 20;
     start();
-    raw(1, b, a, 0x1234, 60);
+    rig_raw(&r, 1, b, a, 0x1234, 60);
     rig_step(&r);
     assert_true(rig_output(&r, 3));
     assert_int_equal(load_be16(r.out.b + 14), 30);
     assert_int_equal(load_be16(r.out.b + 16), 0x1234);
     assert_int_equal(rig_flush(&r), 0);
     assert_int_equal(rig_dropped(&r, DROP_UNKNOWN_FLOOD), 1);
-    raw(1, own1, a, 0x0806, 60);
+    rig_raw(&r, 1, own1, a, 0x0806, 60);
     rig_step(&r);
     assert_int_equal(r.delivered_count, 1);
     assert_int_equal(load_be16(r.delivered[0]->data + 12), 0x0806);
@@ -458,16 +402,16 @@ static void test_filtered(void **state)
             memcpy(r.in.b, x, MAC_BYTES);
         rig_input_raw(&r, rows[i].port);
         rig_step(&r);
-        unsigned sent = ports_sent();
+        unsigned sent = rig_ports_sent(&r);
         if (sent != rows[i].sent || rig_dropped(&r, DROP_POLICY) != policy + rows[i].denied)
             fail_msg("row %d: ports %x", rows[i].id, sent);
         rig_flush(&r);
     }
     /* Other protocols by MAC, where the rule names none; and nothing by the short way. */
-    ask(2, broadcast, rig_mac(RIG_HOST(6)), 0x86DD);
-    assert_int_equal(ask(1, rig_mac(RIG_HOST(6)), rig_mac(RIG_HOST(5)), 0x86DD), 0);
-    assert_int_equal(ask(1, rig_mac(RIG_HOST(6)), a, 0x86DD), 0x04);
-    assert_int_equal(ask(1, rig_mac(RIG_HOST(6)), rig_mac(RIG_HOST(5)), 0x86DD), 0);
+    rig_ask(&r, 2, broadcast, rig_mac(RIG_HOST(6)), 0x86DD);
+    assert_int_equal(rig_ask(&r, 1, rig_mac(RIG_HOST(6)), rig_mac(RIG_HOST(5)), 0x86DD), 0);
+    assert_int_equal(rig_ask(&r, 1, rig_mac(RIG_HOST(6)), a, 0x86DD), 0x04);
+    assert_int_equal(rig_ask(&r, 1, rig_mac(RIG_HOST(6)), rig_mac(RIG_HOST(5)), 0x86DD), 0);
 }
 
 /* ---- status ---- */
@@ -487,9 +431,9 @@ static void test_status(void **state)
     memcpy(c.ports[1].lock_mac, a, MAC_BYTES);
     memcpy(c.ports[1].name, "web", 4);
     start();
-    ask(1, b, a, 0x1234);
-    ask(1, b, x, 0x1234);
-    ask(1, b, x, 0x1234);
+    rig_ask(&r, 1, b, a, 0x1234);
+    rig_ask(&r, 1, b, x, 0x1234);
+    rig_ask(&r, 1, b, x, 0x1234);
     seen = 0;
     dataplane_print_status(r.dp, check_line);
     assert_int_equal(seen, 2);

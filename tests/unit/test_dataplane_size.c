@@ -10,7 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "tests/fake/router_rig.h"
+#include "tests/fake/rig_frames.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 
@@ -21,23 +21,6 @@ static int teardown(void **state)
     (void)state;
     rig_stop(&r);
     return 0;
-}
-
-/* r.in as a device with offloads delivers it: a partial checksum, and gso_size if it is not 0. */
-static void input_partial(unsigned port, uint16_t gso_size)
-{
-    struct pkt *p = pkt_alloc(&r.pool);
-    uint8_t proto = r.in.b[r.in.l3 + 9];
-
-    frame_partial_csum(&r.in);
-    assert_true(pkt_append(p, r.in.b, r.in.n));
-    p->flags = PKT_NEEDS_CSUM;
-    p->csum_start = (uint16_t)r.in.l4;
-    p->csum_offset = proto == IP_PROTO_TCP ? 16 : 6;
-    p->gso_size = gso_size;
-    p->gso_type = gso_size ? PKT_GSO_TCP4 : PKT_GSO_NONE;
-    fake_nic_receive_pkt(&r.nics[port], p);
-    rig_step(&r);
 }
 
 /* The connection that later super-packets belong to. */
@@ -98,7 +81,7 @@ static void test_fragmented(void **state)
         r.no_answers = partial; /* held, too */
         rig_make(&r, 1, &k);
         if (partial)
-            input_partial(1, 0);
+            rig_input_partial(&r, 1, 0);
         else
             rig_input_raw(&r, 1);
         rig_step(&r);
@@ -152,7 +135,7 @@ static void test_super_packet(void **state)
         rig_make(&r, 1, &k);
         static uint8_t payload[14600];
         memcpy(payload, r.in.b + r.in.payload, sizeof(payload));
-        input_partial(1, 1460);
+        rig_input_partial(&r, 1, 1460);
         if (offloads[i] & NIC_TX_TSO4) {
             struct pkt *p = fake_nic_sent(&r.nics[0]);
             assert_non_null(p);
@@ -198,17 +181,17 @@ static void test_super_packet_too_big(void **state)
     rig_start(&r, RIG_SMALL_MTU);
     connect_first();
     rig_make(&r, 1, &k);
-    input_partial(1, 1460);
+    rig_input_partial(&r, 1, 1460);
     assert_int_equal(rig_dropped(&r, DROP_TOO_BIG), 1);
     assert_true(rig_output(&r, 1));
     assert_int_equal(r.out.b[35], 4);
     assert_int_equal(load_be16(r.out.b + 40), 1400);
     k.may_fragment = true;
     rig_make(&r, 1, &k);
-    input_partial(1, 1460);
+    rig_input_partial(&r, 1, 1460);
     assert_int_equal(rig_flush(&r), 6); /* three segments in two fragments each */
     rig_make(&r, 1, &k);
-    input_partial(1, 1360);
+    rig_input_partial(&r, 1, 1360);
     assert_int_equal(rig_flush(&r), 4); /* 1360 three times, and the rest */
 }
 
@@ -224,7 +207,7 @@ static void test_partial_checksums(void **state)
     r.nics[3].nic.offloads = 0;
     rig_make(&r, 1, &k);
     memcpy(r.in.b, rig_mac(RIG_HOST(6)), 6);
-    input_partial(1, 0); /* flooded: shared between two ports */
+    rig_input_partial(&r, 1, 0); /* flooded: shared between two ports */
     for (unsigned port = 2; port <= 3; port++) {
         assert_true(rig_output(&r, port));
         assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
@@ -232,13 +215,13 @@ static void test_partial_checksums(void **state)
     rig_appear(&r, 2, RIG_HOST(6));
     rig_make(&r, 1, &k);
     memcpy(r.in.b, rig_mac(RIG_HOST(6)), 6);
-    input_partial(1, 0);
+    rig_input_partial(&r, 1, 0);
     assert_true(rig_output(&r, 2));
     assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
 
     k.dst = RIG_ROUTER;
     rig_make(&r, 1, &k);
-    input_partial(1, 0);
+    rig_input_partial(&r, 1, 0);
     assert_int_equal(r.delivered_count, 1);
     assert_true(pkt_copy_out(r.delivered[0], 0, r.out.b, r.in.n));
     assert_true(frame_sums_right(r.out.b, r.in.n, 14, false));
@@ -247,7 +230,7 @@ static void test_partial_checksums(void **state)
     k.proto = IP_PROTO_TCP;
     k.payload_bytes = 3000;
     rig_make(&r, 1, &k);
-    input_partial(1, 1000);
+    rig_input_partial(&r, 1, 1000);
     assert_int_equal(r.delivered_count, 3);
     rig_flush(&r);
 
@@ -283,7 +266,7 @@ static void test_cut_without_buffers(void **state)
         rig_make(&r, 1, &k);
         while (r.pool.free_count > 4 + spare) /* the packet itself takes four */
             hog[n++] = pkt_alloc(&r.pool);
-        input_partial(1, 1460);
+        rig_input_partial(&r, 1, 1460);
         while (n > 0)
             pkt_free(hog[--n]);
         rig_flush(&r);

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/fake_base.h"
-#include "tests/fake/router_rig.h"
+#include "tests/fake/rig_frames.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 
@@ -318,23 +318,6 @@ static void test_sizes(void **state)
 
 /* ---- offloads ---- */
 
-/* r.in as a device with offloads delivers it. */
-static void input_partial(unsigned port, uint16_t gso_size)
-{
-    struct pkt *p = pkt_alloc(&r.pool);
-    uint8_t proto = r.in.b[r.in.l3 + 9];
-
-    frame_partial_csum(&r.in);
-    assert_true(pkt_append(p, r.in.b, r.in.n));
-    p->flags = PKT_NEEDS_CSUM;
-    p->csum_start = (uint16_t)r.in.l4;
-    p->csum_offset = proto == IP_PROTO_TCP ? 16 : 6;
-    p->gso_size = gso_size;
-    p->gso_type = gso_size ? PKT_GSO_TCP4 : PKT_GSO_NONE;
-    fake_nic_receive_pkt(&r.nics[port], p);
-    rig_step(&r);
-}
-
 /* Takes what port has sent: TCP of `bytes` payload in all behind so many tags, whole or in pieces,
  * whose metadata and sums are right; the first bytes of payload are those of r.in. */
 static void take_tcp(unsigned port, unsigned tags, size_t bytes, bool whole)
@@ -415,7 +398,7 @@ static void test_super_packets(void **state)
         else
             memcpy(r.in.b, own0, MAC_BYTES);
         add_tags(&r.in, lan_tag, in != 1);
-        input_partial(in, 1400);
+        rig_input_partial(&r, in, 1400);
         if (out < 16) {
             take_tcp(out, out != 1, 14000, whole);
         } else {
@@ -448,7 +431,7 @@ static void test_tagged_payload(void **state)
         rig_make(&r, 1, &k);
         memcpy(r.in.b, b, MAC_BYTES);
         add_tags(&r.in, tags, n);
-        input_partial(3, 1000);
+        rig_input_partial(&r, 3, 1000);
         take_tcp(2, n, 5000, false);
     }
     /* A third one, of ours, on the way out; three are one too many on the way in. */
@@ -461,7 +444,7 @@ static void test_tagged_payload(void **state)
         rig_make(&r, 1, &k);
         memcpy(r.in.b, b, MAC_BYTES);
         add_tags(&r.in, tags, n);
-        input_partial(3, 1000);
+        rig_input_partial(&r, 3, 1000);
         take_tcp(2, n + 1, n <= 2 ? 5000 : 0, false);
     }
     assert_int_equal(rig_dropped(&r, DROP_L4_HEADER), 1);
@@ -471,7 +454,7 @@ static void test_tagged_payload(void **state)
     rig_make(&r, 1, &k);
     add_tags(&r.in, tags, 1);
     r.in.l4 -= 4;
-    input_partial(3, 1000);
+    rig_input_partial(&r, 3, 1000);
     assert_int_equal(rig_dropped(&r, DROP_L4_HEADER), 1);
     assert_int_equal(rig_flush(&r), 0);
     /* Metadata that points before what is behind the tag. */
@@ -479,7 +462,7 @@ static void test_tagged_payload(void **state)
     add_tags(&r.in, tags + 1, 1);
     store_be16(r.in.b + 14, 20);
     r.in.l4 = 14;
-    input_partial(2, 1000);
+    rig_input_partial(&r, 2, 1000);
     assert_int_equal(rig_dropped(&r, DROP_L4_HEADER), 2);
     assert_int_equal(rig_flush(&r), 0);
 }
