@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where the guest's instructions go: a profile by function of a load through the booted image.
+"""Where the guest's instructions go: a profile by function of what a booted image does.
 
-    python3 tests/bench/profile.py [udp RATE | tcp | idle]
+    python3 tests/bench/profile.py [idle | RATE | tcp]...
 
-Built on the counts of tests/bench/insn_plugin.c, before and after the load.
+(`make bench` builds what it needs.) A number is that many NAT'd 60-byte packets a second. Instructions are given a packet, a second (idle), or 1,000 bytes
+of TCP; beside them how often the function was entered. Functions that the compiler has put into others count with
+those. Built on the counts of tests/bench/insn_plugin.c, before and after each load.
 """
 
 import bisect
@@ -12,21 +14,28 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import guest  # noqa: E402
 
+SECONDS = 4
+QUIET_SECONDS = 12  # until what the start has stirred up has come to rest
+IDLE_SECONDS = 30
+ROWS = 32
+
 
 def read_blocks(path):
-    """{address: [instructions a run, runs]} and the total."""
+    """{address: [instructions, runs]} of the blocks run so far."""
     with open(path, "rb") as file:
-        total, count = struct.unpack("=QQ", file.read(16))
-        rows = struct.iter_unpack("=QQQ", file.read(24 * count))
+        _, count = struct.unpack("=QQ", file.read(16))
         blocks = {}
-        for address, instructions, runs in rows:
-            blocks[address] = blocks.get(address, 0) + instructions * runs
-    return total, blocks
+        for address, instructions, runs in struct.iter_unpack("=QQQ", file.read(24 * count)):
+            row = blocks.setdefault(address, [0, 0])
+            row[0] += instructions * runs
+            row[1] += runs
+    return blocks
 
 
 def symbols(image):
@@ -37,39 +46,64 @@ def symbols(image):
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
-def report(before, after, units, what):
-    """Prints instructions a unit of work, by function, largest first."""
+def by_function(before, after):
+    """{name: [instructions, entries]} between two looks."""
     addresses, names = symbols(guest.lab.router.IMAGE + ".full")
     used = {}
-    for address, count in after[1].items():
-        count -= before[1].get(address, 0)
+    for address, (count, runs) in after.items():
+        was = before.get(address, (0, 0))
         place = bisect.bisect(addresses, address) - 1
-        name = names[place] if place >= 0 and address < addresses[-1] + 65536 else "(firmware)"
-        used[name] = used.get(name, 0) + count
-    total = sum(used.values())
-    print(f"{total / units:10.1f} instructions a {what}")
-    for name, count in sorted(used.items(), key=lambda row: -row[1])[:40]:
-        print(f"{count / units:10.1f} {count / total:6.1%}  {name}")
+        known = place >= 0 and address < addresses[-1] + 65536
+        row = used.setdefault(names[place] if known else "(firmware)", [0, 0])
+        row[0] += count - was[0]
+        if known and address == addresses[place]:
+            row[1] += runs - was[1]
+    return used
+
+
+def report(used, units, what):
+    """Prints instructions a unit of work, by function, largest first."""
+    total = sum(row[0] for row in used.values())
+    print(f"\n{total / units:10.1f} instructions a {what}")
+    print(f"{'':10} {'':6} {'entered':>9}")
+    for name, (count, runs) in sorted(used.items(), key=lambda row: -row[1][0])[:ROWS]:
+        if count:
+            print(f"{count / units:10.1f} {count / total:6.1%} {runs / units:9.3f}  {name}")
+    sys.stdout.flush()
+
+
+def run_load(bench, counter, load):
+    """Runs one load; returns (functions, units, what a unit is)."""
+    if load == "idle":
+        guest.wait_until(lambda: guest.idle_instructions(counter, 1) < 1e6, 20, "the router is idle")
+        time.sleep(QUIET_SECONDS)
+        before, start = read_blocks(counter.path), time.monotonic()
+        time.sleep(IDLE_SECONDS)  # the measured quantity is what happens in this time
+        seconds = time.monotonic() - start
+        return by_function(before, read_blocks(counter.path)), seconds, "second, idle"
+    if load == "tcp":
+        bench.outside.start_iperf()
+        guest.tcp_rate(bench, seconds=1)
+        before = read_blocks(counter.path)
+        rate = guest.tcp_rate(bench, seconds=SECONDS)
+        used = by_function(before, read_blocks(counter.path))
+        return used, rate * SECONDS / 8 / 1000, "1,000 bytes of TCP"
+    rate = int(load)
+    bench.load(rate, rate // 4)
+    before = read_blocks(counter.path)
+    _, received, _ = bench.load(rate, rate * SECONDS)
+    return by_function(before, read_blocks(counter.path)), received, f"packet at {rate}/s"
 
 
 def main():
-    words = sys.argv[1:] or ["udp", "16000"]
+    loads = sys.argv[1:] or ["idle", "1000", "16000", "tcp"]
     with tempfile.TemporaryDirectory() as directory:
         counter = guest.Counter(directory)
         with guest.Bench(extra=counter.arguments) as bench:
-            if words[0] == "tcp":
-                bench.outside.start_iperf()
-                guest.tcp_rate(bench, seconds=1)
-                before = read_blocks(counter.path)
-                rate = guest.tcp_rate(bench)
-                report(before, read_blocks(counter.path), rate * 4 / 8 / 1000, "1000 TCP bytes")
-            else:
-                rate = int(words[1])
-                bench.load(rate, rate // 4)
-                before = read_blocks(counter.path)
-                _, received, _ = bench.load(rate, rate * 3)
-                report(before, read_blocks(counter.path), received, "packet")
+            for load in loads:
+                report(*run_load(bench, counter, load))
 
 
 if __name__ == "__main__":
+    guest.lab.become_root([sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
     main()
