@@ -29,6 +29,8 @@ from lab.requirements import requirement
 from lab.site import FRAMES, ISP, ISP_MAC, Site
 from lab.storm import BROADCAST, Forger, Segment, Storm, mac_bytes, marked
 
+pytestmark = pytest.mark.alone
+
 CONFIG = """net=home,nat,vlan=40,ports=1+2 net=only,hostonly,vlan=20,ip=192.168.56.1/24,ports=3+4
  net=lab,hostonly,ip=192.168.56.1/24,ports=5+6 net=inner,internal,vlan=30,ports=7+8
  net=open,routed,ip=10.50.1.1/24,ports=9+10 net=vmnet0,bridge,ports=11+12 port=13,trunk=20+30+40"""
@@ -42,6 +44,7 @@ MILLION = 1_000_000
 FROM_OUTSIDE = 40_000  # by the ISP's TAP, which loses what the router is too busy for
 DISTINCT = 8_000       # frames a segment; they are sent in random order
 SEED = 20250311
+RECOVERY_S = 90        # Linux takes up to 53 s to forget a wrong MAC, the router 30
 
 
 @pytest.fixture(scope="module", name="site")
@@ -75,11 +78,21 @@ def world(site):
     return {segment.name: segment for segment in segments}
 
 
+def forget_the_outside(site):
+    """Lets the stations of the outside's segment forget what the storm's ARP made them believe of each other.
+
+    It is not the router's segment: a bridge carries every claim as it is, and a Linux host believes an answer that
+    came to it alone for 15 to 45 s, and then asks its owner in vain for 8 s more.
+    """
+    for name in (ISP, "b1"):
+        site[name].ip("neigh", "flush", "dev", "eth0")
+
+
 def serves(site):
     """All that worked before still does."""
     for name in ("n1", "r1", "b1"):
-        wait_until(lambda name=name: site[name].run("ping", "-c", 1, "-W", 2, SERVER, check=False).returncode == 0, 30,
-                   f"{name} reaches the outside again")
+        wait_until(lambda name=name: site[name].run("ping", "-c", 1, "-W", 2, SERVER, check=False).returncode == 0,
+                   RECOVERY_S, f"{name} reaches the outside again")
         assert fetch(site[name], "who", timeout=30, server=SERVER)[1] > 0
     leases = site.lease("n1", "o1", "l1", "r1", "b1")
     assert {name: lease.address for name, lease in leases.items()} \
@@ -169,6 +182,7 @@ def check_others(site, seen, segments):
 
 def test_the_router_still_serves(site):
     """After the storm: names, pages, leases and pings, in every network; and the counters add up."""
+    forget_the_outside(site)
     status = serves(site)
     assert [port.state for port in status.ports] == ["up"] * (TRUNK + 1), status.text
 
