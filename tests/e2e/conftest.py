@@ -17,7 +17,8 @@ TEST_LIMIT_S = 400  # every wait inside a test has a limit of its own; this one 
 
 
 def pytest_configure(config):
-    """The mark of lab/requirements.py."""
+    """The marks: of lab/requirements.py, and of tests that no other may run beside."""
+    config.addinivalue_line("markers", "alone: measures what other work on the machine would change")
     config.addinivalue_line("markers", "requirement(id, source): the test is one of this requirement's")
 
 

@@ -7,9 +7,13 @@
 import struct
 import time
 
+import pytest
+
 import lab
 from lab.home import Capture, Home
 from lab.outside import SERVER
+
+pytestmark = pytest.mark.alone
 
 IDLE_SHARE_MAX = 0.03
 IDLE_SECONDS = 8

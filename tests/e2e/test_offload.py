@@ -51,6 +51,7 @@ def fixture_without_offloads():
         yield made
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("options", [(), ("-R",)], ids=["up", "down"])
 def test_offloads_are_several_times_faster(with_offloads, without_offloads, options, say):
     """The figure that super-packets are for."""
@@ -59,6 +60,7 @@ def test_offloads_are_several_times_faster(with_offloads, without_offloads, opti
     assert fast >= RATIO_MIN * slow, (fast, slow)
 
 
+@pytest.mark.alone
 def test_both_homes_add_up(with_offloads, without_offloads):
     """Not one packet is unaccounted for, in either."""
     with_offloads.router.status().check_sum()

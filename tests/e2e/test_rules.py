@@ -180,6 +180,7 @@ def flood(sender, receiver, bps=60e6, seconds=2.0):
     return got * frame_bits / seconds
 
 
+@pytest.mark.alone
 def test_a_rate_holds_both_ways(site, say):
     """The slow port keeps to its rates, which UDP fills and TCP does not exceed; its neighbour is not slowed."""
     site.outside.start_iperf()
