@@ -18,7 +18,7 @@ size_t flow_table_bytes(uint32_t capacity)
 {
     return (size_t)capacity * (sizeof(struct flow) + sizeof(struct flow_cold)) +
            index_bytes(2 * capacity) + FLOW_WHEEL_SLOTS * sizeof(uint32_t) +
-           WHEEL_WORDS * sizeof(uint64_t);
+           WHEEL_WORDS * sizeof(uint64_t) + flow_users_bytes(capacity);
 }
 
 int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_key *key,
@@ -39,7 +39,8 @@ int flow_table_init(struct flow_table *t, uint32_t capacity, const struct hash_k
         return -ENOMEM;
     for (unsigned i = 0; i < FLOW_WHEEL_SLOTS; i++)
         t->wheel[i] = FLOW_NONE;
-    return index_init(&t->index, 2 * capacity, alloc);
+    int err = flow_users_init(&t->users, capacity, alloc);
+    return err ? err : index_init(&t->index, 2 * capacity, alloc);
 }
 
 /* ---- the wheel ---- */
@@ -98,6 +99,62 @@ static uint32_t wheel_distance(const struct flow_table *t)
     }
     CHECK(bits != 0);
     return (word * 64 + (uint32_t)__builtin_ctzll(bits) - at) % FLOW_WHEEL_SLOTS;
+}
+
+/* ---- half-open flows ---- */
+
+/* The list that a flow in this state is in; HALF_COUNT: none. */
+static enum flow_half half_of(unsigned state)
+{
+    return state == FLOW_TCP_OPENING                         ? HALF_OPENING
+           : state == FLOW_UDP_ONE_WAY || state == FLOW_ICMP ? HALF_ONE_WAY
+                                                             : HALF_COUNT;
+}
+
+static void count_half(struct flow_table *t, const struct flow *f, enum flow_half half, int more)
+{
+    flow_user(t, f)->half[half] += (uint32_t)more;
+    t->users.network[f->zone].half[half] += (uint32_t)more;
+    t->users.half[half] += (uint32_t)more;
+}
+
+/* Last in its list, if its state has one. */
+static void half_link(struct flow_table *t, struct flow *f)
+{
+    enum flow_half half = half_of(f->state);
+    struct flow_cold *cold = flow_cold(t, f);
+    uint32_t id = flow_id(t, f);
+
+    if (half == HALF_COUNT || cold->bytes_high[0] || cold->bytes_high[1])
+        return;
+    uint32_t *oldest = &flow_user(t, f)->oldest[half];
+    if (*oldest == FLOW_NONE)
+        *oldest = cold->half_prev = id;
+    struct flow_cold *first = &t->cold[*oldest];
+    cold->half_next = *oldest;
+    cold->half_prev = first->half_prev;
+    t->cold[first->half_prev].half_next = id;
+    first->half_prev = id;
+    f->flags |= FLOW_HALF_OPEN;
+    count_half(t, f, half, 1);
+}
+
+static void half_unlink(struct flow_table *t, struct flow *f)
+{
+    enum flow_half half = half_of(f->state);
+    struct flow_cold *cold = flow_cold(t, f);
+    uint32_t id = flow_id(t, f);
+
+    if (!(f->flags & FLOW_HALF_OPEN))
+        return;
+    uint32_t *oldest = &flow_user(t, f)->oldest[half];
+    if (*oldest == id)
+        *oldest = cold->half_next == id ? FLOW_NONE : cold->half_next;
+    t->cold[cold->half_next].half_prev = cold->half_prev;
+    t->cold[cold->half_prev].half_next = cold->half_next;
+    memset(cold->bytes_high, 0, sizeof(cold->bytes_high));
+    f->flags &= (uint8_t)~FLOW_HALF_OPEN;
+    count_half(t, f, half, -1);
 }
 
 /* ---- flows ---- */
@@ -201,6 +258,9 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
     }
 
     *f = *like;
+    f->user = flow_user_take(&t->users, &t->key, like->zone, like->in_ip, like->user);
+    flow_user(t, f)->flows++;
+    t->users.network[f->zone].flows++;
     set_deltas(f);
     f->last_ms = now_ms;
     f->neighbor_out = f->neighbor_in = FLOW_NO_NEIGHBOR;
@@ -216,6 +276,7 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
         t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
     t->created++;
     wheel_link(t, f);
+    half_link(t, f);
     return f;
 }
 
@@ -229,12 +290,17 @@ void flow_destroy(struct flow_table *t, struct flow *f)
     bool in_gone = index_remove(&t->index, flow_hash(t, &in), id);
     CHECK(out_gone && in_gone);
     wheel_unlink(t, f);
+    half_unlink(t, f);
+    flow_user(t, f)->flows--;
+    t->users.network[f->zone].flows--;
+    flow_user_drop(&t->users, &t->key, f->user);
     t->live--;
     give_free(t, f);
 }
 
-void flow_carry(struct flow_table *t, const struct flow *f, enum flow_dir dir)
+void flow_carry(struct flow_table *t, struct flow *f, enum flow_dir dir)
 {
+    half_unlink(t, f);
     flow_cold(t, f)->bytes_high[dir]++;
 }
 
@@ -242,6 +308,11 @@ void flow_set_state(struct flow_table *t, struct flow *f, enum flow_state state)
 {
     bool sooner = t->timeout_ms[state] < t->timeout_ms[f->state];
 
+    if (half_of(state) != half_of(f->state)) {
+        half_unlink(t, f);
+        f->state = (uint8_t)state;
+        half_link(t, f);
+    }
     f->state = (uint8_t)state;
     if (sooner) {
         wheel_unlink(t, f);

@@ -14,17 +14,23 @@
  * either linked into the slot of its new deadline or expired. A change to a shorter timeout
  * re-links it at once. So a flow is expired at its deadline or within FLOW_TICK_MS after it.
  *
+ * Every flow is counted in the account of its inside host (net/flow_user.h). One that is half open
+ * (TCP whose handshake is not over; one-way or ICMP) is in one of the host's two lists as well,
+ * the oldest first, so that it can make room for others. Its links lie where the upper halves of
+ * its byte counts will be: one that carries 4 GB is no mere attempt, and leaves the list.
+ *
  * Times are milliseconds that wrap every 49 days and are compared by signed difference. A slot is a
  * power of two of milliseconds so that the wheel does not notice the wrap.
  *
  * Invariants: a live flow has exactly two index entries and one wheel link; a free one has none,
  * and protocol 0. No tuple is that of two flows, nor of both directions of one (unless its two ends
- * are the same).
+ * are the same). FLOW_HALF_OPEN is set exactly while a flow is in a list of half-open ones.
  */
 #ifndef NET_FLOW_TABLE_H
 #define NET_FLOW_TABLE_H
 
 #include "base.h"
+#include "net/flow_user.h"
 #include "net/hash.h"
 #include "net/index.h"
 
@@ -69,6 +75,8 @@ enum flow_flags {
     FLOW_OPENED_IN = 1 << 0,     /* its first packet was inbound */
     FLOW_HOLDS_MAPPING = 1 << 1, /* the owner's: it keeps its mapping open (nat.h) */
     FLOW_PLAIN = 1 << 2,         /* not translated: out_ip is in_ip, out_port is in_port */
+    FLOW_IN_TURN = 1 << 4,       /* the owner's: its inside end is one of several (nat.h) */
+    FLOW_HALF_OPEN = 1 << 3,     /* the table's: it is in a list of its host's account */
 };
 
 /* The order of the first members lets either direction's tuple be compared in words: the outbound
@@ -89,6 +97,7 @@ struct flow {
     uint8_t zone;       /* the inside host's network */
     uint8_t tcp_scales; /* the owner's: TCP's window scales, out in the lower half */
     uint16_t tcp_seen;  /* the owner's notes: what was seen each way */
+    uint16_t user;      /* the account of its inside host */
     be32 acks[2];       /* the owner's: TCP's last acknowledgment number each way */
     uint32_t bytes[2];  /* L3 bytes by enum flow_dir: the lower halves, see flow_bytes() */
     uint32_t packets[2];
@@ -100,7 +109,12 @@ struct flow_cold {
     uint32_t wheel_next, wheel_prev;
     uint32_t mapping; /* the mapping it uses, or FLOW_NONE (a forwarded port, a plain flow) */
     uint32_t created_ms;
-    uint32_t bytes_high[2];
+    union {
+        uint32_t bytes_high[2];
+        struct {
+            uint32_t half_next, half_prev; /* FLOW_HALF_OPEN: in its list, a ring */
+        };
+    };
     uint32_t due[2]; /* the owner's, host order: what the other side will acknowledge */
 };
 static_assert(sizeof(struct flow_cold) == 32, "two to a cache line");
@@ -124,6 +138,7 @@ struct flow_table {
     uint32_t fresh;     /* flows from here on were never used */
     struct index index;
     struct hash_key key;
+    struct flow_users users;
     uint32_t *wheel;      /* FLOW_WHEEL_SLOTS heads, or FLOW_NONE */
     uint64_t *wheel_used; /* a bit a slot, for finding the next deadline */
     uint32_t wheel_at_ms; /* the next slot's time to be looked at */
@@ -192,9 +207,9 @@ static inline uint32_t flow_prefetch(const struct flow_table *t, uint32_t hash)
 /* The tuple that packets of this flow carry in this direction. */
 struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir);
 
-/* A new flow with these identities (addresses, ports, protocol and zones of *like; the rest is set
- * here: deltas, state, time, and no flags); NULL when full (counted in refused), or when either
- * tuple is taken. Linked in index and wheel. */
+/* A new flow with these identities (addresses, ports, protocol and zones of *like, whose user may
+ * be a guess or 0; the rest is set here: deltas, state, time, and no flags); NULL when full
+ * (counted in refused), or when either tuple is taken. Linked in index and wheel. */
 struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
                          uint32_t now_ms);
 void flow_destroy(struct flow_table *t, struct flow *f);
@@ -210,7 +225,7 @@ static inline struct flow_cold *flow_cold(const struct flow_table *t, const stru
 }
 
 /* The rest of flow_count(), once in 4 GB. */
-void flow_carry(struct flow_table *t, const struct flow *f, enum flow_dir dir);
+void flow_carry(struct flow_table *t, struct flow *f, enum flow_dir dir);
 
 /* Counts a packet. */
 static inline void flow_count(struct flow_table *t, struct flow *f, enum flow_dir dir,
@@ -224,7 +239,14 @@ static inline void flow_count(struct flow_table *t, struct flow *f, enum flow_di
 static inline uint64_t flow_bytes(const struct flow_table *t, const struct flow *f,
                                   enum flow_dir dir)
 {
-    return (uint64_t)flow_cold(t, f)->bytes_high[dir] << 32 | f->bytes[dir];
+    uint32_t high = f->flags & FLOW_HALF_OPEN ? 0 : flow_cold(t, f)->bytes_high[dir];
+    return (uint64_t)high << 32 | f->bytes[dir];
+}
+
+/* The host's account. */
+static inline struct flow_user *flow_user(struct flow_table *t, const struct flow *f)
+{
+    return &t->users.user[f->user];
 }
 
 /* Sets the state, and re-links the flow if its deadline comes earlier by that. Refreshes nothing:

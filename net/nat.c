@@ -392,7 +392,7 @@ struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t 
         return NULL;
     }
     f->tcp_seen = tcp_seen;
-    f->flags = FLOW_PLAIN | (in ? FLOW_OPENED_IN : 0);
+    f->flags |= FLOW_PLAIN | (in ? FLOW_OPENED_IN : 0);
     nat->counters.picked_up += is_pick_up(&job->v, state);
     return f;
 }
