@@ -232,6 +232,7 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
         error = neighbor_init(&dp->neighbors, &dp_neighbor_ops, dp, &key, alloc);
     if (!error)
         error = nat_init(&dp->nat, &nat, alloc);
+    nat_set_answers(&dp->nat, dp_target_answers, dp);
     if (!error)
         error = dp_fragment_init(dp, &key, alloc);
     if (!error)
@@ -317,6 +318,7 @@ static void link_changed(struct dataplane *dp, unsigned i, bool up)
         return;
     if (!up) {
         switch_forget_port(&dp->table, (uint8_t)i);
+        neighbor_port_lost(&dp->neighbors, (uint8_t)i);
         if (port->lock == LOCK_FIRST)
             port->lock_mac = 0;
     }

@@ -118,7 +118,7 @@ static struct flow *flow_in(struct dataplane *dp, struct dp_job *job, be32 src)
     enum drop_reason why = nat_key(&dp->nat, n, NETWORK_UPLINK);
     if (!why)
         f = nat_find(&dp->nat, n);
-    if (f)
+    if (f && !dp_leave_stranded(dp, job, f))
         return f;
     if (!why)
         f = nat_open_in(&dp->nat, n, dp->now_ms, &why);

@@ -121,7 +121,7 @@ void dp_forward_in(struct dataplane *dp, struct dp_job *job)
             return;
     }
     struct flow *f = nat_find(&dp->nat, &job->nat);
-    if (UNLIKELY(!f))
+    if (UNLIKELY(!f) || dp_leave_stranded(dp, job, f))
         f = open_in(dp, job);
     if (UNLIKELY(!f))
         return;

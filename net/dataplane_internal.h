@@ -4,7 +4,8 @@
  * (frames), dataplane_vlan.c (tags), dataplane_admit.c (what a port lets in), dataplane_route.c
  * (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c, dataplane_fragment.c
  * (fragments), dataplane_way.c (next hops),
- * dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_icmp.c (errors we send),
+ * dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_targets.c (which hosts of
+ * forwards answer), dataplane_icmp.c (errors we send),
  * dataplane_tx.c (staging and sending), dataplane_status.c; then
  * the short ways past all that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
@@ -106,6 +107,12 @@ struct rule_log {
     } seen[RULE_LOG_SEEN];
 };
 
+/* Which hosts of forwards have been said not to answer; see dataplane_targets.c. */
+struct target_log {
+    uint8_t silent[NAT_MAX_FORWARDS]; /* bit t: targets[t] */
+    uint32_t second, shown;           /* lines in that second */
+};
+
 /* A token bucket a destination, and one for all; see dataplane_icmp.c. */
 #define ICMP_LIMIT_SLOTS 256
 struct icmp_bucket {
@@ -154,6 +161,7 @@ struct dataplane {
     struct binding_table bindings;   /* empty unless a port is locked by address */
     struct icmp_limiter limiter;
     struct rule_log rule_log;
+    struct target_log target_log;
     uint64_t rule_hits[CONFIG_MAX_RULES]; /* packets that each rule has decided on */
     bool router_rules;                  /* some rule has a say in what the router itself is sent */
     uint64_t self_ports[2][PORT_WORDS]; /* TCP, UDP: outside ports of the router's own sockets */
@@ -273,6 +281,11 @@ void dp_rules_init(struct dataplane *dp);
 
 /* Says how many log lines there was no room for, when their second is over. */
 void dp_rules_tick(struct dataplane *dp);
+
+/* ---- dataplane_targets.c ---- */
+
+/* A nat_answers_fn, whose arg is the dataplane. */
+bool dp_target_answers(void *arg, const struct nat_forward *fwd, unsigned target);
 
 /* ---- dataplane_filter.c ---- */
 

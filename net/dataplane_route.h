@@ -103,6 +103,17 @@ static inline void drop_job(struct dataplane *dp, const struct dp_job *job, enum
     dp_drop(dp, job->nat.p, reason);
 }
 
+/* True if the job's packet, which goes in by f, is better led to another host of its forward. f has
+ * ended then, and is to be opened anew. */
+static inline bool dp_leave_stranded(struct dataplane *dp, const struct dp_job *job, struct flow *f)
+{
+    if (LIKELY(!(f->flags & FLOW_IN_TURN)) || job->nat.dir != FLOW_IN ||
+        job->nat.v.fragment == FRAGMENT_LATER || !nat_is_stranded(&dp->nat, f))
+        return false;
+    nat_end(&dp->nat, f);
+    return true;
+}
+
 #define DHCP_SERVER_PORT BE16(67)
 #define DHCP_CLIENT_PORT BE16(68)
 

@@ -259,7 +259,35 @@ static struct flow *create_in(struct nat *nat, const struct nat_job *job, be32 i
     return flow_create(&nat->flows, &like, state, now_ms);
 }
 
-/* The targets take turns; one that has a flow with this remote end already is passed over. */
+void nat_set_answers(struct nat *nat, nat_answers_fn answers, void *arg)
+{
+    nat->answers = answers;
+    nat->answers_arg = arg;
+}
+
+static bool answers(const struct nat *nat, const struct nat_forward *fwd, unsigned target)
+{
+    return fwd->target_count == 1 || !nat->answers || nat->answers(nat->answers_arg, fwd, target);
+}
+
+bool nat_is_stranded(const struct nat *nat, const struct flow *f)
+{
+    struct flow_tuple in = flow_tuple_of(f, FLOW_IN);
+    const struct nat_forward *fwd =
+        f->packets[FLOW_OUT] == 0 ? forward_find_outside(nat, &in) : NULL;
+    bool silent = false, other = false;
+
+    for (unsigned t = 0; fwd && t < fwd->target_count; t++) {
+        if (fwd->targets[t] == f->in_ip)
+            silent = !answers(nat, fwd, t);
+        else if (!other)
+            other = answers(nat, fwd, t);
+    }
+    return silent && other;
+}
+
+/* The targets take turns; one that has a flow with this remote end already is passed over, and so
+ * are those that do not answer, until all have been tried. */
 static struct flow *open_forwarded(struct nat *nat, const struct nat_job *job,
                                    const struct nat_forward *fwd, enum flow_state state,
                                    uint32_t now_ms)
@@ -268,11 +296,14 @@ static struct flow *open_forwarded(struct nat *nat, const struct nat_job *job,
     be16 port = forward_in_port(fwd, job->key.dport);
     struct flow *f = NULL;
 
-    for (unsigned i = 0; i < fwd->target_count && !f; i++) {
-        be32 target = fwd->targets[*turn];
-        *turn = (uint8_t)((*turn + 1) % fwd->target_count);
-        f = create_in(nat, job, target, port, fwd->zone, state, now_ms);
+    for (unsigned i = 0; i < 2u * fwd->target_count && !f; i++) {
+        unsigned target = *turn;
+        *turn = (uint8_t)((target + 1) % fwd->target_count);
+        if (i >= fwd->target_count || answers(nat, fwd, target))
+            f = create_in(nat, job, fwd->targets[target], port, fwd->zone, state, now_ms);
     }
+    if (f && fwd->target_count > 1)
+        f->flags |= FLOW_IN_TURN;
     return f;
 }
 
@@ -286,8 +317,9 @@ struct way_in {
 };
 
 /* False: nowhere. What the last resort takes in has a mapping, as if the host there had spoken
- * first, so that nobody else, and not the router, can come by the port meanwhile. If it is mapped
- * already, to another port, then this one is not its. */
+ * first, so that nobody else, and not the router, can come by the port meanwhile. If its endpoint
+ * is mapped already, to another port, because somebody had this one then, it has two mappings from
+ * now on: its answers leave by the port that was called, what it opens itself by the first one. */
 static bool find_way_in(struct nat *nat, const struct flow_tuple *k, struct way_in *way)
 {
     memset(way, 0, sizeof(*way));
@@ -300,8 +332,29 @@ static bool find_way_in(struct nat *nat, const struct flow_tuple *k, struct way_
         way->last_resort &= mapping_is_of(way->m, &way->inside);
         return way->last_resort || way->m->holders > 0;
     }
-    return way->last_resort && !port_pool_is_taken(mapping_pool(nat, k->proto), ntoh16(k->dport)) &&
-           !mapping_find_inside(nat, &way->inside);
+    return way->last_resort && !port_pool_is_taken(mapping_pool(nat, k->proto), ntoh16(k->dport));
+}
+
+/* The mapping of the last resort's endpoint to its own port, which is free. */
+static struct nat_mapping *map_last_resort(struct nat *nat, const struct flow_tuple *inside,
+                                           enum drop_reason *why)
+{
+    struct port_pool *pool = mapping_pool(nat, inside->proto);
+    uint16_t port = ntoh16(inside->sport);
+    bool second = mapping_find_inside(nat, inside) != NULL;
+
+    if (pool->free_count <= LAST_RESORT_LEAVES || !port_pool_take_exact(pool, port)) {
+        *why = DROP_PORTS_FULL;
+        return NULL;
+    }
+    struct nat_mapping *m = mapping_create_at(nat, inside, port);
+    if (m) {
+        m->second = second;
+    } else {
+        port_pool_release(pool, port);
+        *why = DROP_FLOWS_FULL;
+    }
+    return m;
 }
 
 static struct flow *open_way_in(struct nat *nat, const struct nat_job *job, struct way_in *way,
@@ -309,13 +362,7 @@ static struct flow *open_way_in(struct nat *nat, const struct nat_job *job, stru
 {
     if (way->fwd)
         return open_forwarded(nat, job, way->fwd, state, now_ms);
-    if (!way->m) {
-        if (mapping_pool(nat, job->key.proto)->free_count <= LAST_RESORT_LEAVES)
-            *why = DROP_PORTS_FULL;
-        else
-            way->m = mapping_create(nat, &way->inside, why);
-    }
-    struct nat_mapping *m = way->m;
+    struct nat_mapping *m = way->m ? way->m : map_last_resort(nat, &way->inside, why);
     if (!m)
         return NULL;
     struct flow *f = create_in(nat, job, m->in_ip, m->in_port, m->zone, state, now_ms);

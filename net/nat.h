@@ -74,6 +74,10 @@ struct nat_params {
                                               figures) */
 };
 
+/* Whether a forward's host, fwd->targets[target], is worth a new flow: false if it is known not to
+ * answer. */
+typedef bool (*nat_answers_fn)(void *arg, const struct nat_forward *fwd, unsigned target);
+
 struct nat_mapping;
 struct nat_span;
 
@@ -93,8 +97,10 @@ struct nat {
     unsigned span_count;
     uint64_t forward_ports[2][65536 / 64];  /* TCP, UDP: ports outside that forwards have */
     uint8_t forward_turn[NAT_MAX_FORWARDS]; /* whose turn it is */
-    be32 outside_ip;                        /* 0 while the uplink has none */
-    uint32_t holds;                         /* nat_hold(), and not let go yet */
+    nat_answers_fn answers;                 /* NULL: all do */
+    void *answers_arg;
+    be32 outside_ip; /* 0 while the uplink has none */
+    uint32_t holds;  /* nat_hold(), and not let go yet */
     struct nat_counters counters;
 };
 
@@ -109,6 +115,15 @@ size_t nat_bytes(uint32_t flow_capacity);
  * unchanged. Returns how many are in force: one all of whose ports nat_reserve* gave away is not.
  */
 unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, unsigned count);
+
+/* Who knows which hosts answer. It is asked about each new flow through a forward of several hosts:
+ * those that do not are passed over, as long as another does. */
+void nat_set_answers(struct nat *nat, nat_answers_fn answers, void *arg);
+
+/* True if the next packet into f (FLOW_IN) would be in vain, and f can be led elsewhere: its host,
+ * one of several behind a forward, does not answer and has said nothing in f yet, and another one
+ * does. Then nat_end() it, and nat_open_in() again. To be asked only of flows with FLOW_IN_TURN. */
+bool nat_is_stranded(const struct nat *nat, const struct flow *f);
 
 /* The uplink's address changed (0: lost). Translated flows of another address are destroyed. */
 void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms);

@@ -50,15 +50,19 @@ static uint32_t outside_hash(const struct nat *nat, uint8_t proto, be16 port)
 struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k)
 {
     uint32_t hash = inside_hash(nat, k->src, k->sport, k->proto, k->zone);
+    struct nat_mapping *second = NULL;
     struct index_cursor c;
 
     for (uint32_t ref = index_first(&nat->mapping_index, hash, &c); ref != INDEX_END;
          ref = index_next(&nat->mapping_index, &c)) {
         struct nat_mapping *m = &nat->mappings[ref];
-        if (mapping_is_of(m, k))
+        if (!mapping_is_of(m, k))
+            continue;
+        if (LIKELY(!m->second))
             return m;
+        second = m;
     }
-    return NULL;
+    return second;
 }
 
 struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, be16 port)

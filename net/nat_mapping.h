@@ -13,6 +13,7 @@ struct nat_mapping {
     be16 in_port, out_port;
     uint8_t proto;
     uint8_t zone;
+    bool second;      /* its inside endpoint had one when this came (find_way_in() in nat.c) */
     uint32_t flows;   /* that use it, and holds; the next free one, while it is free */
     uint32_t holders; /* those of them that keep it open to new remote ends; all holds do */
 };
@@ -39,7 +40,7 @@ static inline bool mapping_is_of(const struct nat_mapping *m, const struct flow_
            m->zone == k->zone;
 }
 
-/* By the inside endpoint in k (an outbound tuple), or NULL. */
+/* By the inside endpoint in k (an outbound tuple), or NULL. Of two, the first. */
 struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k);
 
 /* By the outside port, or NULL. */

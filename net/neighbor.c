@@ -190,9 +190,14 @@ struct neighbor *neighbor_get(struct neighbor_table *t, uint8_t network, be32 ip
 
 static void ask(struct neighbor_table *t, struct neighbor *n, uint32_t now_ms)
 {
-    n->tries++;
+    n->tries = (uint8_t)MIN(n->tries + 1, UINT8_MAX);
     n->asked_ms = now_ms;
     t->ops->resolve(t->arg, n->network, n->ip);
+}
+
+static bool was_asked_lately(const struct neighbor *n, uint32_t now_ms)
+{
+    return n->tries > 0 && now_ms - n->asked_ms < NEIGHBOR_RETRY_MS;
 }
 
 /* Back to the beginning: the MAC it had is no longer believed. */
@@ -207,7 +212,7 @@ static void restart(struct neighbor_table *t, struct neighbor *n, uint32_t now_m
 
 bool neighbor_use_slow(struct neighbor_table *t, struct neighbor *n, uint32_t now_ms)
 {
-    bool asked_lately = n->tries > 0 && now_ms - n->asked_ms < NEIGHBOR_RETRY_MS;
+    bool asked_lately = was_asked_lately(n, now_ms);
 
     n->used_ms = now_ms;
     switch (n->state) {
@@ -251,10 +256,34 @@ void neighbor_learned(struct neighbor_table *t, uint8_t network, be32 ip, const 
     if (n->state == NEIGHBOR_INCOMPLETE)
         queue_remove(t, n);
     n->state = NEIGHBOR_REACHABLE;
+    n->silent = false;
     n->tries = 0;
     n->confirmed_ms = now_ms;
     for (struct pkt *p; (p = held_take_first(t, n)) != NULL;)
         t->ops->release(t->arg, n, p);
+}
+
+bool neighbor_answers(struct neighbor_table *t, uint8_t network, be32 ip, uint32_t now_ms)
+{
+    struct neighbor *n = find(t, network, ip);
+
+    if (!n)
+        return true;
+    if (n->state == NEIGHBOR_INCOMPLETE) /* the tick asks */
+        return !n->silent && (n->tries == 0 || now_ms - n->asked_ms < NEIGHBOR_SILENT_MS);
+    bool old = now_ms - n->confirmed_ms >= NEIGHBOR_CHECK_MS;
+    if ((old || n->silent) && !was_asked_lately(n, now_ms)) {
+        n->silent |= n->tries >= NEIGHBOR_MAX_TRIES;
+        ask(t, n, now_ms);
+    }
+    return !n->silent;
+}
+
+void neighbor_port_lost(struct neighbor_table *t, uint8_t port)
+{
+    for (unsigned i = 0; i < NEIGHBOR_MAX; i++)
+        if (t->entries[i].state == NEIGHBOR_REACHABLE && t->entries[i].port == port)
+            t->entries[i].silent = true;
 }
 
 void neighbor_forget_network(struct neighbor_table *t, uint8_t network)
@@ -274,6 +303,7 @@ unsigned neighbor_tick(struct neighbor_table *t, uint32_t now_ms, unsigned budge
             break;
         done++;
         queue_remove(t, n);
+        n->silent |= n->tries > 0;
         if (n->tries >= NEIGHBOR_MAX_TRIES) {
             n->state = NEIGHBOR_FAILED;
             n->confirmed_ms = now_ms; /* when it failed */

@@ -10,8 +10,9 @@
  * them with ICMP host unreachable) while the stack is still asked once a second, so that a host
  * that appears is reached at once. The stack reports what it learns with neighbor_learned(). An
  * entry in use is confirmed again before it is too old; one that no longer answers is resolved from
- * the beginning. Entries are numbered; flows keep the number, and neighbor_at() compares the
- * address and network to see that it is still theirs.
+ * the beginning. Who has a choice of hosts asks neighbor_answers() first, which sees to it that
+ * those nobody uses for their silence are still asked. Entries are numbered; flows keep the number,
+ * and neighbor_at() compares the address and network to see that it is still theirs.
  *
  * Invariants: every entry that is not free is in one hash chain; INCOMPLETE entries are in one
  * queue, in the order of asked_ms; only they hold packets. The resolve callback may call
@@ -33,6 +34,8 @@
 #define NEIGHBOR_RETRY_MS   1000
 #define NEIGHBOR_FAILED_MS  5000  /* after the last try: refuse at once */
 #define NEIGHBOR_REFRESH_MS 30000 /* used and not confirmed for this long: ask again */
+#define NEIGHBOR_CHECK_MS   5000  /* the same, by neighbor_answers() */
+#define NEIGHBOR_SILENT_MS  500   /* no answer to the first question for this long: silent */
 
 enum neighbor_state { NEIGHBOR_FREE, NEIGHBOR_INCOMPLETE, NEIGHBOR_REACHABLE, NEIGHBOR_FAILED };
 
@@ -45,7 +48,7 @@ struct neighbor {
     uint8_t hdr[ETH_HDR_BYTES]; /* ready to be copied in front of an IPv4 packet; hdr[0..5] is its
                                    MAC */
     uint8_t port; /* the owner's note: where the switch has that MAC, or SWITCH_PORT_NONE */
-    uint8_t spare;
+    bool silent;  /* it was asked in vain, or its port went down, and it has not answered since */
     uint32_t port_moves; /* switch_table.moves when port was looked up */
     uint32_t confirmed_ms, used_ms, asked_ms;
     uint16_t held_first; /* in table.held, or NEIGHBOR_NONE */
@@ -127,6 +130,13 @@ void neighbor_hold(struct neighbor_table *t, struct neighbor *n, struct pkt *p);
  * if nobody wanted to know. */
 void neighbor_learned(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
                       const uint8_t *own_mac, uint32_t now_ms);
+
+/* Whether ip is worth a try, for who has a choice: false if it is known not to answer. Asks about
+ * those that have not been heard of lately, at most once a second. */
+bool neighbor_answers(struct neighbor_table *t, uint8_t network, be32 ip, uint32_t now_ms);
+
+/* Whoever was last seen on this port (the owner's note) is silent until heard again. */
+void neighbor_port_lost(struct neighbor_table *t, uint8_t port);
 
 /* Forgets every entry of a network (its address changed), giving up what they hold. */
 void neighbor_forget_network(struct neighbor_table *t, uint8_t network);

@@ -404,15 +404,18 @@ static unsigned forward_out(struct naive_nat *n, const struct naive_packet *k, u
     return 0;
 }
 
+/* Only the last resort's endpoint can have two: the one to its own port came later then. */
 static const struct naive_mapping *find_mapping(const struct naive_nat *n, unsigned proto,
                                                 unsigned zone, uint32_t ip, unsigned port)
 {
+    const struct naive_mapping *found = NULL;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         const struct naive_mapping *m = &n->mappings[i];
-        if (m->live && m->proto == proto && m->zone == zone && m->in_ip == ip && m->in_port == port)
-            return m;
+        if (m->live && m->proto == proto && m->zone == zone && m->in_ip == ip &&
+            m->in_port == port && (!found || m->out_port != port))
+            found = m;
     }
-    return NULL;
+    return found;
 }
 
 static void new_mapping(struct naive_nat *n, const struct naive_flow *f)
@@ -499,8 +502,7 @@ static bool map_in(struct naive_nat *n, const struct naive_packet *k, struct nai
         to_resort = to_resort && m->in_ip == resort->targets[0] && m->in_port == k->dport &&
                     m->zone == resort->zone;
     else
-        to_resort = to_resort && port_is_free(n, k->proto, k->dport) &&
-                    !find_mapping(n, k->proto, resort->zone, resort->targets[0], k->dport);
+        to_resort = to_resort && port_is_free(n, k->proto, k->dport);
     if (!to_resort && (!m || !mapping_is_held(n, m)))
         return false;
     like->zone = m ? m->zone : resort->zone;

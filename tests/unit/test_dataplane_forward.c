@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "tests/fake/fake_base.h"
 #include "tests/fake/router_rig.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
@@ -156,6 +157,141 @@ static void test_hairpin(void **state)
          5000);
 }
 
+/* ---- hosts that do not answer ---- */
+
+static struct rig_packet syn(uint16_t sport)
+{
+    return packet(IP_PROTO_TCP, RIG_SERVER, sport, RIG_OUTSIDE, 8000, TCP_SYN);
+}
+
+/* A new connection is led to host 10 or 11. */
+static void leads(uint16_t sport, unsigned host)
+{
+    pass(0, syn(sport), host - 9, RIG_SERVER, sport, RIG_HOST(host), 9000);
+}
+
+static void test_silent_target(void **state)
+{
+    struct rig_packet first = syn(4000);
+
+    (void)state;
+    fake_log_clear();
+    r.silent_ip = RIG_HOST(10);
+    rig_input(&r, 0, &first); /* nobody knows yet: it waits */
+    rig_step(&r);
+    assert_int_equal(rig_flush(&r), 0);
+    leads(4001, 11);
+    rig_pass(&r, 600, 100);
+    leads(4000, 11); /* the client tries again: elsewhere */
+    for (uint16_t sport = 4002; sport < 4012; sport++)
+        leads(sport, 11);
+    rig_pass(&r, 10000, 100);
+    assert_int_equal(rig_dropped(&r, DROP_NO_NEIGHBOR), 1); /* what had waited */
+    for (uint16_t sport = 4012; sport < 4022; sport++)
+        leads(sport, 11);
+    unsigned questions = r.questions;
+    leads(4022, 11);
+    assert_int_equal(r.questions, questions);
+    rig_pass(&r, 1000, 100);
+    leads(4023, 11);
+    assert_int_equal(r.questions, questions + 1);
+    assert_true(fake_log_has("forward  tcp 8000-8009: 192.168.8.10 does not answer; "
+                             "others take its turns"));
+    assert_int_equal(fake_log_count, 1);
+
+    r.silent_ip = 0; /* it is back; the next caller's question finds it */
+    rig_pass(&r, 1000, 100);
+    leads(4024, 10);
+    leads(4025, 11);
+    leads(4026, 10);
+    assert_true(fake_log_has("forward  tcp 8000-8009: 192.168.8.10 answers again"));
+    assert_int_equal(fake_log_count, 2);
+}
+
+/* None answers: as if it were not known. */
+static void test_all_silent(void **state)
+{
+    (void)state;
+    r.no_answers = true;
+    for (uint16_t sport = 4000; sport < 4002; sport++) {
+        struct rig_packet k = syn(sport);
+        rig_input(&r, 0, &k);
+        rig_step(&r);
+    }
+    rig_pass(&r, 4000, 100);
+    assert_int_equal(rig_dropped(&r, DROP_NO_NEIGHBOR), 2);
+    struct rig_packet again = syn(4000);
+    refused(0, again, DROP_NO_NEIGHBOR);
+    assert_true(fake_log_has("192.168.8.11 does not answer, nor do the others") ||
+                fake_log_has("192.168.8.10 does not answer, nor do the others"));
+    rig_flush(&r);
+    r.no_answers = false; /* one comes back, and gets those that had no answer */
+    r.silent_ip = RIG_HOST(10);
+    rig_pass(&r, 1000, 100);
+    rig_input(&r, 0, &again);
+    rig_step(&r);
+    rig_flush(&r);
+    leads(4000, 11);
+    leads(4001, 11);
+}
+
+/* One that has answered before, and dies: connections that it has, stay. */
+static void test_target_dies(void **state)
+{
+    (void)state;
+    leads(4000, 10);
+    leads(4001, 11);
+    pass(1, packet(IP_PROTO_TCP, RIG_HOST(10), 9000, RIG_SERVER, 4000, TCP_SYN | TCP_ACK), 0,
+         RIG_OUTSIDE, 8000, RIG_SERVER, 4000);
+    r.silent_ip = RIG_HOST(10);
+    for (unsigned i = 0; i < 11; i++) { /* somebody calls once a second */
+        struct rig_packet k = syn((uint16_t)(4002 + i));
+        rig_input(&r, 0, &k);
+        rig_step(&r);
+        rig_flush(&r);
+        rig_pass(&r, 1000, 1000);
+    }
+    for (uint16_t sport = 5000; sport < 5006; sport++)
+        leads(sport, 11);
+    pass(0, packet(IP_PROTO_TCP, RIG_SERVER, 4000, RIG_OUTSIDE, 8000, TCP_ACK), 1, RIG_SERVER, 4000,
+         RIG_HOST(10), 9000);
+}
+
+static void test_target_unplugged(void **state)
+{
+    (void)state;
+    leads(4000, 10);
+    leads(4001, 11);
+    leads(4002, 10);
+    r.nics[1].up = false;
+    r.silent_ip = RIG_HOST(10);
+    rig_pass(&r, 300, 100);
+    for (uint16_t sport = 5000; sport < 5006; sport++)
+        leads(sport, 11);
+    leads(4002, 11); /* it had no answer yet */
+    r.nics[1].up = true;
+    r.silent_ip = 0;
+    rig_pass(&r, 1000, 100);
+    rig_appear(&r, 1, RIG_HOST(10));
+    leads(5006, 10);
+    leads(5007, 11);
+}
+
+static void test_silent_target_hairpin(void **state)
+{
+    struct rig_packet k = packet(IP_PROTO_TCP, RIG_HOST(5), 5000, RIG_OUTSIDE, 8009, TCP_SYN);
+
+    (void)state;
+    r.silent_ip = RIG_HOST(10);
+    rig_input(&r, 3, &k);
+    rig_step(&r);
+    assert_int_equal(rig_flush(&r), 0);
+    rig_pass(&r, 600, 100);
+    pass(3, k, 2, RIG_OUTSIDE, 5000, RIG_HOST(11), 9009);
+    pass(2, packet(IP_PROTO_TCP, RIG_HOST(11), 9009, RIG_OUTSIDE, 5000, TCP_SYN | TCP_ACK), 3,
+         RIG_OUTSIDE, 8009, RIG_HOST(5), 5000);
+}
+
 /* A port that host 10 has opened by itself, from its neighbour 5 by way of the outside address. */
 static struct rig_packet to_the_open_port(void)
 {
@@ -244,6 +380,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_ranges_in_turn),
         TEST(test_hairpin),
+        TEST(test_silent_target),
+        TEST(test_all_silent),
+        TEST(test_target_dies),
+        TEST(test_target_unplugged),
+        TEST(test_silent_target_hairpin),
         TEST(test_neighbours_meet_outside),
         cmocka_unit_test_setup_teardown(test_isolated_neighbours, setup_isolated, teardown),
         cmocka_unit_test_setup_teardown(test_ruled_neighbours, setup_rule, teardown),

@@ -249,6 +249,110 @@ static void test_hairpin_in_turn(void **state)
     }
 }
 
+/* ---- hosts that do not answer ---- */
+
+static bool answering[NAT_MAX_TARGETS];
+static unsigned questions;
+
+static bool fake_answers(void *arg, const struct nat_forward *fwd, unsigned target)
+{
+    assert_ptr_equal(arg, answering);
+    assert_in_range(target, 0, fwd->target_count - 1);
+    questions++;
+    return answering[target];
+}
+
+static const struct nat_forward three[] = {
+    {.proto = TCP,
+     .first_port = 443,
+     .last_port = 443,
+     .target_port = 8443,
+     .target_count = 3,
+     .targets = {HOST_A, HOST_B, BE_IP4(192, 168, 8, 4)}},
+    RANGE(UDP, 53, 53, 53),
+};
+
+/* Sends a new connection; returns which target has got it. */
+static unsigned target_of_next(uint16_t sport)
+{
+    PASSES(rig_in(TCP, R1, sport, 443, TCP_SYN));
+    return (unsigned)(ntoh32(rig_last.dst) - ntoh32(A));
+}
+
+static void test_silent_targets(void **state)
+{
+    static const struct {
+        int id;
+        bool answers[3];
+        unsigned got[6]; /* by new connections, one after the other */
+    } rows[] = {
+        {1, {true, true, true}, {0, 1, 2, 0, 1, 2}},
+        {2, {false, true, true}, {1, 2, 1, 2, 1, 2}},
+        {3, {true, false, true}, {0, 2, 0, 2, 0, 2}},
+        {4, {true, true, false}, {0, 1, 0, 1, 0, 1}},
+        {5, {false, false, true}, {2, 2, 2, 2, 2, 2}},
+        {6, {false, true, false}, {1, 1, 1, 1, 1, 1}},
+        {7, {false, false, false}, {0, 1, 2, 0, 1, 2}}, /* as before: one may come back */
+    };
+    uint16_t sport = 1000;
+
+    (void)state;
+    nat_set_answers(&rig_nat, fake_answers, answering);
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        nat_set_forwards(&rig_nat, three, 2);
+        memcpy(answering, rows[i].answers, sizeof(rows[i].answers));
+        for (unsigned k = 0; k < 6; k++)
+            if (target_of_next(sport++) != rows[i].got[k])
+                fail_msg("row %d: connection %u", rows[i].id, k);
+    }
+    questions = 0;
+    PASSES(rig_in(UDP, R1, 999, 53, 0)); /* a forward to one host asks nobody */
+    assert_int_equal(questions, 0);
+    assert_false(rig_last_flow->flags & FLOW_IN_TURN);
+}
+
+/* A flow that has had no answer can leave a host that gives none, if another one would. */
+static void test_stranded(void **state)
+{
+    static const bool all[3] = {true, true, true};
+
+    (void)state;
+    nat_set_answers(&rig_nat, fake_answers, answering);
+    nat_set_forwards(&rig_nat, three, 2);
+    memcpy(answering, all, sizeof(all));
+    assert_int_equal(target_of_next(1000), 0);
+    struct flow *f = rig_last_flow;
+    assert_true(f->flags & FLOW_IN_TURN);
+    assert_false(nat_is_stranded(&rig_nat, f));
+    answering[1] = answering[2] = false;
+    assert_false(nat_is_stranded(&rig_nat, f)); /* its own answers */
+    answering[0] = false;
+    assert_false(nat_is_stranded(&rig_nat, f)); /* nobody would be better */
+    answering[2] = true;
+    assert_true(nat_is_stranded(&rig_nat, f));
+    nat_end(&rig_nat, f);
+    assert_int_equal(target_of_next(1000), 2);
+    assert_false(nat_is_stranded(&rig_nat, rig_last_flow));
+
+    /* Once it has answered it stays. */
+    PASSES(rig_out(TCP, three[0].targets[2], 8443, R1, 1000, TCP_SYN | TCP_ACK));
+    answering[2] = false;
+    answering[0] = true;
+    assert_false(nat_is_stranded(&rig_nat, rig_last_flow));
+
+    /* No forward any more that would lead it elsewhere. */
+    assert_int_equal(target_of_next(1001), 0);
+    f = rig_last_flow;
+    answering[0] = false;
+    answering[1] = true;
+    assert_true(nat_is_stranded(&rig_nat, f));
+    nat_set_forwards(&rig_nat, pair, 1); /* 192.168.8.4 is no target of it */
+    assert_true(nat_is_stranded(&rig_nat, f));
+    answering[1] = false;
+    answering[2] = true;
+    assert_false(nat_is_stranded(&rig_nat, f));
+}
+
 /* A host that is no target any more loses its flows, the other keeps them. */
 static void test_a_target_goes(void **state)
 {
@@ -320,8 +424,8 @@ static void test_last_resort(void **state)
     leads_to(TCP, 22, A, 22);
 }
 
-/* Mapped by another port already, because somebody else had its own then: the port is nobody's. */
-static void test_last_resort_elsewhere(void **state)
+/* Mapped by another port already, because somebody else had its own then: it has both. */
+static void test_last_resort_twice(void **state)
 {
     (void)state;
     nat_set_forwards(&rig_nat, resort, 2);
@@ -330,12 +434,65 @@ static void test_last_resort_elsewhere(void **state)
     PASSES(rig_send_frame(1, FLOW_OUT));
     uint16_t other = rig_outside_port();
     assert_int_not_equal(other, 5000);
+    leads_to(UDP, 5000, B, 5000); /* still B's */
     rig_wait_ms(60 * 1000);
     nat_rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
     PASSES(rig_send_frame(1, FLOW_OUT));
     rig_wait_ms(61 * 1000); /* B's is gone */
+    leads_to(UDP, 5000, A, 5000);
+}
+
+/* By which port the last resort's host is seen that has two, and whose they are. */
+static void test_last_resort_of_two(void **state)
+{
+    (void)state;
+    const struct rig_send to_r1 = {UDP, A, 5000, R1, 53, 0}, to_r2 = {UDP, A, 5000, R2, 53, 0},
+                          answer = {UDP, A, 5000, R1, 999, 0};
+    nat_set_forwards(&rig_nat, resort, 2);
+    PASSES(rig_out(UDP, B, 5000, R1, 53, 0));
+    nat_rig_make(&to_r1);
+    PASSES(rig_send_frame(1, FLOW_OUT));
+    uint16_t first = rig_outside_port();
+    nat_end(&rig_nat, &rig_nat.flows.flows[0]); /* B's */
+    assert_int_equal(rig_nat.counters.mappings_live, 1);
+
+    PASSES(rig_in(UDP, R1, 999, 5000, 0));
+    assert_int_equal(rig_last.dst, A);
+    assert_int_equal(rig_nat.counters.mappings_live, 2);
+    nat_rig_make(&answer); /* leaves by the port that was called */
+    PASSES(rig_send_frame(1, FLOW_OUT));
+    assert_int_equal(rig_outside_port(), 5000);
+    nat_rig_make(&to_r2); /* what it opens, by the one it has always had (REQ-1) */
+    PASSES(rig_send_frame(1, FLOW_OUT));
+    assert_int_equal(rig_outside_port(), first);
+
+    /* One remote end by both ports would be one conversation inside: the second is refused. */
+    REFUSED(rig_in(UDP, R1, 999, first, 0), UNSOLICITED);
     REFUSED(rig_in(UDP, R1, 53, 5000, 0), UNSOLICITED);
-    leads_to(UDP, other, A, 5000);
+    /* Both ports are its own, and nobody else's. */
+    assert_false(nat_reserve_port(&rig_nat, UDP, BE16(5000)));
+    PASSES(rig_out(UDP, B, 5000, R2, 99, 0));
+    assert_int_not_equal(rig_outside_port(), 5000);
+    assert_int_not_equal(rig_outside_port(), first);
+
+    /* A hold goes with the first and comes back from it. */
+    const struct flow_tuple k = {.src = A, .sport = BE16(5000), .proto = UDP, .zone = 1};
+    assert_int_equal(nat_hold(&rig_nat, &k, BE16(7), false), hton16(first));
+    rig_wait_ms(300 * 1000);
+    rig_wait_ms(300 * 1000);
+    assert_int_equal(rig_nat.flows.live, 0);
+    assert_int_equal(rig_nat.counters.mappings_live, 1);
+    PASSES(rig_in(UDP, R1, 999, 5000, 0)); /* again the second */
+    nat_let_go(&rig_nat, &k);
+    assert_int_equal(rig_nat.counters.mappings_live, 1);
+
+    /* The first is gone: now it is the one. */
+    nat_rig_make(&to_r2);
+    PASSES(rig_send_frame(1, FLOW_OUT));
+    assert_int_equal(rig_outside_port(), 5000);
+    rig_wait_ms(300 * 1000);
+    assert_int_equal(rig_nat.counters.mappings_live, 0);
+    assert_int_equal(rig_nat.pools[1].free_count, 65535);
 }
 
 /* Strangers can take half of the ports and no more: the hosts go on. */
@@ -375,9 +532,12 @@ int main(void)
         TEST(test_turns),
         TEST(test_both_speak_first),
         TEST(test_hairpin_in_turn),
+        TEST(test_silent_targets),
+        TEST(test_stranded),
         TEST(test_a_target_goes),
         TEST(test_last_resort),
-        TEST(test_last_resort_elsewhere),
+        TEST(test_last_resort_twice),
+        TEST(test_last_resort_of_two),
         TEST(test_last_resort_leaves_ports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

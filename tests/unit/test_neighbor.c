@@ -253,6 +253,87 @@ static void test_refresh(void **state)
     assert_memory_equal(n->hdr, mac_b, MAC_BYTES);
 }
 
+/* ---- for who has a choice ---- */
+
+static bool answers(void)
+{
+    return neighbor_answers(&table, 0, IP(5), now_ms);
+}
+
+/* Nobody knows; no answer for half a second; none at all; it comes back. */
+static void test_answers_of_a_new_one(void **state)
+{
+    (void)state;
+    assert_true(answers());
+    assert_int_equal(table.live, 0);
+    struct neighbor *n = get(IP(5));
+    now_ms += NEIGHBOR_SILENT_MS;
+    assert_true(answers()); /* it was not asked yet */
+    neighbor_use(&table, n, now_ms);
+    now_ms += NEIGHBOR_SILENT_MS - 1;
+    assert_true(answers());
+    now_ms++;
+    assert_false(answers());
+    neighbor_learned(&table, 0, IP(5), mac_a, own, now_ms);
+    assert_true(answers()); /* it was only slow */
+
+    neighbor_forget_network(&table, 0);
+    n = get(IP(5));
+    neighbor_use(&table, n, now_ms);
+    for (unsigned i = 0; i < NEIGHBOR_MAX_TRIES; i++) {
+        neighbor_tick(&table, now_ms += NEIGHBOR_RETRY_MS, 10);
+        assert_false(answers());
+    }
+    assert_int_equal(n->state, NEIGHBOR_FAILED);
+    asked = 0;
+    for (unsigned i = 0; i < 300; i++) { /* it is asked once a second, and by nobody else */
+        now_ms += NEIGHBOR_RETRY_MS;
+        assert_false(answers());
+        assert_false(answers());
+        assert_int_equal(asked, i + 1);
+        assert_int_equal(n->state, NEIGHBOR_FAILED);
+    }
+    now_ms += NEIGHBOR_FAILED_MS;
+    assert_false(neighbor_use(&table, n, now_ms)); /* somebody has no choice */
+    assert_int_equal(n->state, NEIGHBOR_INCOMPLETE);
+    assert_false(answers());
+    neighbor_learned(&table, 0, IP(5), mac_a, own, now_ms);
+    assert_true(answers());
+}
+
+/* One that did answer, and does not any more; and one whose port went down. */
+static void test_answers_of_an_old_one(void **state)
+{
+    (void)state;
+    struct neighbor *n = get(IP(5));
+    neighbor_learned(&table, 0, IP(5), mac_a, own, now_ms);
+    n->port = 3;
+    asked = 0;
+    now_ms += NEIGHBOR_CHECK_MS - 1;
+    assert_true(answers());
+    assert_int_equal(asked, 0);
+    now_ms++;
+    for (unsigned i = 1; i <= NEIGHBOR_MAX_TRIES; i++) {
+        assert_true(answers());
+        assert_true(answers());
+        assert_int_equal(asked, i);
+        now_ms += NEIGHBOR_RETRY_MS;
+    }
+    assert_false(answers());
+    assert_int_equal(n->state, NEIGHBOR_REACHABLE); /* others find out for themselves */
+    neighbor_learned(&table, 0, IP(5), mac_a, own, now_ms);
+    assert_true(answers());
+
+    neighbor_port_lost(&table, 2);
+    assert_true(answers());
+    neighbor_port_lost(&table, 3);
+    asked = 0;
+    assert_false(answers());
+    assert_int_equal(asked, 1);
+    neighbor_learned(&table, 0, IP(5), mac_a, own, now_ms);
+    assert_true(answers());
+}
+
 static void test_held_limits(void **state)
 {
     (void)state;
@@ -360,6 +441,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_giving_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_host_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refresh, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_answers_of_a_new_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_answers_of_an_old_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_held_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
