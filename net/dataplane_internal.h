@@ -46,8 +46,8 @@ struct dp_port {
     bool soft;       /* a staged packet needs software before this NIC can send it */
     uint32_t offloads;
     uint32_t max_frame_bytes; /* untagged */
-    /* Plain frames up to this size need nothing but to be sent; 0: all need a look, because they
-     * may need a tag, a copy for another port, or tokens. */
+    /* Frames up to this size that the NIC can send need nothing but to be sent; 0: all need a look,
+     * because they may need a tag, a copy for another port, or tokens. */
     uint32_t plain_max_bytes;
     /* The source last learned here, in which second and at which generation of the switch table:
      * the next frame from it needs no look at the table. */
@@ -189,8 +189,9 @@ static inline void dp_drop(struct dataplane *dp, struct pkt *p, enum drop_reason
 /* Sends the staged packets of one port. */
 void dp_flush_port(struct dataplane *dp, unsigned port);
 
-/* The part of dp_forward for packets that are not plain frames within the MTU, and for ports that
- * ask for more than sending: p, or the tagged copy that took its place. NULL: p was dropped. */
+/* The part of dp_forward for packets that are too long or more than the NIC can do, and for ports
+ * that ask for more than sending: p, or the tagged copy that took its place. NULL: p was dropped.
+ */
 struct pkt *dp_forward_special(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p);
 
 /* One packet became got others, and missing more that there was no buffer for. */
@@ -207,11 +208,22 @@ static inline void dp_stage_plain(struct dataplane *dp, unsigned out, struct pkt
         dp_flush_port(dp, out);
 }
 
+/* True if there is nothing to be done about p but to give it to the port's NIC: most packets are
+ * plain frames, and between machines of one host most others have a partial checksum or are
+ * super-packets, which such a NIC can send. */
+static inline bool dp_sends_as_is(const struct dp_port *port, const struct pkt *p)
+{
+    if (LIKELY(pkt_plain(p)))
+        return p->total_bytes <= port->plain_max_bytes;
+    uint32_t frame_bytes = p->gso_size ? (uint32_t)p->hdr_len + p->gso_size : p->total_bytes;
+    return frame_bytes <= port->plain_max_bytes && offload_fits(p, port->offloads);
+}
+
 /* Sends p, a frame that stays on this network, without the tag it has on the port, by the port. p
  * may be shared. */
 static inline void dp_forward(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
 {
-    if (UNLIKELY(!pkt_plain(p) || p->total_bytes > dp->ports[out].plain_max_bytes)) {
+    if (UNLIKELY(!dp_sends_as_is(&dp->ports[out], p))) {
         p = dp_forward_special(dp, network, out, p);
         if (!p)
             return;
@@ -219,14 +231,14 @@ static inline void dp_forward(struct dataplane *dp, unsigned network, unsigned o
     dp_stage_plain(dp, out, p);
 }
 
-/* The part of dp_stage for packets and ports that are not plain. */
+/* The part of dp_stage for what cannot be sent as it is. */
 void dp_stage_special(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p);
 
 /* The same for a frame that the router sends: its own, or one it has routed. Whoever sees every
  * frame of the network gets a copy. */
 static inline void dp_stage(struct dataplane *dp, unsigned network, unsigned out, struct pkt *p)
 {
-    if (UNLIKELY(!pkt_plain(p) || p->total_bytes > dp->ports[out].plain_max_bytes))
+    if (UNLIKELY(!dp_sends_as_is(&dp->ports[out], p)))
         dp_stage_special(dp, network, out, p);
     else
         dp_stage_plain(dp, out, p);

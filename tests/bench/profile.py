@@ -3,9 +3,9 @@
 
     python3 tests/bench/profile.py [idle | RATE | tcp]...
 
-(`make bench` builds what it needs.) A number is that many NAT'd 60-byte packets a second. Instructions are given a packet, a second (idle), or 1,000 bytes
-of TCP; beside them how often the function was entered. Functions that the compiler has put into others count with
-those. Built on the counts of tests/bench/insn_plugin.c, before and after each load.
+`make bench` builds what it needs. RATE is in NAT'd 60-byte packets a second. Instructions are given a packet, a second
+(idle), or 1,000 bytes of TCP; beside them how often the function was entered. Functions that the compiler has put into
+others count with those. Built on the counts of tests/bench/insn_plugin.c, before and after each load.
 """
 
 import bisect
