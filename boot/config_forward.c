@@ -96,6 +96,17 @@ static const char *target_read(struct span *text, void *to)
 const struct value_type value_target = {
     "TARGET", "an IPv4 address or the NAME of a host=", target_read, NULL, false};
 
+/* Who may come. Networks and hosts of ours are no answer: what they open is a matter of rule=. */
+static const char *outside_read(struct span *text, void *to)
+{
+    const char *wrong = value_cidr.read(text, to);
+    return wrong == value_cidr.what ? value_outside.what : wrong;
+}
+
+const struct value_type value_outside = {
+    "CIDR", "outside addresses like 203.0.113.0/24; names are for rule=", outside_read, NULL,
+    false};
+
 /* TARGET[+TARGET...]; *text is narrowed to the one that is wrong. */
 static const char *read_targets(struct span *text, struct draft_forward *f)
 {

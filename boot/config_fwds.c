@@ -22,6 +22,12 @@ static const char *forward_text(const struct config_fwd *fwd, char text[static F
     return text;
 }
 
+static const char *place_text(struct resolver *r, const struct draft_item *item,
+                              char text[static PLACE_BYTES])
+{
+    return config_place_text(config_place_of(r->draft, item), text);
+}
+
 /* ---- ports ---- */
 
 /* Ports of the uplink's address that the router itself listens on: one row a service. */
@@ -65,10 +71,9 @@ static void check_same_fwd(struct resolver *r, unsigned i)
         const struct config_fwd *earlier = &r->config->fwds[k];
         if (!want_the_same(fwd, earlier))
             continue;
-        struct config_place at = config_place_of(r->draft, &r->draft->fwds[k].item);
         resolve_conflict(r, &r->draft->fwds[i].item, "fwd", "%s and %s at %s want the same packets",
                          forward_text(fwd, mine), forward_text(earlier, other),
-                         config_place_text(at, place));
+                         place_text(r, &r->draft->fwds[k].item, place));
     }
 }
 
@@ -125,6 +130,7 @@ static void find_named_target(struct resolver *r, const struct target_of *of, co
                               be32 *ip, uint8_t *net)
 {
     struct suggestion suggestion;
+    char place[PLACE_BYTES];
     config_suggest_begin(&suggestion, (struct span){name, strlen(name)});
     for (unsigned h = 0; h < r->config->host_count; h++) {
         const struct config_host *host = &r->config->hosts[h];
@@ -135,8 +141,8 @@ static void find_named_target(struct resolver *r, const struct target_of *of, co
         *net = host->net;
         if (!host->ip)
             resolve_conflict(r, of->item, "host",
-                             "%s: host %.40s has no reserved address to forward to", of->text,
-                             name);
+                             "%s: host %.40s at %s has no reserved address to forward to", of->text,
+                             name, place_text(r, &r->draft->hosts[h].item, place));
         return;
     }
     if (!(r->broken & BROKEN_HOST))
@@ -236,12 +242,29 @@ static void check_bind(struct resolver *r, unsigned i)
 {
     const struct config_uplink *uplink = &r->config->uplink;
     const struct config_fwd *fwd = &r->config->fwds[i];
-    char text[FORWARD_BYTES], bind[IP4_TEXT_BYTES], ip[IP4_TEXT_BYTES];
+    char text[FORWARD_BYTES], bind[IP4_TEXT_BYTES], ip[IP4_TEXT_BYTES], place[PLACE_BYTES];
     struct target_of of = {&r->draft->fwds[i].item, "fwd", forward_text(fwd, text)};
     check_uplink(r, &of);
     if (fwd->bind && uplink->ip && fwd->bind != uplink->ip)
-        resolve_conflict(r, of.item, of.key, "%s: %s is not the uplink's address, %s", text,
-                         value_ip4_text(fwd->bind, bind), value_ip4_text(uplink->ip, ip));
+        resolve_conflict(r, of.item, of.key, "%s: %s is not the uplink's address, %s at %s", text,
+                         value_ip4_text(fwd->bind, bind), value_ip4_text(uplink->ip, ip),
+                         place_text(r, &r->draft->uplink.item, place));
+}
+
+/* Nobody calls from there: hosts inside that call the outside address are seen with it. */
+static void check_from(struct resolver *r, unsigned i)
+{
+    const struct config_fwd *fwd = &r->config->fwds[i];
+    char text[FORWARD_BYTES], from[IP4_TEXT_BYTES];
+    for (unsigned n = 0; n < r->config->net_count; n++) {
+        const struct config_net *net = &r->config->nets[n];
+        if (fwd->from_prefix >= net->prefix && config_net_has(net, fwd->from))
+            resolve_conflict(r, &r->draft->fwds[i].item, "fwd",
+                             "%s: from=%s/%u is in network %s, whose hosts call from the uplink's "
+                             "address",
+                             forward_text(fwd, text), value_ip4_text(fwd->from, from),
+                             fwd->from_prefix, net->name);
+    }
 }
 
 static void resolve_dmz(struct resolver *r)
@@ -277,6 +300,7 @@ void resolve_fwds(struct resolver *r)
         fwd->from_prefix = draft->from.prefix;
         resolve_targets(r, i);
         check_bind(r, i);
+        check_from(r, i);
         check_own_services(r, i);
         check_same_fwd(r, i);
     }

@@ -114,8 +114,8 @@ static const struct field_row fwd_fields[] = {
                            "all; PORTS a port or a range like 8000-8100; TARGET an address or the "
                            "name of a host=, several take turns; the ports at the target are the "
                            "same unless given, as a range of the same length or by its first port"},
-    [FIELD_FWD_FROM] = {"from", FIELD_NAMED, &value_cidr, FIELD(fwd, from), "anywhere",
-                        "outside addresses it is open to"},
+    [FIELD_FWD_FROM] = {"from", FIELD_NAMED, &value_outside, FIELD(fwd, from), "anywhere",
+                        "outside addresses it is open to; hosts inside call by the uplink's"},
 };
 
 static const struct field_row dmz_fields[] = {
@@ -271,6 +271,7 @@ const struct option_row config_options[] = {
      .help = "The host that gets what comes from outside by TCP and UDP and is nobody else's: no "
              "forward's, no answer, not the router's own.",
      .example = "dmz=192.168.8.10",
+     .once = true,
      .broken = BROKEN_FWD,
      ROW_FIELDS(dmz_fields),
      ROW_SINGLE(draft_dmz, dmz)},

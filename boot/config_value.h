@@ -65,6 +65,7 @@ extern const struct value_type value_level;     /* uint8_t, enum log_level */
 extern const struct value_type value_panic;     /* uint8_t, 1: halt */
 extern const struct value_type value_config;    /* uint8_t, enum config_strictness */
 extern const struct value_type value_forward;   /* struct draft_forward; config_forward.c */
+extern const struct value_type value_outside;   /* struct draft_subnet; config_forward.c */
 extern const struct value_type value_target;    /* struct draft_target; config_forward.c */
 
 /* Other people's spellings of a forward (config_forward.c): their whole value, commas included. */

@@ -24,6 +24,7 @@ PLACES = {
     "VMware's networks": {1: "vmnet0-a", 2: "vmnet0-b", 3: "vmnet1-a", 4: "vmnet1-b", 5: "vmnet8-a", 6: "vmnet8-b"},
     "VirtualBox's networks": {1: "natnet-a", 2: "natnet-b", 3: "vboxnet0-a", 4: "vboxnet0-b", 5: "intnet-a",
                               6: "intnet-b"},
+    "Two servers on one port": {1: "lan-a", 2: "lan-b"},
     "A laboratory with one door": {1: "dev-a", 2: "dev-b", 3: "lab-a", 4: "lab-b"},
     "A router on a stick": {0: {99: ISP, 10: "guests-a", 20: "office-a", 30: "cameras-a"}, 1: "office-b",
                             2: "cameras-b"},
@@ -121,6 +122,8 @@ def test_example(heading, config, table):
         check_printed(printed_matrix(site.router.console), table)
         if "natpf=ssh" in config:
             check_forward(example)
+        if "fwd=tcp:6000" in config:
+            check_published(example)
         site.router.status().check_sum()
 
 
@@ -158,3 +161,17 @@ def check_forward(example):
             assert client.recv(20) == b"SSH-2.0-here"
     with listening(guest, 2223):
         assert connect(example.site[ISP], address, 2223, 1.0) in REFUSED
+
+
+def check_published(example):
+    """The two servers': each port leads to its own, from outside and from beside it."""
+    site, address = example.site, example.routers[OUTSIDE]
+    for port, name in ((6000, "lan-a"), (6001, "lan-b")):
+        for client, seen in ((site[ISP], GATEWAY), (site["lan-a"], address)):
+            with listening(site[name], 5000) as server:
+                ours = connect(client, address, port)
+                assert not isinstance(ours, int), ours
+                with ours, server.accept()[0] as accepted:
+                    assert accepted.getpeername()[0] == seen
+                    accepted.sendall(name.encode())
+                    assert ours.recv(20) == name.encode()

@@ -131,7 +131,7 @@ static const struct row rows[] = {
     {44, 2, "fwd=tcp:80:wbe host=52:54:00:aa:bb:01,192.168.8.10,web",
      "1 forward tcp 80: no host= is called wbe; did you mean 'web'?\n"},
     {45, 2, "fwd=tcp:80:web host=52:54:00:aa:bb:01,web",
-     "1 forward tcp 80: host web has no reserved address to forward to\n"},
+     "1 forward tcp 80: host web at command line, column 16 has no reserved address to forward to\n"},
     {46, 2, "fwd=udp:68:192.168.8.10",
      "1 forward udp 68 takes a port of the uplink that the router's DHCP client needs"
      "\n"},
@@ -146,7 +146,8 @@ static const struct row rows[] = {
      "kets\n"},
     {50, 2, "uplink=0,ip=203.0.113.2/24,gw=203.0.113.1,dns=9.9.9.9 fwd=tcp:203.0.113.3:80:192"
      ".168.8.10",
-     "55 forward tcp 80: 203.0.113.3 is not the uplink's address, 203.0.113.2\n"},
+     "55 forward tcp 80: 203.0.113.3 is not the uplink's address, 203.0.113.2 at "
+     "command line, column 1\n"},
     {51, 2, "uplink=0,ip=203.0.113.2/24,gw=203.0.113.1,dns=9.9.9.9 fwd=tcp:203.0.113.2:80:192"
      ".168.8.10 fwd=tcp:80:192.168.8.10",
      "91 forward tcp 80 and forward tcp 80 at command line, column 55 want the same pa"

@@ -14,10 +14,19 @@
 
 static struct fake_config f;
 
-#define HOSTS     "host=52:54:00:aa:bb:01,192.168.8.10,web host=52:54:00:aa:bb:02,192.168.8.11,web2 "
-#define HOSTS_END "82"
-#define TWO       "net=lan,nat,ports=1 net=lab,hostonly,ports=2 "
-#define PORTS     "a port from 1 to 65535, or a range of them like 8000-8100\n"
+#define HOSTS        "host=52:54:00:aa:bb:01,192.168.8.10,web host=52:54:00:aa:bb:02,192.168.8.11,web2 "
+#define HOSTS_END    "82"
+#define TWO          "net=lan,nat,ports=1 net=lab,hostonly,ports=2 "
+#define STATIC       "uplink=0,ip=203.0.113.2/24,gw=203.0.113.1,dns=9.9.9.9 "
+#define STATIC_END   "55"
+#define STATIC_END_2 "91"
+#define SAME_SUBNET  "net=a,nat,ip=192.168.8.1/24,ports=1 net=b,nat,ip=192.168.8.1/24,ports=2 "
+#define SAME_END     "73"
+#define IN_BOTH                                                                                    \
+    "in network a and in network b, whose subnets overlap; name a host=...,net=NAME instead\n"     \
+    "note network b, 192.168.8.1/24, overlaps network a, 192.168.8.1/24: neither can ever reach "  \
+    "the other\n"
+#define PORTS "a port from 1 to 65535, or a range of them like 8000-8100\n"
 
 struct row {
     int id;
@@ -130,8 +139,8 @@ static void test_contradictions(void **state)
          "you mean 'web'?\n"},
         {30, 2, HOSTS "dmz=web2", ""},
         {31, 2, HOSTS "dmz=wbe2", HOSTS_END " dmz: no host= is called wbe2; did you mean 'web2'?\n"},
-        {32, 2, "dmz=web host=52:54:00:aa:bb:01,web", "1 dmz: host web has no reserved address to "
-         "forward to\n"},
+        {32, 2, "dmz=web host=52:54:00:aa:bb:01,web", "1 dmz: host web at command line, column 9 has "
+         "no reserved address to forward to\n"},
         {33, 2, "dmz=192.168.9.10", "1 dmz: target 192.168.9.10 is outside every network\n"},
         {34, 2, "dmz=192.168.8.1", "1 dmz: target 192.168.8.1 is the router's own address in network "
          "lan\n"},
@@ -141,7 +150,34 @@ static void test_contradictions(void **state)
          "routed and not translated\n"},
         {37, 2, "net=lan,nat,ports=0+1 dmz=192.168.8.10", "23 dmz needs an uplink, and there is none\n"},
         {38, 2, "dmz=192.168.8.10 fwd=tcp:80:192.168.8.11", ""},
-        {39, 2, "dmz=192.168.8.10 dmz=192.168.8.11", ""}, /* the later wins */
+        {39, 2, "dmz=192.168.8.10 dmz=192.168.8.11", "18 dmz=192.168.8.11: this dmz= is given twice, "
+         "first at command line, column 1\n"},
+        {41, 3, SAME_SUBNET "dmz=192.168.8.10", SAME_END " dmz: target 192.168.8.10 is " IN_BOTH},
+        {42, 3, SAME_SUBNET "fwd=udp:5-6:192.168.8.10", SAME_END " forward udp 5-6: target 192.168.8.10 "
+         "is " IN_BOTH},
+        {50, 2, STATIC "fwd=tcp:203.0.113.2:80:192.168.8.10 fwd=tcp:80:192.168.8.11", STATIC_END_2
+         " forward tcp 80 and forward tcp 80 at command line, column 55 want the same packets\n"},
+        {51, 2, "fwd=tcp:203.0.113.2:80:192.168.8.10 fwd=tcp:203.0.113.3:80:192.168.8.11", ""},
+        {52, 2, STATIC "fwd=tcp:203.0.113.3:80:192.168.8.10", STATIC_END " forward tcp 80: 203.0.113.3 "
+         "is not the uplink's address, 203.0.113.2 at command line, column 1\n"},
+        {53, 2, STATIC "fwd=udp:68:192.168.8.10", ""}, /* no DHCP there */
+        {54, 2, "fwd=both:68:192.168.8.10", "1 forward tcp+udp 68 takes a port of the uplink that the "
+         "router's DHCP client needs\n"},
+        {55, 2, "fwd=tcp:80:192.168.8.10,from=lan", "30 'lan' in fwd=tcp:80:192.168.8.10,from=lan: "
+         "expected outside addresses like 203.0.113.0/24; names are for rule=\n"},
+        {56, 2, "fwd=tcp:80:192.168.8.10,from=192.168.8.0/24", "1 forward tcp 80: from=192.168.8.0/24 "
+         "is in network lan, whose hosts call from the uplink's address\n"},
+        {57, 2, "fwd=tcp:80:192.168.8.10,from=192.168.8.77", "1 forward tcp 80: from=192.168.8.77/32 "
+         "is in network lan, whose hosts call from the uplink's address\n"},
+        {58, 2, "fwd=tcp:80:192.168.8.10,from=192.168.0.0/16", ""}, /* some of it is outside */
+        {59, 2, STATIC "fwd=tcp:80:192.168.8.10,from=203.0.113.2", ""}, /* those inside alone */
+        {60, 2, "fwd=tcp:80:192.168.8.10,from=10.0.0.0/8 fwd=both:79-81:192.168.8.11,from=10.9.0.0/16",
+         "41 forward tcp+udp 79-81 and forward tcp 80 at command line, column 1 want the same "
+         "packets\n"},
+        {61, 3, TWO "fwd=udp:5-9:192.168.9.10", "46 forward udp 5-9: target 192.168.9.10 is in network "
+         "lab, which is hostonly and never reaches the uplink\n"},
+        {62, 2, "net=lan,nat,ports=0+1 fwd=tcp:80:192.168.8.10", "23 forward tcp 80 needs an uplink, "
+         "and there is none\n"},
         {40, 2, "hots=52:54:00:aa:bb:01,192.168.8.10,web dmz=web", "1 hots=52:54:00:aa:bb:01,192.168.8.10,"
          "web: no such option; did you mean 'host='?\n"},
         /* clang-format on */
