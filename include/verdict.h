@@ -35,6 +35,7 @@
     X(FRAGMENT_TWICE, "fragment-twice", "fragment whose bytes have come already")                  \
     X(POLICY, "policy", "no way there by the modes of networks, or by a rule")                     \
     X(NO_UPLINK, "no-uplink", "the uplink has no address or no link")                              \
+    X(MOVED, "uplink-moved", "of a conversation with an address that the uplink has lost")         \
     X(NO_ROUTE, "no-route", "no gateway for the destination")                                      \
     X(NO_NEIGHBOR, "no-neighbor", "next hop did not answer ARP")                                   \
     X(UNSOLICITED, "unsolicited", "from the outside, and nothing inside asked for it")             \

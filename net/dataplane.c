@@ -148,6 +148,7 @@ static int networks_init(struct dataplane *dp, alloc_fn alloc)
     for (unsigned n = 0; n < NETWORK_COUNT; n++) {
         struct dp_network *net = &dp->networks[n];
         net->all_plain = true;
+        net->general = net->mirrors != 0;
         for (unsigned i = 0; i < dp->port_count; i++)
             net->all_plain &= !(net->ports >> i & 1) || dp->ports[i].plain_max_bytes;
     }
@@ -352,6 +353,7 @@ static unsigned run_timers(struct dataplane *dp)
     unsigned steps = neighbor_tick(&dp->neighbors, dp->now_ms, NEIGHBOR_BUDGET);
 
     steps += fragment_tick(&dp->datagrams, dp->now_ms);
+    steps += dp_reset_step(dp);
     dp_rules_tick(dp);
     if (dp->flows_more || dp->now_ms - dp->flows_look_ms >= FLOWS_LOOK_MS) {
         unsigned looked_at = nat_tick(&dp->nat, dp->now_ms, EXPIRY_BUDGET);
@@ -399,7 +401,8 @@ uint64_t dataplane_next_us(const struct dataplane *dp, uint64_t now_us)
         uint32_t wait_ms = since_ms < FLOWS_LOOK_MS ? FLOWS_LOOK_MS - since_ms : 0;
         next_ms = MIN(next_ms, MAX(flows_ms, wait_ms));
     }
-    return next_ms == UINT32_MAX ? UINT64_MAX : now_us + (uint64_t)next_ms * 1000;
+    uint64_t next_us = next_ms == UINT32_MAX ? UINT64_MAX : now_us + (uint64_t)next_ms * 1000;
+    return MIN(next_us, MAX(dp_reset_next_us(dp), now_us));
 }
 
 bool dataplane_arm(struct dataplane *dp)
@@ -431,16 +434,6 @@ void dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const ui
                      (uint32_t)(now_us / 1000));
 }
 
-/* Untranslated flows survive a new address at the uplink, but not that nothing may go there. */
-static void end_uplink_flows(struct dataplane *dp)
-{
-    for (uint32_t i = 0; i < dp->nat.flows.fresh; i++) {
-        struct flow *f = &dp->nat.flows.flows[i];
-        if (f->state != FLOW_FREE && f->rem_zone == NETWORK_UPLINK)
-            nat_end(&dp->nat, f);
-    }
-}
-
 /* Says which network the uplink's subnet overlaps, if one: then neither side can be told from the
  * other, and forwarding would misroute (RFC 4787, REQ-7). */
 static bool uplink_collides(const struct dataplane *dp, be32 ip, be32 mask)
@@ -470,15 +463,19 @@ void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway
     if (up->ip == ip && up->mask == mask && up->gateway == gateway)
         return;
     bool moved = up->ip != ip || up->mask != mask;
+    be32 before = up->ip;
     up->ip = ip;
     up->mask = mask;
     up->gateway = gateway;
     if (!moved)
         return; /* neighbors are what they were */
     dp->uplink_collides = uplink_collides(dp, ip, mask);
-    nat_set_outside(&dp->nat, dp->uplink_collides ? 0 : ip, (uint32_t)(now_us / 1000));
+    /* Plain flows survive a new address at the uplink, but not that nothing may go there. */
     if (dp->uplink_collides)
-        end_uplink_flows(dp);
+        nat_close_uplink(&dp->nat, (uint32_t)(now_us / 1000));
+    else
+        nat_set_outside(&dp->nat, ip, (uint32_t)(now_us / 1000));
+    dp_reset_begin(dp, before);
     neighbor_forget_network(&dp->neighbors, NETWORK_UPLINK);
 }
 

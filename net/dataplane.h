@@ -113,6 +113,7 @@ struct dataplane_totals {
     uint64_t received, created, sent, consumed, held;
     uint64_t dropped[DROP_REASON_COUNT];
     uint64_t icmp_errors_sent, resets_sent;
+    uint64_t flows_moved;         /* ended because the uplink's address changed */
     uint64_t icmp_errors_limited; /* of both: not sent because there were too many */
     uint32_t flows_live, flow_capacity;
     uint32_t neighbors;

@@ -244,6 +244,10 @@ INLINE void fast_burst(struct dataplane *dp, unsigned in, unsigned network, stru
             if (UNLIKELY(general_count)) {
                 dp_general_input(dp, in, network, general, general_count);
                 general_count = 0;
+                if (UNLIKELY(dp->networks[network].general)) { /* since then */
+                    dp_general_input(dp, in, network, &pkts[i], n - i);
+                    return;
+                }
             }
             if (LIKELY(send(dp, &fast[i], from_uplink)))
                 continue;
@@ -284,7 +288,7 @@ static inline bool only_switching(const struct dp_port *port, const struct dp_ne
 
 void dp_input(struct dataplane *dp, unsigned in, unsigned network, struct pkt **pkts, unsigned n)
 {
-    if (UNLIKELY(network > NETWORK_UPLINK) || UNLIKELY(dp->networks[network].mirrors != 0))
+    if (UNLIKELY(network > NETWORK_UPLINK) || UNLIKELY(dp->networks[network].general))
         dp_general_input(dp, in, network, pkts, n);
     else if (!dp->networks[network].switched)
         burst_from_uplink(dp, in, pkts, n);

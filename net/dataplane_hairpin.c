@@ -67,7 +67,9 @@ static struct flow *flow_out(struct dataplane *dp, struct dp_job *job)
         dp_refuse(dp, job, why, 0);
         return NULL;
     }
-    struct flow *f = nat_find(&dp->nat, n);
+    struct flow *f;
+    if (!find_flow(dp, job, &f))
+        return NULL;
     if (f)
         return f;
     if (!dp_ask(dp, &q, job, NETWORK_UPLINK)) {

@@ -121,9 +121,9 @@ static void send_error(struct dataplane *dp, const struct dp_job *job, be32 from
     send_back(dp, job, e);
 }
 
-static void send_reset(struct dataplane *dp, const struct dp_job *job)
+static void send_reset(struct dataplane *dp, const struct dp_job *job, bool limited)
 {
-    if (!tcp_reset_allowed(&job->nat.v, job->nat.p) || !may_answer(dp, job))
+    if (!tcp_reset_allowed(&job->nat.v, job->nat.p) || (limited && !may_answer(dp, job)))
         return;
     struct pkt *e = tcp_reset_build(dp->pool, job->nat.p, &job->nat.v);
     if (!e)
@@ -138,6 +138,8 @@ void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason
 
     if (row->sent && !job->silent && (job->network != NETWORK_UPLINK || row->sent_outside))
         send_error(dp, job, dp->networks[job->network].ip, row, mtu);
+    if (reason == DROP_MOVED && !job->silent && job->network != NETWORK_UPLINK)
+        send_reset(dp, job, false);
     dp_drop(dp, job->nat.p, reason);
 }
 
@@ -148,7 +150,7 @@ void dp_reject(struct dataplane *dp, struct dp_job *job)
     be32 own = dp->networks[job->network].ip;
 
     if (!job->silent && v->proto == IP_PROTO_TCP)
-        send_reset(dp, job);
+        send_reset(dp, job, true);
     else if (!job->silent)
         send_error(dp, job, own ? own : v->dst, &errors[DROP_POLICY], 0);
     dp_drop(dp, job->nat.p, DROP_POLICY);

@@ -120,7 +120,9 @@ void dp_forward_in(struct dataplane *dp, struct dp_job *job)
         if (!match_fragment(dp, job, NETWORK_UPLINK) || !key_in(dp, job))
             return;
     }
-    struct flow *f = nat_find(&dp->nat, &job->nat);
+    struct flow *f;
+    if (UNLIKELY(!find_flow(dp, job, &f)))
+        return;
     if (UNLIKELY(!f) || dp_leave_stranded(dp, job, f))
         f = open_in(dp, job);
     if (UNLIKELY(!f))

@@ -3,9 +3,9 @@
  * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
  * (frames), dataplane_vlan.c (tags), dataplane_admit.c (what a port lets in), dataplane_route.c
  * (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c, dataplane_fragment.c
- * (fragments), dataplane_way.c (next hops),
- * dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_targets.c (which hosts of
- * forwards answer), dataplane_icmp.c (errors we send),
+ * (fragments), dataplane_way.c (next hops), dataplane_rules.c and dataplane_filter.c (what rules
+ * say), dataplane_targets.c (which hosts of forwards answer), dataplane_icmp.c (errors we send),
+ * dataplane_reset.c (a new outside address),
  * dataplane_tx.c (staging and sending), dataplane_status.c; then
  * the short ways past all that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
@@ -82,6 +82,7 @@ struct dp_network {
     bool isolated;    /* its ports do not reach each other, nor does the router help them to */
     bool filtered;    /* rules_inside(): dp_filter_switched() is asked about what is switched */
     bool all_plain;   /* each port has a plain_max_bytes */
+    bool general;     /* nothing of it takes the fast path: it is mirrored, or dp_reset.on */
     uint32_t tagged;  /* ports on which its frames carry a tag */
     uint32_t mirrors; /* ports that get a copy of every frame */
     uint32_t others[CONFIG_MAX_PORTS]; /* ports that what came in by a port may leave by */
@@ -96,6 +97,14 @@ struct dp_job {
     bool silent;     /* no ICMP error about it (it is translated already) */
     bool switched;   /* it came by the switch (dp_filter_switched()) */
     be16 new_id;     /* of a fragment: its datagram's identification, once it is translated */
+};
+
+/* The outside address has changed, and flows of the old one are being ended: dataplane_reset.c. */
+struct dp_reset {
+    bool on;
+    be32 from;      /* the old address */
+    uint32_t ended; /* so far */
+    uint64_t step_us;
 };
 
 /* What log lines of rules were said lately; see dataplane_rules.c. */
@@ -160,6 +169,7 @@ struct dataplane {
     struct datagram_ids ids;         /* of those that leave by the outside address */
     struct binding_table bindings;   /* empty unless a port is locked by address */
     struct icmp_limiter limiter;
+    struct dp_reset reset;
     struct rule_log rule_log;
     struct target_log target_log;
     uint64_t rule_hits[CONFIG_MAX_RULES]; /* packets that each rule has decided on */
@@ -362,14 +372,31 @@ void dp_send_translated(struct dataplane *dp, struct dp_job *job, struct flow *f
 /* Sends the packet on as it is, but for its TTL. */
 void dp_send_routed(struct dataplane *dp, struct dp_job *job, unsigned to, be32 hop);
 
+/* Sends p, an IPv4 packet that the router made (and counted), to the inside end of f. */
+void dp_send_inside(struct dataplane *dp, struct flow *f, struct pkt *p);
+
 extern const struct neighbor_ops dp_neighbor_ops;
+
+/* ---- dataplane_reset.c ---- */
+
+/* The outside address was from, and is another; the translator knows. */
+void dp_reset_begin(struct dataplane *dp, be32 from);
+
+/* Ends some of the flows that are outdated by that, if it is time; the number of steps. And when
+ * that is (UINT64_MAX: there are none). */
+unsigned dp_reset_step(struct dataplane *dp);
+uint64_t dp_reset_next_us(const struct dataplane *dp);
+
+/* The job's packet has found *f, which is outdated. True: it was dealt with. False: *f is gone, and
+ * NULL, and the packet may open another. */
+bool dp_reset_outdated(struct dataplane *dp, struct dp_job *job, struct flow **f);
 
 /* ---- dataplane_icmp.c ---- */
 
 void dp_icmp_init(struct icmp_limiter *limiter, const struct hash_key *key, uint64_t random);
 
 /* Drops the job's packet and tells its sender with the ICMP error that belongs to the reason, if
- * there is one and it may be sent. mtu is for DROP_TOO_BIG. */
+ * there is one and it may be sent; of DROP_MOVED with a reset. mtu is for DROP_TOO_BIG. */
 void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason, uint16_t mtu);
 
 /* Drops the job's packet (DROP_POLICY) and tells its sender that it was rejected. */

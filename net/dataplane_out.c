@@ -128,7 +128,9 @@ void dp_forward_out(struct dataplane *dp, struct dp_job *job)
 {
     if (is_later_fragment(job) && (!match_fragment(dp, job, job->network) || !key_out(dp, job)))
         return;
-    struct flow *f = nat_find(&dp->nat, &job->nat);
+    struct flow *f;
+    if (UNLIKELY(!find_flow(dp, job, &f)))
+        return;
     if (UNLIKELY(!f))
         f = open_out(dp, job);
     if (UNLIKELY(!f))

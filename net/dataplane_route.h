@@ -135,6 +135,14 @@ static inline bool is_later_fragment(const struct dp_job *job)
     return UNLIKELY(job->nat.v.fragment == FRAGMENT_LATER);
 }
 
+/* The job's flow, if there is one that may be used. False: the packet was dealt with. */
+static inline bool find_flow(struct dataplane *dp, struct dp_job *job, struct flow **f)
+{
+    *f = nat_find(&dp->nat, &job->nat);
+    return LIKELY(!dp->nat.sweeping) || !*f || !nat_is_outdated(&dp->nat, *f) ||
+           !dp_reset_outdated(dp, job, f);
+}
+
 /* ---- dataplane_fragment.c ---- */
 
 bool dp_note_first(struct dataplane *dp, struct dp_job *job, uint8_t zone, const struct flow *f);

@@ -142,6 +142,11 @@ void dataplane_print_status(const struct dataplane *dp, void (*line)(const char 
         snprintf(text, sizeof(text), "tcp-resets sent %" PRIu64, t.resets_sent);
         line(text);
     }
+    if (t.flows_moved) {
+        snprintf(text, sizeof(text), "flows ended with an old uplink address %" PRIu64,
+                 t.flows_moved);
+        line(text);
+    }
     for (unsigned i = 0; i < dp->config->rule_count; i++) {
         if (!dp->rule_hits[i])
             continue;

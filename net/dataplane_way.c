@@ -217,3 +217,17 @@ void dp_send_routed(struct dataplane *dp, struct dp_job *job, unsigned to, be32 
     if (way_find(dp, job, to, hop, &memory, &way))
         way_send(dp, job, &way);
 }
+
+void dp_send_inside(struct dataplane *dp, struct flow *f, struct pkt *p)
+{
+    struct neighbor *n = neighbor_at(&dp->neighbors, f->neighbor_in, f->zone, f->in_ip);
+
+    if (!n)
+        n = neighbor_get(&dp->neighbors, f->zone, f->in_ip, dp->now_ms);
+    if (n && neighbor_use(&dp->neighbors, n, dp->now_ms))
+        send_to_hop(dp, n, p);
+    else if (n && n->state != NEIGHBOR_FAILED)
+        neighbor_hold(&dp->neighbors, n, p);
+    else
+        dp_drop(dp, p, DROP_NO_NEIGHBOR);
+}

@@ -6,6 +6,7 @@
 #include "net/nat.h"
 #include "net/nat_forward.h"
 #include "net/nat_mapping.h"
+#include "net/nat_reset.h"
 #include "net/nat_track.h"
 
 /* Ports of a protocol that the last resort leaves free: which it takes is strangers' to say, and
@@ -60,18 +61,8 @@ void nat_end(struct nat *nat, struct flow *f)
 
 unsigned nat_tick(struct nat *nat, uint32_t now_ms, unsigned budget)
 {
+    reset_tick(nat, now_ms);
     return flow_expire(&nat->flows, now_ms, budget, flow_gone, nat);
-}
-
-void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms)
-{
-    (void)now_ms;
-    nat->outside_ip = ip;
-    for (uint32_t i = 0; i < nat->flows.fresh; i++) {
-        struct flow *f = &nat->flows.flows[i];
-        if (f->state != FLOW_FREE && f->out_ip != ip && !(f->flags & FLOW_PLAIN))
-            nat_end(nat, f);
-    }
 }
 
 /* ---- forwards and the router's own ports ---- */
@@ -216,10 +207,11 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
 
     *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT : nat_check_out(&job->v);
     if (*why == DROP_NONE)
-        *why = nat->outside_ip == 0                     ? DROP_NO_UPLINK
-               : state == FLOW_FREE                     ? DROP_UNSOLICITED
-               : nat->flows.live == nat->flows.capacity ? DROP_FLOWS_FULL
-                                                        : DROP_NONE;
+        *why = nat->outside_ip == 0                       ? DROP_NO_UPLINK
+               : reset_is_left_over(nat, &job->v, now_ms) ? DROP_MOVED
+               : state == FLOW_FREE                       ? DROP_UNSOLICITED
+               : nat->flows.live == nat->flows.capacity   ? DROP_FLOWS_FULL
+                                                          : DROP_NONE;
     if (*why != DROP_NONE) {
         nat->flows.refused += *why == DROP_FLOWS_FULL;
         return NULL;

@@ -28,6 +28,7 @@
 #include "net/flow_table.h"
 #include "net/port_pool.h"
 #include "net/wire/parse.h"
+#include "net/wire/tcp_reset.h"
 
 /* One packet on its way through a burst. The dataplane fills p and v; nat_key() fills the rest. */
 struct nat_job {
@@ -99,8 +100,14 @@ struct nat {
     uint8_t forward_turn[NAT_MAX_FORWARDS]; /* whose turn it is */
     nat_answers_fn answers;                 /* NULL: all do */
     void *answers_arg;
-    be32 outside_ip; /* 0 while the uplink has none */
-    uint32_t holds;  /* nat_hold(), and not let go yet */
+    be32 outside_ip;              /* 0 while the uplink has none */
+    be32 last_outside;            /* the last one it had */
+    bool closed;                  /* nothing may go to the uplink */
+    bool sweeping;                /* flows may be outdated, from here on: */
+    uint32_t sweep_at, sweep_end; /* numbers of flows */
+    bool moved;                   /* to an address it did not have before, lately: */
+    uint32_t moved_ms;
+    uint32_t holds; /* nat_hold(), and not let go yet */
     struct nat_counters counters;
 };
 
@@ -125,8 +132,27 @@ void nat_set_answers(struct nat *nat, nat_answers_fn answers, void *arg);
  * does. Then nat_end() it, and nat_open_in() again. To be asked only of flows with FLOW_IN_TURN. */
 bool nat_is_stranded(const struct nat *nat, const struct flow *f);
 
-/* The uplink's address changed (0: lost). Translated flows of another address are destroyed. */
+/* The uplink's address from now on (0: none). Translated flows of another one are outdated, and no
+ * packet may use them any more; mappings that are held stay. nat_sweep() ends them (nat_reset.c).
+ * nat_close_uplink(): the address is none, and nothing may go to the uplink, plain flows to it
+ * neither, until there is an address. */
 void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms);
+void nat_close_uplink(struct nat *nat, uint32_t now_ms);
+
+/* True if the flow must not be used any more. Asked only while nat->sweeping. */
+static inline bool nat_is_outdated(const struct nat *nat, const struct flow *f)
+{
+    return f->rem_zone == NETWORK_UPLINK &&
+           (f->flags & FLOW_PLAIN ? nat->closed : f->out_ip != nat->outside_ip);
+}
+
+/* Ends outdated flows, at most budget, and looks at so many others as cost no more; each() is
+ * called before a flow goes, with the reset that its inside end would believe, or NULL (not TCP, or
+ * over anyway). Returns how many were ended; nat->sweeping is false when all are. each may be NULL.
+ */
+unsigned nat_sweep(struct nat *nat, unsigned budget,
+                   void (*each)(void *arg, struct flow *f, const struct tcp_reset *reset),
+                   void *arg);
 
 /* Fills key and hash from the view of a packet that came from this zone; dir is FLOW_IN from the
  * uplink, else FLOW_OUT, until nat_find() knows better. TCP and UDP go by their ports, echoes by
@@ -161,6 +187,7 @@ static inline struct flow *nat_find(struct nat *nat, struct nat_job *job)
 enum drop_reason nat_check_out(const struct view *v);
 
 /* Slow path, after nat_find() said NULL: translated flows. On NULL, *why: outbound DROP_NO_UPLINK,
+ * DROP_MOVED (TCP that has lost its flow to a change of the outside address),
  * DROP_FLOWS_FULL, DROP_PORTS_FULL, DROP_UNSOLICITED (what cannot begin a connection or a flow: a
  * stray RST, FIN or SYN-ACK, an echo reply); inbound DROP_UNSOLICITED or DROP_FLOWS_FULL. Protocols
  * that cannot be translated: DROP_PROTOCOL. Later fragments open nothing: DROP_FRAGMENT. */

@@ -95,7 +95,8 @@ struct flow *nat_icmp_error(struct nat *nat, struct pkt *p, const struct view *v
     /* An error is sent to whom it is about, and by whoever on the way (RFC 4787, REQ-12: no filter
      * on that). */
     struct flow *f = find_quoted(nat, &in, p->data + in.l4_off, zone, dir);
-    if (!f || load_raw32(ip + IP4_DST_OFF) != in.src) {
+    if (!f || load_raw32(ip + IP4_DST_OFF) != in.src ||
+        (nat->sweeping && nat_is_outdated(nat, f))) {
         *why = DROP_NO_MAPPING;
         return NULL;
     }

@@ -283,3 +283,33 @@ enum drop_reason track_packet(struct nat *nat, struct flow *f, const struct nat_
         track_udp(nat, f, dir);
     return DROP_NONE;
 }
+
+/* ---- an end that the router makes ---- */
+
+bool track_reset_inside(const struct nat *nat, const struct flow *f, struct tcp_reset *reset)
+{
+    const struct flow_cold *cold = flow_cold(&nat->flows, f);
+    const unsigned seen = f->tcp_seen;
+
+    if (f->proto != IP_PROTO_TCP || f->state == FLOW_TCP_CLOSING)
+        return false;
+    *reset = (struct tcp_reset){.src = f->rem_ip,
+                                .dst = f->in_ip,
+                                .sport = f->rem_port,
+                                .dport = f->in_port,
+                                .flags = TCP_RST};
+    if (seen & SEEN_ACK << FLOW_OUT)
+        reset->seq = last_ack(f, FLOW_OUT);
+    else if (seen & SEEN_SYN << FLOW_IN)
+        reset->seq = cold->due[FLOW_IN];
+    else if (!(seen & SEEN_SYN << FLOW_OUT))
+        return false;
+    if (seen & SEEN_ACK << FLOW_IN) {
+        reset->ack = last_ack(f, FLOW_IN);
+        reset->flags |= TCP_ACK;
+    } else if (seen & SEEN_SYN << FLOW_OUT) {
+        reset->ack = cold->due[FLOW_OUT];
+        reset->flags |= TCP_ACK;
+    }
+    return true;
+}

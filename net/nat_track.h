@@ -27,6 +27,11 @@ static inline bool track_echo_fits(const struct flow *f, uint8_t icmp_type, enum
     return (icmp_type == ICMP_ECHO) == (dir == asks);
 }
 
+/* Fills *reset with what makes the inside end of the flow give its connection up: from its remote
+ * end, in sequence, and acknowledging what a SYN that waits wants to see acknowledged. False: it is
+ * no open TCP connection, or nothing is known of it. */
+bool track_reset_inside(const struct nat *nat, const struct flow *f, struct tcp_reset *reset);
+
 /* Moves the state on, and stamps the time if the packet refreshes the flow. DROP_TCP_WINDOW: it
  * must not pass, and nothing was changed. */
 enum drop_reason track_packet(struct nat *nat, struct flow *f, const struct nat_job *job,

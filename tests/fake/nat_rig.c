@@ -27,6 +27,13 @@ static uint32_t no_rnd(uint32_t below)
     return below - 1;
 }
 
+void rig_set_outside(be32 ip)
+{
+    nat_set_outside(&rig_nat, ip, rig_now_ms);
+    while (rig_nat.sweeping)
+        nat_sweep(&rig_nat, 64, NULL, NULL);
+}
+
 void rig_restart(uint32_t capacity)
 {
     struct nat_params params = {.flow_capacity = capacity,
@@ -36,7 +43,7 @@ void rig_restart(uint32_t capacity)
     for (unsigned i = 0; i < 4; i++)
         params.key.k[i] = 0x9E3779B97F4A7C15ull * (i + 1) | 1;
     assert_int_equal(nat_init(&rig_nat, &params, fake_alloc), 0);
-    nat_set_outside(&rig_nat, OUTSIDE, rig_now_ms);
+    rig_set_outside(OUTSIDE);
     pkt_pool_init(&pool, fake_alloc(POOL_COUNT * PKT_BUF_BYTES, CACHE_LINE_BYTES), POOL_COUNT);
 }
 

@@ -34,6 +34,8 @@ extern enum flow_dir rig_last_dir; /* which way it went in the flow */
  * be whole at the end. */
 int rig_setup(void **state);
 int rig_teardown(void **state);
+/* The uplink has this address from now on, and no flow of another is left. */
+void rig_set_outside(be32 ip);
 /* Another one, for this many flows. */
 void rig_restart(uint32_t capacity);
 

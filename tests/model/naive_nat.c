@@ -197,8 +197,13 @@ bool naive_claims(struct naive_nat *n, unsigned proto, unsigned port)
     return false;
 }
 
-void naive_set_outside(struct naive_nat *n, uint32_t ip)
+void naive_set_outside(struct naive_nat *n, uint32_t ip, uint32_t now_ms)
 {
+    if (ip != 0 && ip != n->last_outside) {
+        n->moved = n->last_outside != 0;
+        n->moved_ms = now_ms;
+        n->last_outside = ip;
+    }
     n->outside = ip;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
         if (n->flows[i].live && n->flows[i].out_ip != ip)
@@ -461,6 +466,9 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
     if (!f) {
         if (n->outside == 0)
             return DROP_NO_UPLINK;
+        if (k.proto == 6 && !(k.flags & 4) && (k.flags & 0x12) != 2 && n->moved &&
+            now_ms - n->moved_ms < 240000)
+            return DROP_MOVED;
         if (!may_begin(&like, &k, true))
             return DROP_UNSOLICITED;
         if (naive_flow_count(n) == n->capacity)

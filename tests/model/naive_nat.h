@@ -57,6 +57,9 @@ struct naive_nat {
     bool reserved[3][65536];  /* the router's own, by protocol: TCP, UDP, ICMP */
     bool forwarded[3][65536]; /* what was to be forwarded and was not the router's own */
     uint32_t outside;
+    uint32_t last_outside; /* other than 0; and when another one took its place */
+    bool moved;
+    uint32_t moved_ms;
     const char *error; /* the first law that the translator under test has broken, or NULL */
 };
 
@@ -72,7 +75,7 @@ enum naive_state {
 
 enum naive_state naive_state_of(const struct naive_flow *f);
 
-void naive_set_outside(struct naive_nat *n, uint32_t ip);
+void naive_set_outside(struct naive_nat *n, uint32_t ip, uint32_t now_ms);
 void naive_set_forwards(struct naive_nat *n, const struct naive_forward *f, unsigned count);
 void naive_expire(struct naive_nat *n, uint32_t now_ms);
 unsigned naive_flow_count(const struct naive_nat *n);

@@ -91,7 +91,7 @@ static void test_overlaps(void **state)
     PASSES(rig_in(TCP, R2, 999, 150, TCP_SYN));
     assert_int_equal(ntoh16(rig_last.dport), 150);
     REFUSED(rig_in(TCP, R1, 999, 50000, TCP_SYN), UNSOLICITED);
-    nat_set_outside(&rig_nat, OTHER_OUT, rig_now_ms);
+    rig_set_outside(OTHER_OUT);
     nat_rig_make(&(struct rig_send){TCP, R1, 999, OTHER_OUT, 50000, TCP_SYN});
     PASSES(rig_send_frame(NETWORK_UPLINK, FLOW_IN));
     assert_int_equal(ntoh16(rig_last.dport), 50000);

@@ -141,11 +141,11 @@ static void test_counted(void **state)
     assert_int_equal(hold(UDP, A, 8080, 9090, true), 9090);
     let_go(UDP, A, 8080);
     PASSES(rig_in(UDP, R1, 53, 9090, 0));
-    nat_set_outside(&rig_nat, 0, rig_now_ms);
+    rig_set_outside(0);
     REFUSED(rig_in(UDP, R1, 53, 9090, 0), UNSOLICITED);
-    nat_set_outside(&rig_nat, OUTSIDE, rig_now_ms);
+    rig_set_outside(OUTSIDE);
     PASSES(rig_in(UDP, R1, 54, 9090, 0)); /* the port outlives the address */
-    nat_set_outside(&rig_nat, 0, rig_now_ms);
+    rig_set_outside(0);
     let_go(UDP, A, 8080);
     assert_int_equal(rig_nat.counters.mappings_live, 0);
     assert_int_equal(rig_nat.holds, 0);

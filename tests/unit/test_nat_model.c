@@ -398,7 +398,9 @@ static void change_outside(void)
 {
     uint32_t ip = rnd(4) == 0 ? 0 : PICK(outsides);
     nat_set_outside(&nat, hton32(ip), now_ms);
-    naive_set_outside(&model, ip);
+    while (nat.sweeping)
+        nat_sweep(&nat, 1 + rnd(50), NULL, NULL);
+    naive_set_outside(&model, ip, now_ms);
 }
 
 static void change_forwards(void)

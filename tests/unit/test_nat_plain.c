@@ -239,12 +239,12 @@ static void test_uplink_and_forwards_change(void **state)
     PASSES(plain(TCP, A, 80, C, 22, TCP_SYN, 0, 1));
     PASSES(plain(TCP, R1, 4000, D, 80, TCP_SYN, UP, 2));
     PASSES(rig_out(UDP, A, 5000, R1, 53, 0));
-    nat_set_outside(&rig_nat, BE_IP4(203, 0, 113, 10), rig_now_ms);
+    rig_set_outside(BE_IP4(203, 0, 113, 10));
     assert_int_equal(rig_nat.flows.live, 2);
     nat_set_forwards(&rig_nat, web, 1);
     nat_set_forwards(&rig_nat, NULL, 0);
     assert_int_equal(rig_nat.flows.live, 2);
-    nat_set_outside(&rig_nat, 0, rig_now_ms);
+    rig_set_outside(0);
     PASSES(plain(TCP, C, 22, A, 80, TCP_SYN | TCP_ACK, 1, 0));
     PASSES(plain(TCP, D, 80, R1, 4000, TCP_SYN | TCP_ACK, 2, UP));
     PASSES(plain(UDP, D, 5000, R1, 53, 0, 2, UP));

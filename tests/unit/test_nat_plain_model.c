@@ -264,8 +264,8 @@ static void translate(void)
     if (rig_nat.flows.live < CAPACITY)
         rig_out(UDP, BE_IP4(192, 168, 8, 9), (uint16_t)rnd(65536), R1, 53, 0);
     nat_set_forwards(&rig_nat, web, rnd(2));
-    nat_set_outside(&rig_nat, outsides[rnd(3)], rig_now_ms);
-    nat_set_outside(&rig_nat, 0, rig_now_ms); /* no translated one is left */
+    rig_set_outside(outsides[rnd(3)]);
+    rig_set_outside(0); /* no translated one is left */
     assert_int_equal(rig_nat.flows.live, count());
 }
 

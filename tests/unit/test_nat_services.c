@@ -62,7 +62,7 @@ static void test_forwards(void **state)
     assert_int_equal(rig_last_flow->zone, 1);
     REFUSED(rig_in(TCP, R1, 1234, 25, TCP_SYN), UNSOLICITED); /* bound to another address */
     assert_false(nat_claims(&rig_nat, TCP, BE16(25)));
-    nat_set_outside(&rig_nat, BE_IP4(203, 0, 113, 10), rig_now_ms);
+    rig_set_outside(BE_IP4(203, 0, 113, 10));
     nat_rig_make(&(struct rig_send){TCP, R1, 1234, BE_IP4(203, 0, 113, 10), 25, TCP_SYN});
     PASSES(rig_send_frame(NETWORK_UPLINK, FLOW_IN));
 }
@@ -313,13 +313,13 @@ static void test_outside_address(void **state)
     (void)state;
     PASSES(rig_out(UDP, A, 5000, R1, 53, 0));
     PASSES(rig_out(TCP, B, 5000, R1, 53, TCP_SYN));
-    nat_set_outside(&rig_nat, OUTSIDE, rig_now_ms); /* renewed: nothing happens */
+    rig_set_outside(OUTSIDE); /* renewed: nothing happens */
     assert_int_equal(rig_nat.flows.live, 2);
-    nat_set_outside(&rig_nat, 0, rig_now_ms);
+    rig_set_outside(0);
     assert_int_equal(rig_nat.flows.live, 0);
     assert_int_equal(rig_nat.counters.mappings_live, 0);
     REFUSED(rig_out(UDP, A, 5000, R1, 53, 0), NO_UPLINK);
-    nat_set_outside(&rig_nat, BE_IP4(203, 0, 113, 10), rig_now_ms);
+    rig_set_outside(BE_IP4(203, 0, 113, 10));
     PASSES(rig_out(UDP, A, 5000, R1, 53, 0));
     assert_int_equal(rig_last.src, BE_IP4(203, 0, 113, 10));
     REFUSED(rig_in(UDP, R1, 53, 5000, 0), UNSOLICITED); /* to the old address */
