@@ -13,6 +13,7 @@
     X(ETH_TYPE, "eth-type", "EtherType the router does not route")                                 \
     X(ETH_NOT_FOR_US, "eth-not-for-us", "for another station or group on the uplink")              \
     X(VLAN, "vlan", "VLAN tag that no network has on that port, or none where one is needed")      \
+    X(ARP_FORGED, "arp-forged", "ARP that says another has the router's address or MAC")           \
     X(LOCKED, "locked", "not from an address that its port is locked to")                          \
     X(RATE, "rate", "over the rate= of a port")                                                    \
     X(STORM, "storm", "too many flooded frames came in by its port")                               \

@@ -100,6 +100,7 @@ static int network_init(struct dataplane *dp, unsigned i, alloc_fn alloc)
         return error;
 
     net->ip = from->ip;
+    net->pinned = from->ip != 0;
     net->mask = prefix_mask(from->prefix);
     net->first_host = ntoh32(net->ip & net->mask) + 1;
     net->host_count = ~ntoh32(net->mask) - 1; /* prefixes are 1..30 */
@@ -426,12 +427,28 @@ void dataplane_disarm(struct dataplane *dp)
 
 /* ---- for net/host ---- */
 
-void dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
                         uint64_t now_us)
 {
     CHECK(network < NETWORK_COUNT);
-    neighbor_learned(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
-                     (uint32_t)(now_us / 1000));
+    return neighbor_learned(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
+                            (uint32_t)(now_us / 1000));
+}
+
+bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+                     uint64_t now_us)
+{
+    CHECK(network < NETWORK_COUNT);
+    return neighbor_claimed(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
+                            (uint32_t)(now_us / 1000));
+}
+
+void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+                      uint64_t now_us)
+{
+    CHECK(network < NETWORK_COUNT);
+    neighbor_assume(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
+                    (uint32_t)(now_us / 1000));
 }
 
 /* Says which network the uplink's subnet overlaps, if one: then neither side can be told from the

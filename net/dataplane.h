@@ -39,6 +39,9 @@ struct self_ops {
      * counts, not a bridge's others. Called from dataplane_poll; may be NULL. Links that are up
      * when the dataplane is created are not reported. */
     void (*link)(void *self, uint8_t network, bool up);
+    /* Another station of the network, which is not the uplink, says in ARP that it has the router's
+     * address; the frame was dropped. May be NULL. */
+    void (*conflict)(void *self, uint8_t network, const uint8_t *mac);
 };
 
 struct dataplane_params {
@@ -78,9 +81,15 @@ void dataplane_disarm(struct dataplane *dp);
 void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p);
 void dataplane_flush(struct dataplane *dp);
 
-/* The stack has learned (or confirmed) a neighbor. */
-void dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+/* mac has answered the stack that it has ip; or it says so in any other way; or the stack has known
+ * it for a while. False: there is reason to doubt it, and the stack is not to believe it: see
+ * net/neighbor.h. */
+bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
                         uint64_t now_us);
+bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+                     uint64_t now_us);
+void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
+                      uint64_t now_us);
 
 /* The uplink's address, netmask and gateway as they are now; ip 0: none. */
 void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway, uint64_t now_us);

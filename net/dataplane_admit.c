@@ -14,6 +14,7 @@
  * protocols have addresses that nobody vouches for.
  */
 #include "net/dataplane_internal.h"
+#include "net/wire/arp.h"
 
 #define BUCKET_MIN_BYTES  (128u * 1024) /* of rate=: two super-packets */
 #define BUCKET_MIN_FRAMES 32            /* of storm_pps: ARP requests of a host that starts */
@@ -21,14 +22,6 @@
 #define RATE_PARTS_OF_S   4 /* a quarter's: behind a tenth's, TCP was seen to reach half its rate */
 #define PER_S_MAX         1000000000000ull
 #define MICRO             1000000ull
-
-/* RFC 826 for Ethernet and IPv4, from the frame's start. */
-#define ARP_TYPES_OFF     14 /* hardware, protocol, and the lengths of their addresses: 6 bytes */
-#define ARP_OP_OFF        20
-#define ARP_SENDER_OFF    22
-#define ARP_SENDER_IP_OFF 28
-#define ARP_END_OFF       42
-#define ARP_REQUEST       BE16(1)
 
 #define DHCP_SERVER_PORT BE16(67)
 #define DHCP_CLIENT_PORT BE16(68)
@@ -115,16 +108,14 @@ static bool is_elsewhere(const struct dataplane *dp, unsigned in, unsigned netwo
 static bool arp_is_own(const struct dataplane *dp, unsigned in, unsigned network,
                        const struct pkt *p)
 {
-    static const uint8_t ethernet_ip4[] = {0, 1, 8, 0, MAC_BYTES, 4};
-    const uint8_t *source = p->data + ETH_SRC_OFF;
+    const uint8_t *arp = p->data + ETH_HDR_BYTES, *source = p->data + ETH_SRC_OFF;
 
-    if (p->len < ARP_END_OFF ||
-        memcmp(p->data + ARP_TYPES_OFF, ethernet_ip4, sizeof(ethernet_ip4)) != 0 ||
-        !mac_equal(p->data + ARP_SENDER_OFF, source))
+    if (p->len < ETH_HDR_BYTES + ARP_BYTES || !arp_is_ethernet_ip4(arp) ||
+        !mac_equal(arp + ARP_SENDER_MAC_OFF, source))
         return false;
-    be32 ip = load_raw32(p->data + ARP_SENDER_IP_OFF);
+    be32 ip = load_raw32(arp + ARP_SENDER_IP_OFF);
     if (ip == 0)
-        return load_raw16(p->data + ARP_OP_OFF) == ARP_REQUEST &&
+        return load_raw16(arp + ARP_OP_OFF) == ARP_OP_REQUEST &&
                !is_elsewhere(dp, in, network, source);
     return is_bound(dp, in, network, source, ip);
 }

@@ -79,6 +79,7 @@ struct dp_network {
     bool translates;          /* its hosts appear outside with the uplink's address */
     bool switched;            /* stations are learned: all but an uplink with no other port */
     bool transparent;         /* tags that are not ours are payload */
+    bool pinned;      /* nobody but the router says in ARP that he has its address */
     bool isolated;    /* its ports do not reach each other, nor does the router help them to */
     bool filtered;    /* rules_inside(): dp_filter_switched() is asked about what is switched */
     bool all_plain;   /* each port has a plain_max_bytes */
@@ -164,6 +165,8 @@ struct dataplane {
     struct dp_port ports[CONFIG_MAX_PORTS];
     struct switch_table table;
     struct neighbor_table neighbors;
+    uint32_t clash_told_ms; /* the last line about two stations with one address */
+    bool clash_told;
     struct nat nat;
     struct fragment_table datagrams; /* by their first fragments */
     struct datagram_ids ids;         /* of those that leave by the outside address */

@@ -8,6 +8,7 @@
  * (dataplane_route.c).
  */
 #include "net/dataplane_internal.h"
+#include "net/wire/arp.h"
 
 /* A frame that passed the checks, and where to look for its addresses. */
 struct look {
@@ -42,6 +43,31 @@ static bool check_tag(const struct dp_network *net, struct pkt *p, struct eth_wo
     return eth->type != ETH_TYPE_VLAN && eth->type != ETH_TYPE_QINQ;
 }
 
+/* True for ARP by which others would take the router's address, or its MAC, for another's. Who
+ * believes such a message does so whatever hardware and operation it names. A frame that comes from
+ * our own MAC is refused for that: it may be ours, come back by a loop. */
+static bool arp_is_forged(const struct dp_network *net, const struct pkt *p,
+                          const struct eth_words *eth)
+{
+    const uint8_t *arp = p->data + ETH_HDR_BYTES;
+
+    if (!net->pinned || p->len < ETH_HDR_BYTES + ARP_BYTES || eth->src == net->mac_word)
+        return false;
+    return load_raw32(arp + ARP_SENDER_IP_OFF) == net->ip ||
+           load_mac(arp + ARP_SENDER_MAC_OFF) == net->mac_word;
+}
+
+/* The same for frames that are not plainly IPv4. */
+static __attribute__((noinline)) enum drop_reason check_type(const struct dp_network *net,
+                                                             struct pkt *p, struct eth_words *eth)
+{
+    if ((eth->type == ETH_TYPE_VLAN || eth->type == ETH_TYPE_QINQ) && !check_tag(net, p, eth))
+        return DROP_VLAN;
+    if (eth->type == ETH_TYPE_ARP && arp_is_forged(net, p, eth))
+        return DROP_ARP_FORGED;
+    return DROP_NONE;
+}
+
 /* What every frame must satisfy, on whatever port; it has a whole header. That the source is not
  * our own is seen when it is learned, or on the uplink. */
 static inline enum drop_reason check_frame(const struct dp_network *net, struct pkt *p,
@@ -49,9 +75,11 @@ static inline enum drop_reason check_frame(const struct dp_network *net, struct 
 {
     if (UNLIKELY((eth->src & MAC_WORD_GROUP) || eth->src == 0))
         return DROP_ETH_SOURCE;
-    if (UNLIKELY(eth->type == ETH_TYPE_VLAN || eth->type == ETH_TYPE_QINQ) &&
-        !check_tag(net, p, eth))
-        return DROP_VLAN;
+    if (UNLIKELY(eth->type != ETH_TYPE_IP4)) {
+        enum drop_reason reason = check_type(net, p, eth);
+        if (reason)
+            return reason;
+    }
     if (UNLIKELY((eth->dst & MAC_WORD_GROUP) && mac_is_reserved(p->data)))
         return DROP_ETH_RESERVED;
     if (UNLIKELY(!pkt_plain(p)) && !offload_check(p))
@@ -329,6 +357,18 @@ static inline enum drop_reason look_at(const struct look_context *c, struct pkt 
     return DROP_NONE;
 }
 
+/* Drops a frame that was refused at the first look, and tells the router's stack if somebody claims
+ * its address. */
+static void refuse(struct dataplane *dp, uint8_t network, struct pkt *p, enum drop_reason reason)
+{
+    const uint8_t *arp = p->data + ETH_HDR_BYTES;
+
+    if (reason == DROP_ARP_FORGED && dp->self_ops->conflict &&
+        load_raw32(arp + ARP_SENDER_IP_OFF) == dp->networks[network].ip)
+        dp->self_ops->conflict(dp->self, network, p->data + ETH_SRC_OFF);
+    dp_drop(dp, p, reason);
+}
+
 /* First all frames are looked at, then all are switched. */
 static void segment_input(struct dataplane *dp, unsigned in, uint8_t network, struct pkt **pkts,
                           unsigned n)
@@ -347,7 +387,7 @@ static void segment_input(struct dataplane *dp, unsigned in, uint8_t network, st
     for (unsigned i = 0; i < n; i++) {
         enum drop_reason reason = look_at(&c, pkts[i], end);
         if (UNLIKELY(reason))
-            dp_drop(dp, pkts[i], reason);
+            refuse(dp, network, pkts[i], reason);
         else
             end++;
     }

@@ -164,6 +164,14 @@ void dataplane_print_status(const struct dataplane *dp, void (*line)(const char 
              t.neighbors, dp->table.learned, dp->table.displaced, dp->table.refused,
              dp->table.moved, dp->table.limited);
     line(text);
+    const struct neighbor_table *n = &dp->neighbors;
+    if (n->doubts) {
+        snprintf(text, sizeof(text),
+                 "arp doubted %" PRIu64 " refuted %" PRIu64 " followed %" PRIu64
+                 " clashes %" PRIu64,
+                 n->doubts, n->refuted, n->followed, n->clashes);
+        line(text);
+    }
     snprintf(text, sizeof(text), "buffers free %u of %u lowest %u exhausted %" PRIu64,
              dp->pool->free_count, dp->pool->count, dp->pool->low_mark, dp->pool->exhausted);
     line(text);

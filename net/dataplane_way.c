@@ -8,6 +8,11 @@
  */
 #include "net/dataplane_internal.h"
 #include "net/wire/tcp_mss.h"
+#include "net/wire/text.h"
+
+#include "log.h"
+
+#define CLASH_TELL_MS 10000u
 
 /* The way a packet will take, known to be open. */
 struct way {
@@ -67,8 +72,21 @@ static void on_give_up(void *arg, struct neighbor *n, struct pkt *p)
     dp_drop(arg, p, DROP_NO_NEIGHBOR);
 }
 
+static void on_clash(void *arg, const struct neighbor *n, const uint8_t *mac)
+{
+    struct dataplane *dp = arg;
+    char ip_text[IP4_TEXT_BYTES], one[MAC_TEXT_BYTES], other[MAC_TEXT_BYTES];
+
+    if (dp->clash_told && dp->now_ms - dp->clash_told_ms < CLASH_TELL_MS)
+        return;
+    dp->clash_told = true;
+    dp->clash_told_ms = dp->now_ms;
+    log_warn("address   %s is claimed by %s and %s: give one of them another",
+             ip4_text(ip_text, n->ip), mac_text(one, n->hdr + ETH_DST_OFF), mac_text(other, mac));
+}
+
 const struct neighbor_ops dp_neighbor_ops = {
-    .resolve = on_resolve, .release = on_release, .give_up = on_give_up};
+    .resolve = on_resolve, .release = on_release, .give_up = on_give_up, .clash = on_clash};
 
 /* ---- the way out ---- */
 

@@ -45,7 +45,12 @@ static struct neighbor *find(const struct neighbor_table *t, uint8_t network, be
     return NULL;
 }
 
-/* ---- the queue of INCOMPLETE entries ---- */
+/* ---- the queue of INCOMPLETE and doubted entries ---- */
+
+static bool is_queued(const struct neighbor *n)
+{
+    return n->state == NEIGHBOR_INCOMPLETE || n->doubted;
+}
 
 static void queue_append(struct neighbor_table *t, struct neighbor *n)
 {
@@ -128,10 +133,9 @@ static void forget(struct neighbor_table *t, struct neighbor *n)
     uint16_t id = neighbor_id(t, n);
     uint16_t *link = chain_of(t, n->network, n->ip);
 
-    if (n->state == NEIGHBOR_INCOMPLETE) {
+    if (is_queued(n))
         queue_remove(t, n);
-        give_up_held(t, n);
-    }
+    give_up_held(t, n);
     while (*link != id)
         link = &t->entries[*link].chain;
     *link = n->chain;
@@ -182,6 +186,7 @@ struct neighbor *neighbor_get(struct neighbor_table *t, uint8_t network, be32 ip
                            .port = 0xFF,
                            .used_ms = now_ms,
                            .asked_ms = now_ms,
+                           .refuted_ms = now_ms - NEIGHBOR_RETRY_MS,
                            .chain = *head};
     *head = neighbor_id(t, n);
     queue_append(t, n);
@@ -221,7 +226,7 @@ bool neighbor_use_slow(struct neighbor_table *t, struct neighbor *n, uint32_t no
             ask(t, n, now_ms);
         break;
     case NEIGHBOR_REACHABLE: /* not confirmed for a while */
-        if (asked_lately)
+        if (asked_lately || n->doubted)
             break;
         if (n->tries >= NEIGHBOR_MAX_TRIES)
             restart(t, n, now_ms);
@@ -240,27 +245,147 @@ bool neighbor_use_slow(struct neighbor_table *t, struct neighbor *n, uint32_t no
     return n->state == NEIGHBOR_REACHABLE;
 }
 
-void neighbor_learned(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
-                      const uint8_t *own_mac, uint32_t now_ms)
-{
-    struct neighbor *n = find(t, network, ip);
+/* ---- what is heard ---- */
 
-    if (!n || mac_is_group(mac) || mac_is_zero(mac))
+static void set_mac(struct neighbor *n, const uint8_t *mac, const uint8_t *own_mac)
+{
+    memcpy(n->hdr + ETH_DST_OFF, mac, MAC_BYTES);
+    memcpy(n->hdr + ETH_SRC_OFF, own_mac, MAC_BYTES);
+    store_raw16(n->hdr + ETH_TYPE_OFF, ETH_TYPE_IP4);
+    n->port = 0xFF;
+    n->answered = false;
+}
+
+static void end_doubt(struct neighbor_table *t, struct neighbor *n)
+{
+    queue_remove(t, n);
+    n->doubted = n->claim_answered = false;
+}
+
+/* The MAC of a reachable entry was heard. A mere claim is as good as an answer from a MAC that has
+ * answered before. */
+static void confirm(struct neighbor *n, bool answer, uint32_t now_ms)
+{
+    n->answered |= answer;
+    if (!n->answered)
         return;
-    if (n->state != NEIGHBOR_REACHABLE || !mac_equal(n->hdr + ETH_DST_OFF, mac)) {
-        memcpy(n->hdr + ETH_DST_OFF, mac, MAC_BYTES);
-        memcpy(n->hdr + ETH_SRC_OFF, own_mac, MAC_BYTES);
-        store_raw16(n->hdr + ETH_TYPE_OFF, ETH_TYPE_IP4);
-        n->port = 0xFF;
-    }
-    if (n->state == NEIGHBOR_INCOMPLETE)
-        queue_remove(t, n);
-    n->state = NEIGHBOR_REACHABLE;
     n->silent = false;
     n->tries = 0;
     n->confirmed_ms = now_ms;
+}
+
+static void clash(struct neighbor_table *t, const struct neighbor *n, const uint8_t *mac)
+{
+    t->clashes++;
+    t->ops->clash(t->arg, n, mac);
+}
+
+/* Another MAC than that of n, which is reachable. */
+static void contradict(struct neighbor_table *t, struct neighbor *n, const uint8_t *mac,
+                       bool answer, uint32_t now_ms)
+{
+    if (!n->doubted && now_ms - n->refuted_ms < NEIGHBOR_RETRY_MS) {
+        t->refuted++;
+        if (answer) /* to the same question as the owner */
+            clash(t, n, mac);
+        return;
+    }
+    if (n->doubted) {
+        if (answer)
+            memcpy(n->claim, mac, MAC_BYTES);
+        n->claim_answered |= answer;
+        return;
+    }
+    memcpy(n->claim, mac, MAC_BYTES);
+    n->doubted = true;
+    queue_append(t, n);
+    t->doubts++;
+    ask(t, n, now_ms);
+}
+
+static void refute(struct neighbor_table *t, struct neighbor *n, uint32_t now_ms)
+{
+    bool both = n->claim_answered;
+
+    end_doubt(t, n);
+    n->refuted_ms = now_ms;
+    t->refuted++;
+    if (both)
+        clash(t, n, n->claim);
+}
+
+/* False: the stack is not to believe it. */
+static bool heard(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+                  const uint8_t *own_mac, bool answer, uint32_t now_ms)
+{
+    struct neighbor *n = find(t, network, ip);
+
+    if (mac_is_group(mac) || mac_is_zero(mac))
+        return false;
+    if (!n)
+        return true;
+    bool same = mac_equal(n->hdr + ETH_DST_OFF, mac);
+    if (n->state == NEIGHBOR_REACHABLE && same) {
+        if (n->doubted)
+            refute(t, n, now_ms);
+        confirm(n, answer, now_ms);
+        return true;
+    }
+    if (n->state == NEIGHBOR_REACHABLE && !n->silent && (n->answered || !answer)) {
+        contradict(t, n, mac, answer, now_ms);
+        return false;
+    }
+    if (n->doubted)
+        end_doubt(t, n);
+    if (n->state == NEIGHBOR_INCOMPLETE)
+        queue_remove(t, n);
+    set_mac(n, mac, own_mac);
+    n->state = NEIGHBOR_REACHABLE;
+    n->answered = answer;
+    n->silent = false;
+    n->tries = 0;
+    n->confirmed_ms = answer ? now_ms : now_ms - NEIGHBOR_REFRESH_MS + NEIGHBOR_RETRY_MS;
     for (struct pkt *p; (p = held_take_first(t, n)) != NULL;)
         t->ops->release(t->arg, n, p);
+    return true;
+}
+
+bool neighbor_learned(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+                      const uint8_t *own_mac, uint32_t now_ms)
+{
+    return heard(t, network, ip, mac, own_mac, true, now_ms);
+}
+
+bool neighbor_claimed(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+                      const uint8_t *own_mac, uint32_t now_ms)
+{
+    return heard(t, network, ip, mac, own_mac, false, now_ms);
+}
+
+void neighbor_assume(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+                     const uint8_t *own_mac, uint32_t now_ms)
+{
+    if (!find(t, network, ip) && neighbor_get(t, network, ip, now_ms))
+        neighbor_learned(t, network, ip, mac, own_mac, now_ms);
+}
+
+/* The owner was not heard in time. If nobody was, the entry is what one is that has not been
+ * confirmed for long. Who takes over is asked once more, as the stack has not heard of him. */
+static void settle(struct neighbor_table *t, struct neighbor *n, uint32_t now_ms)
+{
+    uint8_t own_mac[MAC_BYTES];
+    bool follow = n->claim_answered;
+
+    end_doubt(t, n);
+    if (!follow) {
+        n->confirmed_ms = now_ms - NEIGHBOR_REFRESH_MS - 1;
+        return;
+    }
+    memcpy(own_mac, n->hdr + ETH_SRC_OFF, MAC_BYTES);
+    set_mac(n, n->claim, own_mac);
+    confirm(n, true, now_ms);
+    t->followed++;
+    ask(t, n, now_ms);
 }
 
 bool neighbor_answers(struct neighbor_table *t, uint8_t network, be32 ip, uint32_t now_ms)
@@ -272,7 +397,7 @@ bool neighbor_answers(struct neighbor_table *t, uint8_t network, be32 ip, uint32
     if (n->state == NEIGHBOR_INCOMPLETE) /* the tick asks */
         return !n->silent && (n->tries == 0 || now_ms - n->asked_ms < NEIGHBOR_SILENT_MS);
     bool old = now_ms - n->confirmed_ms >= NEIGHBOR_CHECK_MS;
-    if ((old || n->silent) && !was_asked_lately(n, now_ms)) {
+    if ((old || n->silent) && !n->doubted && !was_asked_lately(n, now_ms)) {
         n->silent |= n->tries >= NEIGHBOR_MAX_TRIES;
         ask(t, n, now_ms);
     }
@@ -302,6 +427,10 @@ unsigned neighbor_tick(struct neighbor_table *t, uint32_t now_ms, unsigned budge
         if (now_ms - n->asked_ms < NEIGHBOR_RETRY_MS)
             break;
         done++;
+        if (n->doubted) {
+            settle(t, n, now_ms);
+            continue;
+        }
         queue_remove(t, n);
         n->silent |= n->tries > 0;
         if (n->tries >= NEIGHBOR_MAX_TRIES) {

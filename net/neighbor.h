@@ -14,9 +14,19 @@
  * those nobody uses for their silence are still asked. Entries are numbered; flows keep the number,
  * and neighbor_at() compares the address and network to see that it is still theirs.
  *
- * Invariants: every entry that is not free is in one hash chain; INCOMPLETE entries are in one
- * queue, in the order of asked_ms; only they hold packets. The resolve callback may call
- * neighbor_learned() at once.
+ * Whom to believe. ARP proves nothing; but whoever has an address answers questions about it, and
+ * who forges claims most often does not. So what only claims to have an address (a request, or an
+ * announcement) is believed where nothing better is known, and asked about a second later if the
+ * entry is used; an answer is better. What contradicts an entry that has answered puts it in doubt:
+ * its MAC stays in use, and the question is asked once. If the old MAC is heard within
+ * NEIGHBOR_RETRY_MS, the claim is refuted, and for as long again others are not even asked about.
+ * If it is not, whoever else has answered takes over: a machine that moved, or a failover, is
+ * followed in about a second. The stack must not believe what neighbor_learned() and
+ * neighbor_claimed() do not; what the stack knows alone neighbor_assume() brings here.
+ *
+ * Invariants: every entry that is not free is in one hash chain; INCOMPLETE and doubted entries are
+ * in one queue, in the order of asked_ms; only INCOMPLETE ones hold packets, only REACHABLE ones
+ * are doubted. The resolve callback may call neighbor_learned() at once.
  */
 #ifndef NET_NEIGHBOR_H
 #define NET_NEIGHBOR_H
@@ -54,7 +64,12 @@ struct neighbor {
     uint16_t held_first; /* in table.held, or NEIGHBOR_NONE */
     uint16_t chain;      /* next entry with this hash; next free one */
     uint16_t queue_next, queue_prev;
-    uint8_t pad[16];
+    bool answered;            /* by the MAC it has, to a question of ours */
+    bool doubted;             /* claim says that it has ip: in the queue */
+    bool claim_answered;      /* claim has answered a question of ours since */
+    uint8_t claim[MAC_BYTES]; /* while doubted */
+    uint8_t pad[3];
+    uint32_t refuted_ms; /* when a claim was, last */
 };
 static_assert(sizeof(struct neighbor) == CACHE_LINE_BYTES, "a known next hop costs one line");
 
@@ -70,6 +85,8 @@ struct neighbor_ops {
     void (*release)(void *arg, struct neighbor *n, struct pkt *p);
     /* A held packet cannot: n failed, or it had to make room for a newer one. Takes p. */
     void (*give_up)(void *arg, struct neighbor *n, struct pkt *p);
+    /* Both n's MAC and this one answer for n's address. */
+    void (*clash)(void *arg, const struct neighbor *n, const uint8_t *mac);
 };
 
 struct neighbor_table {
@@ -85,6 +102,10 @@ struct neighbor_table {
     uint16_t queue_first, queue_last;
     uint16_t held_free;
     struct neighbor_held held[NEIGHBOR_HELD_ALL];
+    uint64_t doubts;  /* claims that were asked about */
+    uint64_t refuted; /* claims that were not believed: the owner was heard, or had been just now */
+    uint64_t followed; /* claims that were: the owner was not heard, the claimant was */
+    uint64_t clashes;  /* times that both were */
 };
 
 /* -ENOMEM. */
@@ -126,10 +147,18 @@ static inline bool neighbor_use(struct neighbor_table *t, struct neighbor *n, ui
  * An older packet may be given up for it; if nothing can be, p itself is. */
 void neighbor_hold(struct neighbor_table *t, struct neighbor *n, struct pkt *p);
 
-/* The stack says who has ip; own_mac is ours on that network. Releases what was held. Not an error
- * if nobody wanted to know. */
-void neighbor_learned(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+/* mac has answered a question of ours: it has ip. own_mac is ours on that network. Releases what
+ * was held. False: the stack is not to believe it (yet). Not an error if nobody wanted to know. */
+bool neighbor_learned(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
                       const uint8_t *own_mac, uint32_t now_ms);
+
+/* The same for any other way in which mac says that it has ip. */
+bool neighbor_claimed(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+                      const uint8_t *own_mac, uint32_t now_ms);
+
+/* The stack has known for a while that mac has ip. Ignored where the table knows something. */
+void neighbor_assume(struct neighbor_table *t, uint8_t network, be32 ip, const uint8_t *mac,
+                     const uint8_t *own_mac, uint32_t now_ms);
 
 /* Whether ip is worth a try, for who has a choice: false if it is known not to answer. Asks about
  * those that have not been heard of lately, at most once a second. */

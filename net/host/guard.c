@@ -10,19 +10,11 @@
  */
 #include "net/host/host_internal.h"
 
+#include "net/wire/arp.h"
 #include "net/wire/parse.h"
 #include "net/wire/text.h"
 
 #include "lwip/etharp.h"
-
-#define ARP_HTYPE_OFF 0
-#define ARP_PTYPE_OFF 2
-#define ARP_HLEN_OFF  4
-#define ARP_PLEN_OFF  5
-#define ARP_OP_OFF    6
-#define ARP_SHA_OFF   8
-#define ARP_SPA_OFF   14
-#define ARP_BYTES     28
 
 #define CONFLICT_TELL_US 10000000u /* and defend: RFC 5227, section 2.4 */
 
@@ -45,8 +37,7 @@ static bool is_neighbor(const struct host_if *i, be32 ip)
     return !((ip ^ own) & mask) && single;
 }
 
-/* Another station uses our address: say so, and tell the others again whose it is. */
-static void defend(struct host *h, struct host_if *i, const uint8_t *mac)
+void guard_defend(struct host *h, struct host_if *i, const uint8_t *mac)
 {
     char ip_text[IP4_TEXT_BYTES], other[MAC_TEXT_BYTES];
     uint64_t now_us = h->env.now_us();
@@ -67,21 +58,21 @@ static bool arp_passes(struct host *h, struct host_if *i, const struct pkt *p,
 
     if (p->len < ETH_HDR_BYTES + ARP_BYTES)
         return false;
-    if (load_be16(arp + ARP_HTYPE_OFF) != 1 || load_raw16(arp + ARP_PTYPE_OFF) != ETH_TYPE_IP4 ||
-        arp[ARP_HLEN_OFF] != MAC_BYTES || arp[ARP_PLEN_OFF] != 4)
+    be16 op = load_raw16(arp + ARP_OP_OFF);
+    if (!arp_is_ethernet_ip4(arp) || (op != ARP_OP_REQUEST && op != ARP_OP_REPLY))
         return false;
-    uint16_t op = load_be16(arp + ARP_OP_OFF);
-    if (op != ARP_REQUEST && op != ARP_REPLY)
-        return false;
+    bool to_us = load_raw32(arp + ARP_TARGET_IP_OFF) == host_if_ip(i);
     r->arp = true;
-    r->mac = arp + ARP_SHA_OFF;
-    r->arp_sender = load_raw32(arp + ARP_SPA_OFF);
+    r->arp_asks = to_us && op == ARP_OP_REQUEST;
+    r->arp_answers = to_us && op == ARP_OP_REPLY;
+    r->mac = arp + ARP_SENDER_MAC_OFF;
+    r->arp_sender = load_raw32(arp + ARP_SENDER_IP_OFF);
     if (mac_is_group(r->mac) || mac_is_zero(r->mac) || mac_equal(r->mac, i->netif.hwaddr))
         return false;
-    if (r->arp_sender == 0)
-        return op == ARP_REQUEST; /* a probe (RFC 5227): answered, but nothing is learned from it */
+    if (r->arp_sender == 0) /* a probe (RFC 5227): answered, but nothing is learned from it */
+        return op == ARP_OP_REQUEST;
     if (r->arp_sender == host_if_ip(i)) {
-        defend(h, i, r->mac);
+        guard_defend(h, i, r->mac);
         return false;
     }
     return is_neighbor(i, r->arp_sender);

@@ -107,29 +107,44 @@ static struct pbuf *copy_frame(const struct pkt *p)
     return copy;
 }
 
-/* What ARP has shown goes to those who keep neighbors of their own. It is told again for every
- * frame, as the dataplane waits for confirmations too. */
-static void report_arp(struct host *h, const struct host_if *i, const struct guard_result *r)
+/* What ARP has shown goes to those who keep neighbors of their own; it is told again for every
+ * message, as the dataplane waits for confirmations too. False: it is in doubt, and lwIP is not to
+ * see it: the answer to the dataplane's question will tell. Who asked for our address is answered
+ * all the same. */
+static bool report_arp(struct host *h, struct host_if *i, const struct guard_result *r)
 {
     uint64_t now_us = h->env.now_us();
+    ip4_addr_t sender = {r->arp_sender};
+    const ip4_addr_t *known_ip;
+    struct eth_addr *known;
 
     if (!r->arp_sender)
-        return;
-    dataplane_neighbor(h->dp, i->network, r->arp_sender, r->mac, now_us);
+        return true;
+    if (etharp_find_addr(&i->netif, &sender, &known, &known_ip) >= 0 &&
+        !mac_equal(known->addr, r->mac))
+        dataplane_assume(h->dp, i->network, r->arp_sender, known->addr, now_us);
+    bool believed = r->arp_answers
+                        ? dataplane_neighbor(h->dp, i->network, r->arp_sender, r->mac, now_us)
+                        : dataplane_claim(h->dp, i->network, r->arp_sender, r->mac, now_us);
+    if (!believed) {
+        if (r->arp_asks)
+            output_arp_reply(h, i, r->mac, r->arp_sender);
+        return false;
+    }
     if (i->network != NETWORK_UPLINK)
         dhcp_server_seen(&h->services.dhcp, i->network, r->arp_sender, r->mac, now_us);
+    return true;
 }
 
 /* A frame that passed the guard. False: lwIP has no buffer. */
 static bool take_frame(struct host *h, struct host_if *i, const struct pkt *p,
                        const struct guard_result *r)
 {
+    if (r->arp && !report_arp(h, i, r))
+        return true;
     struct pbuf *copy = p->total_bytes <= UINT16_MAX ? copy_frame(p) : NULL;
-
     if (!copy)
         return false;
-    if (r->arp)
-        report_arp(h, i, r);
     if (r->fragment)
         stay_busy(h, h->env.now_us() + HOST_FRAGMENT_BUSY_US);
     memcpy(h->source_mac, p->data + ETH_SRC_OFF, MAC_BYTES);
@@ -178,10 +193,19 @@ static void on_link(void *self, uint8_t network, bool up)
     host_link(self, network, up);
 }
 
+static void on_conflict(void *self, uint8_t network, const uint8_t *mac)
+{
+    struct host *h = self;
+
+    if (h->started && network < HOST_IF_COUNT && h->ifs[network].used)
+        guard_defend(h, &h->ifs[network], mac);
+}
+
 const struct self_ops host_self_ops = {
     .input = host_input,
     .resolve = host_resolve,
     .link = on_link,
+    .conflict = on_conflict,
 };
 
 /* A network's link may be one port of several, and the uplink's address outlives a short

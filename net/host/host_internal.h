@@ -93,6 +93,8 @@ static inline be32 host_if_mask(const struct host_if *i)
 struct guard_result {
     bool pass;
     bool arp;
+    bool arp_asks;    /* ARP: who has our address */
+    bool arp_answers; /* ARP: us */
     bool fragment;
     bool dhcp_reply;      /* to our DHCP client */
     be32 arp_sender;      /* ARP: who speaks, 0 for a probe */
@@ -104,10 +106,16 @@ struct guard_result {
 /* Judges a frame that came in on an interface. */
 void guard_frame(struct host *h, struct host_if *i, const struct pkt *p, struct guard_result *r);
 
+/* Another station uses our address: says so, and tells the others again whose it is. */
+void guard_defend(struct host *h, struct host_if *i, const uint8_t *mac);
+
 /* ---- output.c ---- */
 
 /* netif->linkoutput. */
 err_t output_link(struct netif *netif, struct pbuf *frame);
+
+/* Answers a request for our address of the station mac, which has ip. */
+void output_arp_reply(struct host *h, const struct host_if *i, const uint8_t *mac, be32 ip);
 
 /* Sends a UDP datagram from the router's address on a LAN to a frame address that is known; no ARP.
  */

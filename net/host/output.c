@@ -8,6 +8,7 @@
  */
 #include "net/host/host_internal.h"
 
+#include "net/wire/arp.h"
 #include "net/wire/csum.h"
 
 #include "lwip/etharp.h"
@@ -86,6 +87,29 @@ err_t output_link(struct netif *netif, struct pbuf *frame)
     else
         pkt_free(p);
     return ERR_OK;
+}
+
+void output_arp_reply(struct host *h, const struct host_if *i, const uint8_t *mac, be32 ip)
+{
+    uint8_t frame[ETH_HDR_BYTES + ARP_BYTES] = {0}, *arp = frame + ETH_HDR_BYTES;
+    struct pkt *p = pkt_alloc(h->pool);
+
+    memcpy(frame + ETH_DST_OFF, mac, MAC_BYTES);
+    memcpy(frame + ETH_SRC_OFF, i->netif.hwaddr, MAC_BYTES);
+    store_raw16(frame + ETH_TYPE_OFF, ETH_TYPE_ARP);
+    memcpy(arp + ARP_TYPES_OFF, arp_ethernet_ip4, sizeof(arp_ethernet_ip4));
+    store_raw16(arp + ARP_OP_OFF, ARP_OP_REPLY);
+    memcpy(arp + ARP_SENDER_MAC_OFF, i->netif.hwaddr, MAC_BYTES);
+    store_raw32(arp + ARP_SENDER_IP_OFF, host_if_ip(i));
+    memcpy(arp + ARP_TARGET_MAC_OFF, mac, MAC_BYTES);
+    store_raw32(arp + ARP_TARGET_IP_OFF, ip);
+    if (p && pkt_append(p, frame, sizeof(frame))) {
+        dataplane_send(h->dp, i->network, p);
+        return;
+    }
+    h->counters.no_packet++;
+    if (p)
+        pkt_free(p);
 }
 
 /* Fills in the headers in front of n bytes of payload, and the UDP checksum over the whole packet.

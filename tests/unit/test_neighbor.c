@@ -23,7 +23,7 @@ static unsigned block_count;
 static uint64_t seed = 88172645463325252ull;
 
 /* What the callbacks saw. */
-static unsigned asked, released, given_up;
+static unsigned asked, released, given_up, clashes;
 static be32 asked_ip;
 static uint8_t asked_network;
 static uint32_t release_order[NEIGHBOR_HELD_MAX];
@@ -67,7 +67,15 @@ static void on_give_up(void *arg, struct neighbor *n, struct pkt *p)
     pkt_free(p);
 }
 
-static const struct neighbor_ops ops = {on_resolve, on_release, on_give_up};
+static void on_clash(void *arg, const struct neighbor *n, const uint8_t *mac)
+{
+    assert_ptr_equal(arg, &seed);
+    assert_int_equal(n->state, NEIGHBOR_REACHABLE);
+    assert_memory_not_equal(n->hdr, mac, MAC_BYTES);
+    clashes++;
+}
+
+static const struct neighbor_ops ops = {on_resolve, on_release, on_give_up, on_clash};
 
 static void *test_alloc(size_t bytes, size_t align)
 {
@@ -86,7 +94,7 @@ static int setup(void **state)
     pkt_pool_init(&pool, test_alloc((size_t)POOL_COUNT * PKT_BUF_BYTES, CACHE_LINE_BYTES),
                   POOL_COUNT);
     hash_key_init(&key, random);
-    asked = released = given_up = 0;
+    asked = released = given_up = clashes = 0;
     answer_at_once = false;
     now_ms = 4294960000u; /* the clock wraps during the tests */
     return neighbor_init(&table, &ops, &seed, &key, test_alloc);
