@@ -147,25 +147,45 @@ static unsigned discover(const struct exchange *x, struct lease **l)
     return DHCP_TYPE_OFFER;
 }
 
-/* True if a client cannot call itself so: the name is the router's, a reservation's, or one of
- * dnsrec= in its network's domain. */
-static bool is_taken(const struct exchange *x, const char *name)
+/* Whose the name is if a client cannot call itself so - it is the router's, a reservation's, one of
+ * dnsrec= in its network's domain, or a domain itself - else NULL. */
+static const char *owner_of(const struct exchange *x, const char *name)
 {
     const struct config *config = x->s->config;
     char full[LEASE_NAME_BYTES + CONFIG_DOMAIN_BYTES];
     size_t n = strlen(name), whole;
 
     if (host_name_equal(config->hostname, name, n))
-        return true;
+        return "the router's own (hostname=)";
     for (unsigned h = 0; h < config->host_count; h++)
         if (host_name_equal(config->hosts[h].name, name, n))
-            return true;
+            return "that of a host=";
     whole = (size_t)snprintf(full, sizeof(full), "%s.%s", name, x->net->domain);
     for (unsigned i = 0; i < config->dnsrec_count; i++)
         if (host_name_equal(config->dnsrecs[i].name, name, n) ||
             host_name_equal(config->dnsrecs[i].name, full, whole))
-            return true;
-    return false;
+            return "that of a dnsrec=";
+    for (unsigned i = 0; i < config->dnsfwd_count; i++)
+        if (host_name_equal(config->dnsfwds[i].domain, name, n) ||
+            host_name_equal(config->dnsfwds[i].domain, full, whole))
+            return "that of a dnsfwd=";
+    for (unsigned i = 0; i < config->net_count; i++)
+        if (host_name_equal(config->nets[i].domain, name, n) ||
+            host_name_equal(config->nets[i].domain, full, whole))
+            return "that of a domain";
+    return NULL;
+}
+
+static void tell_name_refused(const struct exchange *x, const char *name, const char *whose)
+{
+    char mac[MAC_TEXT_BYTES];
+
+    x->s->counters.names_refused++;
+    if (x->now_s < x->s->next_name_told_s[x->network])
+        return;
+    x->s->next_name_told_s[x->network] = x->now_s + 60;
+    log_warn("dhcp      %s: %s calls itself %s, which is %s: it has no name in DNS", x->net->name,
+             mac_text(mac, x->m->mac), name, whose);
 }
 
 /* The client's name as the lease keeps it: the reservation's, else its own if nobody else has it.
@@ -185,8 +205,13 @@ static void name_lease(const struct exchange *x, struct lease *l)
         return;
     be32 holder =
         dhcp_server_find_name(x->s, x->network, name, strlen(name), (uint64_t)x->now_s * 1000000);
-    if (is_taken(x, name) || (holder && holder != l->ip))
+    const char *whose = owner_of(x, name);
+    if (!whose && holder && holder != l->ip)
+        whose = "that of another client";
+    if (whose) {
+        tell_name_refused(x, name, whose);
         name[0] = '\0';
+    }
     memcpy(l->name, name, sizeof(name));
 }
 
@@ -477,6 +502,15 @@ be32 dhcp_server_find_name(const struct dhcp_server *s, unsigned network, const 
     return 0;
 }
 
+const char *dhcp_server_name_of(const struct dhcp_server *s, unsigned network, be32 ip,
+                                uint64_t now_us)
+{
+    const struct lease_table *t = &s->leases[network];
+    const struct lease *l = t->slots ? lease_of_ip(t, ip) : NULL;
+
+    return l && lease_live(l, (uint32_t)(now_us / 1000000)) ? l->name : NULL;
+}
+
 static void print_lease(const struct lease *l, uint32_t now_s, void (*line)(const char *text))
 {
     char text[LOG_LINE_MAX], ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES], left[24] = "never ends";
@@ -520,4 +554,9 @@ void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us, void (*line
         (unsigned long long)c->malformed, (unsigned long long)c->denied,
         (unsigned long long)c->exhausted);
     line(text);
+    if (c->names_refused) {
+        snprintf(text, sizeof(text), "dhcp      names that are another's %llu",
+                 (unsigned long long)c->names_refused);
+        line(text);
+    }
 }

@@ -33,6 +33,7 @@ struct dhcp_reply {
 
 struct dhcp_counters {
     uint64_t requests, malformed, denied, exhausted;
+    uint64_t names_refused; /* clients that called themselves as somebody else is called */
     uint64_t sent[DHCP_TYPE_INFORM + 1]; /* by type */
 };
 
@@ -57,6 +58,7 @@ struct dhcp_server {
                                                    CONFIG_MAX_HOSTS: empty */
     struct lease_table leases[CONFIG_MAX_NETS]; /* slots NULL: no DHCP in that network */
     uint32_t next_complaint_s[CONFIG_MAX_NETS]; /* about a used-up pool */
+    uint32_t next_name_told_s[CONFIG_MAX_NETS]; /* that a client called itself as somebody else */
     struct dhcp_message message;
 };
 
@@ -82,6 +84,11 @@ void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const ui
  * none. Letters compare without case. */
 be32 dhcp_server_find_name(const struct dhcp_server *s, unsigned network, const char *name,
                            size_t n, uint64_t now_us);
+
+/* What the client that has this address now calls itself: until the next request; "" if it has no
+ * name, NULL if nobody has the address. */
+const char *dhcp_server_name_of(const struct dhcp_server *s, unsigned network, be32 ip,
+                                uint64_t now_us);
 
 /* Lines for people. */
 void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us,

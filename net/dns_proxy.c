@@ -12,9 +12,11 @@
 
 #include <stdio.h>
 
-#define NONE           0xFFFF
-#define BUCKETS        512
-#define CLIENT_BUCKETS 256
+#define NONE               0xFFFF
+#define BUCKETS            512
+#define CLIENT_BUCKETS     256
+/* The longest that we write ourselves: head, a record with a name in it, OPT. */
+#define LOCAL_ANSWER_BYTES (DNS_HDR_BYTES + DNS_MAX_NAME_BYTES + 4 + 12 + DNS_MAX_NAME_BYTES + 11)
 static_assert((BUCKETS & (BUCKETS - 1)) == 0 && DNS_PENDING_MAX < NONE, "chains of 16-bit indices");
 
 struct dns_waiter {
@@ -191,11 +193,34 @@ static void refuse(struct dns_proxy *d, const struct dns_client *to, const uint8
         d->ops->answer(d->ctx, to, answer, length);
 }
 
+/* What a name of our own has of the type that was asked: its length, and 0 if nothing. */
+static size_t local_data(const struct dns_route *route, uint16_t asked, uint16_t *type,
+                         uint8_t data[static DNS_MAX_NAME_BYTES])
+{
+    static const uint8_t loopback[16] = {[15] = 1};
+
+    *type = asked;
+    if (asked == DNS_TYPE_ANY)
+        *type = route->way == DNS_POINTER ? DNS_TYPE_PTR : DNS_TYPE_A;
+    if (route->way == DNS_POINTER)
+        return *type == DNS_TYPE_PTR ? dns_encode_name(data, route->host, route->domain) : 0;
+    if (route->way == DNS_LOOPBACK && *type == DNS_TYPE_AAAA) {
+        memcpy(data, loopback, sizeof(loopback));
+        return sizeof(loopback);
+    }
+    if (*type != DNS_TYPE_A || (route->way != DNS_ADDRESS && route->way != DNS_LOOPBACK))
+        return 0;
+    store_raw32(data, route->way == DNS_LOOPBACK ? BE_IP4(127, 0, 0, 1) : route->ip);
+    return 4;
+}
+
 /* A name that nobody else is to be asked about, whatever is asked about it. */
 static void answer_local(struct dns_proxy *d, const struct dns_client *from, const uint8_t *query,
                          size_t n, const struct dns_question *q, const struct dns_route *route)
 {
-    uint8_t answer[DNS_HDR_BYTES + DNS_MAX_NAME_BYTES + 4 + 16 + 11];
+    uint8_t answer[LOCAL_ANSWER_BYTES], data[DNS_MAX_NAME_BYTES];
+    uint16_t type;
+    size_t length;
 
     d->counters.local++;
     if (load_be16(query + DNS_FLAGS_OFF) & DNS_FLAG_OPCODE) { /* a dynamic update, mostly */
@@ -206,14 +231,15 @@ static void answer_local(struct dns_proxy *d, const struct dns_client *from, con
         refuse(d, from, query, n, q, DNS_REFUSED);
         return;
     }
-    if (route->way != DNS_ADDRESS) {
-        refuse(d, from, query, n, q, route->way == DNS_NO_NAME ? DNS_NXDOMAIN : DNS_NOERROR);
-        return;
-    }
-    size_t length =
-        dns_write_address(answer, sizeof(answer), query, n, q, route->ip, DNS_LOCAL_TTL_S);
-    if (length)
-        d->ops->answer(d->ctx, from, answer, length);
+    size_t bytes = local_data(route, q->type, &type, data);
+    if (bytes)
+        length = dns_write_record(answer, sizeof(answer), query, n, q, type, data, bytes,
+                                  DNS_LOCAL_TTL_S);
+    else
+        length = dns_write_none(answer, sizeof(answer), query, n, q,
+                                route->way == DNS_NO_NAME ? DNS_NXDOMAIN : DNS_NOERROR,
+                                route->zone_chars, DNS_LOCAL_NONE_S);
+    d->ops->answer(d->ctx, from, answer, length);
 }
 
 /* True if this client already waits for this very query, and now does if it did not. */

@@ -31,6 +31,7 @@
 #define DNS_RETRY_US           2000000u
 #define DNS_GIVE_UP_US         8000000u
 #define DNS_LOCAL_TTL_S        60
+#define DNS_LOCAL_NONE_S       10 /* that there is no such record: a host may be about to come */
 
 struct dns_client {
     be32 ip;
@@ -42,7 +43,9 @@ struct dns_client {
 /* What becomes of a query. */
 enum dns_way {
     DNS_ADDRESS,    /* a name of our own: it has the address ip, and no other record */
-    DNS_NO_RECORD,  /* a name of our own that has no record, but names below it */
+    DNS_LOOPBACK,   /* a name of the asker's own machine: 127.0.0.1 and ::1 */
+    DNS_POINTER,    /* the name of an address of ours: it leads to host with domain behind it */
+    DNS_NO_RECORD,  /* a name of our own that has no record */
     DNS_NO_NAME,    /* in a domain of our own, where there is no such name */
     DNS_FORBIDDEN,  /* its network may not ask those who know */
     DNS_ALL,        /* the servers of dns_proxy_set_servers() are asked */
@@ -51,8 +54,10 @@ enum dns_way {
 
 struct dns_route {
     enum dns_way way;
-    uint8_t network; /* DNS_ALL, DNS_ONE_SERVER: where the servers are */
+    uint8_t network;    /* DNS_ALL, DNS_ONE_SERVER: where the servers are */
+    uint8_t zone_chars; /* ours: how much of the name, from its end, is the zone; 0: the root */
     be32 ip;
+    const char *host, *domain; /* DNS_POINTER; they hold until the next call */
 };
 
 /* What the forwarder needs of its surroundings. Bytes are borrowed for the call. */

@@ -5,6 +5,7 @@
 #include "net/host/names.h"
 
 #include "net/flow_table.h"
+#include "net/host/zones.h"
 #include "net/rules.h"
 #include "net/wire/dns.h"
 #include "net/wire/text.h"
@@ -26,16 +27,6 @@ void names_init(struct names *n, const struct config *config, const struct dhcp_
 static bool equal(const char *a, const char *b)
 {
     return host_name_equal(a, b, strlen(b));
-}
-
-/* Length of domain if name is it or below it, else 0. */
-static size_t within(const char *name, const char *domain)
-{
-    size_t n = strlen(domain), whole = strlen(name);
-
-    if (n == 0 || whole < n || !equal(domain, name + whole - n))
-        return 0;
-    return whole == n || name[whole - n - 1] == '.' ? n : 0;
 }
 
 /* A domain in which this router is the one to ask. */
@@ -94,15 +85,111 @@ static be32 find_own(const struct names *n, uint8_t network, const char *name, u
     return find_host(n, network, name, now_us);
 }
 
+/* ---- addresses of our own ---- */
+
+/* The name of who has an address in a network, and if there is one, true. */
+static bool name_in(const struct names *n, unsigned network, be32 ip, uint64_t now_us,
+                    struct dns_route *route)
+{
+    const struct config *config = n->config;
+    const struct config_net *net = &config->nets[network];
+    const char *name = NULL;
+
+    if (net->ip == ip)
+        name = config->hostname;
+    for (unsigned h = 0; h < config->host_count && !name; h++)
+        if (config->hosts[h].ip == ip && config->hosts[h].net == network &&
+            config->hosts[h].name[0])
+            name = config->hosts[h].name;
+    for (unsigned i = 0; i < config->dnsrec_count && !name; i++)
+        if (config->dnsrecs[i].ip == ip)
+            name = config->dnsrecs[i].name;
+    if (!name)
+        name = dhcp_server_name_of(n->dhcp, network, ip, now_us);
+    if (!name || !name[0])
+        return false;
+    route->host = name;
+    route->domain = strchr(name, '.') ? "" : net->domain;
+    return true;
+}
+
+/* The name of an address, as far as the asker may know it: its own network's first, as two may have
+ * one subnet. A dnsrec= of any address is for everybody. */
+static bool find_name(const struct names *n, uint8_t network, be32 ip, uint64_t now_us,
+                      struct dns_route *route)
+{
+    const struct config *config = n->config;
+
+    for (unsigned k = 0; k < config->net_count; k++) {
+        unsigned i = (network + k) % config->net_count;
+        if ((n->reaches[network] >> i & 1) && config_net_has(&config->nets[i], ip) &&
+            name_in(n, i, ip, now_us, route))
+            return true;
+    }
+    for (unsigned i = 0; i < config->dnsrec_count; i++) {
+        if (config->dnsrecs[i].ip != ip)
+            continue;
+        route->host = config->dnsrecs[i].name;
+        route->domain = strchr(route->host, '.') ? "" : config->nets[network].domain;
+        return true;
+    }
+    return false;
+}
+
+static bool is_pointer(const struct names *n, uint8_t network, const char *name, uint64_t now_us,
+                       struct dns_route *route)
+{
+    struct reverse r;
+
+    if (!reverse_read(&r, name) || r.octets < 4 || r.below)
+        return false;
+    if (r.ip == BE_IP4(127, 0, 0, 1)) {
+        route->host = "localhost";
+        route->domain = "";
+        return true;
+    }
+    return find_name(n, network, r.ip, now_us, route);
+}
+
+/* The length of the reverse zone of ours that a name is in: a subnet whose prefix is no multiple of
+ * 8 is as many zones of whole octets. */
+static size_t reverse_zone(const struct names *n, const struct reverse *r)
+{
+    for (unsigned i = 0; i < n->config->net_count; i++) {
+        const struct config_net *net = &n->config->nets[i];
+        unsigned octets = (net->prefix + 7u) / 8u;
+        if (net->dns_self && r->octets >= octets && config_net_has(net, r->ip))
+            return r->chars[octets];
+    }
+    return 0;
+}
+
+/* True if the reverse name is one that names of a subnet of ours are below. */
+static bool is_above_subnet(const struct names *n, const struct reverse *r)
+{
+    be32 mask = prefix_mask(8 * r->octets);
+
+    for (unsigned i = 0; i < n->config->net_count && r->octets < 4; i++) {
+        const struct config_net *net = &n->config->nets[i];
+        if (net->ip && !((net->ip ^ r->ip) & mask & prefix_mask(net->prefix)))
+            return true;
+    }
+    return false;
+}
+
 /* True if there is a name of ours below this one, or the name is a domain of ours: it exists, then,
  * and a resolver must not be told that nothing below it does (RFC 8020). */
 static bool is_above_own(const struct names *n, const char *name)
 {
+    struct reverse r;
+
+    if (reverse_read(&r, name))
+        return !r.below && is_above_subnet(n, &r);
     for (unsigned i = 0; i < n->config->net_count; i++)
-        if (serves_domain(&n->config->nets[i]) && within(n->config->nets[i].domain, name))
+        if (serves_domain(&n->config->nets[i]) && zone_within(n->config->nets[i].domain, name))
             return true;
     for (unsigned i = 0; i < n->config->dnsrec_count; i++)
-        if (within(n->config->dnsrecs[i].name, name))
+        if (zone_within(n->config->dnsrecs[i].name, name))
             return true;
     return false;
 }
@@ -116,7 +203,7 @@ static const struct config_dnsfwd *find_forward(const struct names *n, const cha
 
     *length = 0;
     for (unsigned i = 0; i < n->config->dnsfwd_count; i++) {
-        size_t bytes = within(name, n->config->dnsfwds[i].domain);
+        size_t bytes = zone_within(name, n->config->dnsfwds[i].domain);
         if (bytes > *length) {
             *length = bytes;
             best = &n->config->dnsfwds[i];
@@ -125,14 +212,21 @@ static const struct config_dnsfwd *find_forward(const struct names *n, const cha
     return best;
 }
 
-static size_t own_domain_length(const struct names *n, const char *name)
+/* The longest zone of ours that the name is in. */
+static struct zone own_zone(const struct names *n, const char *name)
 {
-    size_t length = 0;
+    struct zone zone = zone_of(name);
+    struct reverse r;
 
-    for (unsigned i = 0; i < n->config->net_count; i++)
-        if (serves_domain(&n->config->nets[i]))
-            length = MAX(length, within(name, n->config->nets[i].domain));
-    return length;
+    for (unsigned i = 0; i < n->config->net_count; i++) {
+        const struct config_net *net = &n->config->nets[i];
+        size_t chars = serves_domain(net) ? zone_within(name, net->domain) : 0;
+        if (chars > 0 && chars >= zone.chars)
+            zone = (struct zone){ZONE_EMPTY, chars};
+    }
+    if (reverse_read(&r, name) && reverse_zone(n, &r) > zone.chars)
+        zone = (struct zone){ZONE_EMPTY, reverse_zone(n, &r)};
+    return zone;
 }
 
 /* What resolvers ask of the outside about a name of one label: how a domain like "com" is run and
@@ -143,26 +237,47 @@ static bool is_about_a_domain(uint16_t type)
            type == DNS_TYPE_DNSKEY;
 }
 
+/* True if it is asked whether a zone of zones.h is signed. It is not, and to be believed that must
+ * come from who signs the zone above it. */
+static bool is_about_signing(const char *name, uint16_t type)
+{
+    return type == DNS_TYPE_DS && strchr(name, '.') && zone_of(name).chars == strlen(name);
+}
+
+/* A name in a zone of ours, or of a single label, that has no address. */
+static enum dns_way local_way(const struct names *n, const char *name, const struct zone *zone)
+{
+    if (zone->kind == ZONE_LOOPBACK)
+        return DNS_LOOPBACK;
+    if (zone->kind == ZONE_SILENT || zone->chars == strlen(name) || is_above_own(n, name))
+        return DNS_NO_RECORD;
+    return DNS_NO_NAME;
+}
+
 struct dns_route names_route(const struct names *n, uint8_t network, const char *name,
                              uint16_t type, uint64_t now_us)
 {
     struct dns_route route = {.way = DNS_ALL, .network = NETWORK_UPLINK};
+    struct zone zone = own_zone(n, name);
     size_t forward_length;
     const struct config_dnsfwd *forward = find_forward(n, name, &forward_length);
 
+    route.zone_chars = (uint8_t)zone.chars;
     route.ip = find_own(n, network, name, now_us);
-    if (route.ip) {
-        route.way = DNS_ADDRESS;
+    if (route.ip || is_pointer(n, network, name, now_us, &route)) {
+        route.way = route.ip ? DNS_ADDRESS : DNS_POINTER;
+        if (!zone.chars) /* the only name we have in a zone of others is a zone by itself */
+            route.zone_chars = (uint8_t)strlen(name);
         return route;
     }
-    if (forward && forward_length >= own_domain_length(n, name)) {
+    if (forward && forward_length >= zone.chars) {
         route.way = DNS_ONE_SERVER;
         route.ip = forward->server;
         if (forward->net != CONFIG_NO_NET)
             route.network = forward->net;
-    } else if (own_domain_length(n, name) ||
+    } else if ((zone.chars && !is_about_signing(name, type)) ||
                (name[0] && !strchr(name, '.') && !is_about_a_domain(type))) {
-        route.way = is_above_own(n, name) ? DNS_NO_RECORD : DNS_NO_NAME;
+        route.way = local_way(n, name, &zone);
         return route;
     }
     if (!(n->reaches[network] >> route.network & 1))

@@ -7,11 +7,14 @@
  *   1. Names of our own: dnsrec=, the router's, then those of hosts: of the asker's network, and of
  *      the networks whose hosts it may open something to - of no others, as to know a name is to
  *      know of a host. A name of one label is also known behind the domain of its network; the
- *      router's and those of dnsrec= behind every domain of ours.
- *   2. A dnsfwd= and a domain of ours: the longer one holds, the dnsfwd= if they are the same. What
- *      is in a domain of ours does not exist if it is not among 1; it is never asked elsewhere, so
- *      that nobody outside learns our names or can claim to be them (RFC 6303 says the same of
- *      reverse zones).
+ *      router's and those of dnsrec= behind every domain of ours. The reverse name of an address
+ *      leads to the name of who has it, for the same askers: the router, a reservation, dnsrec=,
+ *      a client by DHCP.
+ *   2. A dnsfwd= and a zone of ours: the longer one holds, the dnsfwd= if they are the same. Zones
+ *      of ours are the networks' domains, the reverse names of their subnets, and the names that
+ *      are local everywhere (zones.h). What is in one does not exist if it is not among 1; it is
+ *      never asked elsewhere, so that nobody outside learns our names or can claim to be them. Only
+ *      whether a zone of zones.h is signed (DS) is asked of those who have its parent.
  *   3. A name of a single label is not asked elsewhere either: it is what is left of a name of ours
  *      when a resolver tries it without its domain.
  *   4. The rest is for the uplink's servers, if the asker's network may open something there.

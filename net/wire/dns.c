@@ -60,61 +60,142 @@ static bool has_opt(const uint8_t *query, size_t n, const struct dns_question *q
            load_be16(query + at + 1) == DNS_TYPE_OPT;
 }
 
-/* Header and question; the answer's length so far, or 0 if there is no room. */
-static size_t write_head(uint8_t *to, size_t room, const uint8_t *query,
-                         const struct dns_question *q, unsigned flags)
-{
-    size_t n = DNS_HDR_BYTES + (q ? q->bytes : 0u);
-    unsigned kept = DNS_FLAG_OPCODE | DNS_FLAG_RECURSION_DESIRED | DNS_FLAG_CHECKING_DISABLED;
+/* An answer being written. */
+struct writer {
+    uint8_t *to;
+    size_t room, used;
+};
 
-    if (room < n)
-        return 0;
-    memset(to, 0, DNS_HDR_BYTES);
-    memcpy(to + DNS_ID_OFF, query + DNS_ID_OFF, 2);
-    store_be16(to + DNS_FLAGS_OFF,
+/* Header and question. False if there is no room. */
+static bool put_head(struct writer *w, const uint8_t *query, const struct dns_question *q,
+                     unsigned flags)
+{
+    unsigned kept = DNS_FLAG_OPCODE | DNS_FLAG_RECURSION_DESIRED | DNS_FLAG_CHECKING_DISABLED;
+    size_t n = DNS_HDR_BYTES + (q ? q->bytes : 0u);
+
+    if (w->room < n)
+        return false;
+    memset(w->to, 0, DNS_HDR_BYTES);
+    memcpy(w->to + DNS_ID_OFF, query + DNS_ID_OFF, 2);
+    store_be16(w->to + DNS_FLAGS_OFF,
                (uint16_t)((load_be16(query + DNS_FLAGS_OFF) & kept) | DNS_FLAG_RESPONSE |
                           DNS_FLAG_RECURSION_AVAILABLE | flags));
     if (q) {
-        store_be16(to + DNS_QDCOUNT_OFF, 1);
-        memcpy(to + DNS_HDR_BYTES, query + DNS_HDR_BYTES, q->bytes);
+        store_be16(w->to + DNS_QDCOUNT_OFF, 1);
+        memcpy(w->to + DNS_HDR_BYTES, query + DNS_HDR_BYTES, q->bytes);
     }
-    return n;
+    w->used = n;
+    return true;
 }
 
-static size_t write_opt(uint8_t *to, size_t used, size_t room)
+/* A record, its name being that at offset at of the message (0: the root). False, and nothing is
+ * written, if there is no room. */
+static bool put_record(struct writer *w, size_t at, uint16_t type, uint32_t ttl_s,
+                       const uint8_t *data, size_t bytes)
 {
-    static const uint8_t opt[11] = {0, 0, DNS_TYPE_OPT, 1232 >> 8, 1232 & 255, 0, 0, 0, 0, 0, 0};
+    uint8_t *p = w->to + w->used;
+    size_t name = at ? 2 : 1;
 
-    if (room - used < sizeof(opt))
-        return used;
-    memcpy(to + used, opt, sizeof(opt));
-    store_be16(to + DNS_ARCOUNT_OFF, 1);
-    return used + sizeof(opt);
+    if (w->room - w->used < name + 10 + bytes)
+        return false;
+    if (at)
+        store_be16(p, (uint16_t)(0xC000u | at));
+    else
+        p[0] = 0;
+    store_be16(p + name, type);
+    store_be16(p + name + 2, DNS_CLASS_IN);
+    store_be32(p + name + 4, ttl_s);
+    store_be16(p + name + 8, (uint16_t)bytes);
+    memcpy(p + name + 10, data, bytes);
+    w->used += name + 10 + bytes;
+    return true;
+}
+
+/* The OPT of an answer; that DNSSEC is understood is said back (RFC 3225, section 3). */
+static void put_opt(struct writer *w, const uint8_t *query, const struct dns_question *q)
+{
+    uint8_t opt[11] = {0, 0, DNS_TYPE_OPT, 1232 >> 8, 1232 & 255};
+
+    if (w->room - w->used < sizeof(opt))
+        return;
+    opt[7] = query[DNS_HDR_BYTES + q->bytes + 7] & 0x80;
+    memcpy(w->to + w->used, opt, sizeof(opt));
+    store_be16(w->to + DNS_ARCOUNT_OFF, 1);
+    w->used += sizeof(opt);
 }
 
 size_t dns_write_error(uint8_t *to, size_t room, const uint8_t *query, size_t n,
                        const struct dns_question *q, enum dns_rcode code)
 {
-    size_t used = write_head(to, room, query, q, code);
+    struct writer w = {to, room, 0};
 
-    return used && q && has_opt(query, n, q) ? write_opt(to, used, room) : used;
+    if (put_head(&w, query, q, code) && q && has_opt(query, n, q))
+        put_opt(&w, query, q);
+    return w.used;
 }
 
-size_t dns_write_address(uint8_t *to, size_t room, const uint8_t *query, size_t n,
-                         const struct dns_question *q, be32 ip, uint32_t ttl_s)
+size_t dns_write_record(uint8_t *to, size_t room, const uint8_t *query, size_t n,
+                        const struct dns_question *q, uint16_t type, const uint8_t *data,
+                        size_t bytes, uint32_t ttl_s)
 {
-    /* The name is a pointer to the question's. */
-    uint8_t record[16] = {0xC0, DNS_HDR_BYTES, 0, DNS_TYPE_A, 0, DNS_CLASS_IN};
-    size_t used = write_head(to, room, query, q, DNS_FLAG_AUTHORITATIVE);
+    struct writer w = {to, room, 0};
 
-    if (used && (q->type == DNS_TYPE_A || q->type == DNS_TYPE_ANY) &&
-        room - used >= sizeof(record)) {
-        store_be32(record + 6, ttl_s);
-        store_be16(record + 10, 4);
-        store_raw32(record + 12, ip);
-        memcpy(to + used, record, sizeof(record));
+    if (!put_head(&w, query, q, DNS_FLAG_AUTHORITATIVE))
+        return 0;
+    if (put_record(&w, DNS_HDR_BYTES, type, ttl_s, data, bytes))
         store_be16(to + DNS_ANCOUNT_OFF, 1);
-        used += sizeof(record);
+    if (has_opt(query, n, q))
+        put_opt(&w, query, q);
+    return w.used;
+}
+
+size_t dns_write_none(uint8_t *to, size_t room, const uint8_t *query, size_t n,
+                      const struct dns_question *q, enum dns_rcode code, size_t zone_chars,
+                      uint32_t ttl_s)
+{
+    /* Server: the zone's own name; mailbox: nobody.invalid; then serial, refresh, retry, expire and
+     * minimum, as RFC 6303, section 3 has them but for the last. */
+    uint8_t data[2 + 16 + 20] =
+        "\0\0\6nobody\7invalid\0\0\0\0\1\0\0\x0E\x10\0\0\4\xB0\0\x09\x3A\x80";
+    struct writer w = {to, room, 0};
+    /* A name takes as many bytes as its text and two; the zone's first label begins at a length. */
+    size_t name = q->bytes - 4u, at = zone_chars ? DNS_HDR_BYTES + name - 2 - zone_chars : 0;
+    uint8_t *soa = at ? data : data + 1; /* the root is one byte */
+
+    if (!put_head(&w, query, q, DNS_FLAG_AUTHORITATIVE | code))
+        return 0;
+    if (at)
+        store_be16(data, (uint16_t)(0xC000u | at));
+    store_be32(data + sizeof(data) - 4, ttl_s);
+    if (put_record(&w, at, DNS_TYPE_SOA, ttl_s, soa, (size_t)(data + sizeof(data) - soa)))
+        store_be16(to + DNS_NSCOUNT_OFF, 1);
+    if (has_opt(query, n, q))
+        put_opt(&w, query, q);
+    return w.used;
+}
+
+static size_t encode_labels(uint8_t to[static DNS_MAX_NAME_BYTES], size_t used, const char *text)
+{
+    while (*text) {
+        size_t label = strcspn(text, ".");
+        if (label == 0 || label > DNS_MAX_LABEL_BYTES || used + 1 + label >= DNS_MAX_NAME_BYTES)
+            return 0;
+        to[used] = (uint8_t)label;
+        memcpy(to + used + 1, text, label);
+        used += 1 + label;
+        text += label + (text[label] == '.');
     }
-    return used && has_opt(query, n, q) ? write_opt(to, used, room) : used;
+    return used;
+}
+
+size_t dns_encode_name(uint8_t to[static DNS_MAX_NAME_BYTES], const char *front, const char *domain)
+{
+    size_t used = encode_labels(to, 0, front);
+
+    if (used && *domain)
+        used = encode_labels(to, used, domain);
+    if (!used)
+        return 0;
+    to[used] = 0;
+    return used + 1;
 }

@@ -38,6 +38,8 @@ enum dns_type {
     DNS_TYPE_A = 1,
     DNS_TYPE_NS = 2,
     DNS_TYPE_SOA = 6,
+    DNS_TYPE_PTR = 12,
+    DNS_TYPE_AAAA = 28,
     DNS_TYPE_OPT = 41,
     DNS_TYPE_DS = 43,
     DNS_TYPE_DNSKEY = 48,
@@ -69,9 +71,21 @@ void dns_name_text(char to[static DNS_MAX_NAME_BYTES], const uint8_t *message,
 size_t dns_write_error(uint8_t *to, size_t room, const uint8_t *query, size_t n,
                        const struct dns_question *q, enum dns_rcode code);
 
-/* The answer to a query for a name that has the one address ip: the A record if that was asked,
- * else none. */
-size_t dns_write_address(uint8_t *to, size_t room, const uint8_t *query, size_t n,
-                         const struct dns_question *q, be32 ip, uint32_t ttl_s);
+/* An answer with one record of this type for the name that was asked for. */
+size_t dns_write_record(uint8_t *to, size_t room, const uint8_t *query, size_t n,
+                        const struct dns_question *q, uint16_t type, const uint8_t *data,
+                        size_t bytes, uint32_t ttl_s);
+
+/* An answer without records, or that there is no such name (code), from who has the zone: with the
+ * SOA that says how long it may be kept (RFC 2308). zone_chars: how much of the question's name as
+ * text, counted from its end, is the zone's; 0 is the root. */
+size_t dns_write_none(uint8_t *to, size_t room, const uint8_t *query, size_t n,
+                      const struct dns_question *q, enum dns_rcode code, size_t zone_chars,
+                      uint32_t ttl_s);
+
+/* Writes the name that is front with domain ("": none) behind it, both as text, as a message has
+ * it; its length, or 0 if there is no such name. */
+size_t dns_encode_name(uint8_t to[static DNS_MAX_NAME_BYTES], const char *front,
+                       const char *domain);
 
 #endif

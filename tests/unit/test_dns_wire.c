@@ -122,15 +122,21 @@ static void test_answers_fit_or_are_not(void **state)
     (void)state;
     m[DNS_ARCOUNT_OFF + 1] = 1;
     assert_true(dns_read_question(&q, m, n));
-    for (size_t room = 0; room < 64; room++) {
+    for (size_t room = 0; room < 96; room++) {
         uint8_t *to = malloc(room + 1);
-        size_t used = dns_write_address(to, room, m, n, &q, BE_IP4(1, 2, 3, 4), 60);
+        size_t used =
+            dns_write_record(to, room, m, n, &q, DNS_TYPE_A, (const uint8_t *)"\1\2\3\4", 4, 60);
         assert_true(used <= room);
         assert_int_equal(used > 0, room >= head);
         if (room >= head + 16 + 11) {
             assert_int_equal(used, head + 16 + 11);
             assert_memory_equal(to + head + 12, "\1\2\3\4", 4);
         }
+        used = dns_write_none(to, room, m, n, &q, DNS_NXDOMAIN, 3, 60);
+        assert_true(used <= room);
+        assert_int_equal(used > 0, room >= head);
+        if (room >= head + 50 + 11)
+            assert_int_equal(used, head + 50 + 11);
         used = dns_write_error(to, room, m, n, NULL, DNS_FORMERR);
         assert_int_equal(used, room >= DNS_HDR_BYTES ? DNS_HDR_BYTES : 0);
         free(to);
@@ -138,9 +144,43 @@ static void test_answers_fit_or_are_not(void **state)
     free(m);
 }
 
+static void test_encoded_names(void **state)
+{
+#define LABEL63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg"
+    static const struct {
+        int id;
+        const char *front, *domain;
+        size_t n; /* 0: none */
+        const char *bytes;
+    } rows[] = {
+        {1, "web", "lan", 9, "\3web\3lan"},
+        {2, "web", "", 5, "\3web"},
+        {3, "a.b", "c.example", 15, "\1a\1b\1c\7example"},
+        {4, LABEL63, "", 65, NULL},
+        {5, LABEL63 "x", "", 0, NULL},
+        {6, "", "lan", 0, NULL},
+        {7, "a..b", "", 0, NULL},
+        {8, ".a", "", 0, NULL},
+        {9, LABEL63 "." LABEL63 "." LABEL63, "x.example", 203, NULL},
+        {10, LABEL63 "." LABEL63 "." LABEL63, LABEL63, 0, NULL},
+        {11, LABEL63 "." LABEL63 "." LABEL63,
+         "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffg", 255, NULL},
+    };
+    uint8_t *to = malloc(DNS_MAX_NAME_BYTES);
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        size_t n = dns_encode_name(to, rows[i].front, rows[i].domain);
+        if (n != rows[i].n || (rows[i].bytes && memcmp(to, rows[i].bytes, n) != 0))
+            fail_msg("row %d", rows[i].id);
+    }
+    free(to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_encoded_names),
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_longest_name),
         cmocka_unit_test(test_answers_fit_or_are_not),

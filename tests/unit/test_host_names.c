@@ -74,6 +74,8 @@ static int setup(void **state)
     }
     snprintf(config.nets[DEV].domain, sizeof(config.nets[DEV].domain), "dev.example");
     snprintf(config.nets[PLAIN].domain, sizeof(config.nets[PLAIN].domain), "plain.example");
+    config.nets[LAN].pool_first = IP(LAN, 100);
+    config.nets[LAN].pool_last = IP(LAN, 199);
     snprintf(config.hostname, sizeof(config.hostname), "gate");
     add_host(LAN, IP(LAN, 10), "web");
     add_host(DEV, IP(DEV, 10), "build");
@@ -187,6 +189,194 @@ static void test_routes(void **state)
     }
 }
 
+/* Reverse names: of whom the asker may know, by the name that answers forward; the rest of what is
+ * private, or ours, is nobody's. */
+static void test_reverse(void **state)
+{
+    static const struct {
+        int id;
+        uint8_t network;
+        const char *name;
+        enum dns_way way;
+        const char *host, *domain;
+        unsigned zone; /* of an answer of ours */
+    } rows[] = {
+#define R(a)    a ".10.168.192.in-addr.arpa" /* LAN, and TWIN */
+#define D(a)    a ".11.168.192.in-addr.arpa" /* DEV */
+#define PRIVATE 20                           /* "168.192.in-addr.arpa" */
+        {1, LAN, R("10"), DNS_POINTER, "web", "lan", PRIVATE + 3},
+        {2, TWIN, R("10"), DNS_POINTER, "mirror", "lan", PRIVATE + 3},
+        {3, DEV, R("10"), DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {4, LAN, D("10"), DNS_POINTER, "build", "dev.example", PRIVATE + 3},
+        {5, LAB, D("10"), DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {6, LAN, "10.12.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {7, LAB, "10.12.168.192.IN-Addr.Arpa", DNS_POINTER, "cell", "lan", PRIVATE + 3},
+        /* the router, in networks that can be reached */
+        {10, LAN, R("1"), DNS_POINTER, "gate", "lan", PRIVATE + 3},
+        {11, LAN, D("1"), DNS_POINTER, "gate", "dev.example", PRIVATE + 3},
+        {12, DEV, R("1"), DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        /* records: with a domain of their own or their network's, for everybody */
+        {20, LAN, R("5"), DNS_POINTER, "nas", "lan", PRIVATE + 3},
+        {21, DEV, R("5"), DNS_POINTER, "nas", "dev.example", PRIVATE + 3},
+        {22, LAN, R("6"), DNS_POINTER, "a.b.lan", "", PRIVATE + 3},
+        {23, LAB, D("7"), DNS_POINTER, "www.shop.example", "", PRIVATE + 3},
+        {24, LAN, "9.113.0.203.in-addr.arpa", DNS_POINTER, "outer.example", "", 22},
+        {25, LAN, "9.9.9.9.in-addr.arpa", DNS_POINTER, "nine.example", "", 20},
+        /* nobody's */
+        {30, LAN, R("77"), DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {31, LAN, "7.99.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE},
+        {32, LAN, "1.0.0.10.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 15},
+        {33, LAN, "1.0.16.172.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 19},
+        {34, LAN, "1.0.31.172.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 19},
+        {35, LAN, "1.0.32.172.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {36, LAN, "1.0.15.172.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {37, LAN, "9.9.254.169.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 20},
+        {38, LAN, "1.0.0.127.in-addr.arpa", DNS_POINTER, "localhost", "", 16},
+        {39, LAN, "2.0.0.127.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 16},
+        {40, LAN, "1.2.3.0.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 14},
+        {41, LAN, "255.255.255.255.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, 28},
+        {42, LAN, "254.255.255.255.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {43, LAN, "1.0.64.100.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 19},
+        {44, LAN, "1.0.128.100.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {45, LAN, "8.8.8.8.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {46, LAB, "8.8.8.8.in-addr.arpa", DNS_FORBIDDEN, NULL, NULL, 0},
+        {47, LAB, "1.0.0.10.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 15},
+        /* above and below addresses */
+        {50, LAN, "10.168.192.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, PRIVATE + 3},
+        {51, LAN, "168.192.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, PRIVATE},
+        {52, LAN, "192.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {53, LAN, "in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {54, LAN, "99.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE},
+        {55, LAN, "10.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, 15},
+        {56, LAN, "x.10.10.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {57, LAN, "b._dns-sd._udp.0.10.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {58, LAN, "b._dns-sd._udp.0.0.0.10.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 15},
+        {59, LAN, "lb._dns-sd._udp.10.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        /* no octets: still inside what is ours, or not */
+        {60, LAN, "010.10.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {61, LAN, "256.10.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
+        {62, LAN, "1.0.0.010.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {63, LAN, "10.10.168.192.in-addr.arpa.example", DNS_ALL, NULL, NULL, 0},
+        {64, LAN, "10.10.168.192.xin-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        /* a subnet of ours that is not private, and one that asks others */
+        {70, LAN, "3.100.51.198.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 23},
+        {71, LAN, "17.4.9.9.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, 21},
+        {72, LAN, "32.4.9.9.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {73, LAN, "4.9.9.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {74, LAN, "10.14.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE},
+        {75, PLAIN, "10.14.168.192.in-addr.arpa", DNS_POINTER, "old", "plain.example", PRIVATE},
+        /* IPv6 */
+        {80, LAN, "1.0.0.d.f.ip6.arpa", DNS_NO_NAME, NULL, NULL, 12},
+        {81, LAN, "b.e.f.ip6.arpa", DNS_NO_RECORD, NULL, NULL, 14},
+        {82, LAN, "f.e.f.ip6.arpa", DNS_ALL, NULL, NULL, 0},
+        {83, LAN, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+         DNS_NO_RECORD, NULL, NULL, 72},
+        {84, LAN, "2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+         DNS_ALL, NULL, NULL, 0},
+    };
+
+    (void)state;
+    add_record("outer.example", BE_IP4(203, 0, 113, 9));
+    add_record("nine.example", BE_IP4(9, 9, 9, 9));
+    config.net_count = NETS + 1;
+    config.nets[NETS] = (struct config_net){
+        .mode = NET_ROUTED, .prefix = 28, .dns_self = true, .ip = BE_IP4(9, 9, 4, 18)};
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct dns_route r = names_route(&names, rows[i].network, rows[i].name, DNS_TYPE_PTR, 1);
+        if (r.way != rows[i].way || (rows[i].zone && r.zone_chars != rows[i].zone))
+            fail_msg("row %d: way %d, zone %u", rows[i].id, r.way, r.zone_chars);
+        if (r.way == DNS_POINTER &&
+            (strcmp(r.host, rows[i].host) != 0 || strcmp(r.domain, rows[i].domain) != 0))
+            fail_msg("row %d: %s, %s", rows[i].id, r.host, r.domain);
+    }
+}
+
+/* A client by DHCP: its name both ways while its lease lasts. */
+static void test_reverse_of_a_lease(void **state)
+{
+    static const uint8_t mac[MAC_BYTES] = {2, 9};
+    struct lease_table *t = &dhcp.leases[LAN];
+
+    (void)state;
+    assert_non_null(t->slots);
+    struct lease_id who = lease_id_of(t, NULL, 0, mac);
+    struct lease *l = lease_of_ip(t, IP(LAN, 120));
+    lease_take(t, l, &who, mac, LEASE_GRANTED, 100);
+    struct dns_route r = names_route(&names, LAN, R("120"), DNS_TYPE_PTR, 1);
+    assert_int_equal(r.way, DNS_NO_NAME); /* it calls itself nothing */
+    snprintf(l->name, sizeof(l->name), "phone");
+    r = names_route(&names, LAN, R("120"), DNS_TYPE_PTR, 99999999);
+    assert_int_equal(r.way, DNS_POINTER);
+    assert_string_equal(r.host, "phone");
+    assert_string_equal(r.domain, "lan");
+    assert_int_equal(names_route(&names, DEV, R("120"), DNS_TYPE_PTR, 1).way, DNS_NO_NAME);
+    assert_int_equal(names_route(&names, LAN, R("120"), DNS_TYPE_PTR, 100000000).way, DNS_NO_NAME);
+}
+
+/* Domains with a server of their own, reverse: the longest zone holds, here too. */
+static void test_forward_of_reverse(void **state)
+{
+    (void)state;
+    add_forward("168.192.in-addr.arpa", OUTER, CONFIG_NO_NET);
+    assert_int_equal(names_route(&names, LAN, "7.99.168.192.in-addr.arpa", 12, 1).way,
+                     DNS_ONE_SERVER);
+    assert_int_equal(names_route(&names, LAN, R("77"), 12, 1).way, DNS_NO_NAME);
+    add_forward("10.168.192.in-addr.arpa", IP(LAN, 53), LAN);
+    assert_int_equal(names_route(&names, LAN, R("77"), 12, 1).way, DNS_ONE_SERVER);
+    assert_int_equal(names_route(&names, LAN, R("10"), 12, 1).way, DNS_POINTER);
+    assert_int_equal(names_route(&names, DEV, R("77"), 12, 1).way, DNS_FORBIDDEN);
+    add_forward("in-addr.arpa", OUTER, CONFIG_NO_NET);
+    assert_int_equal(names_route(&names, LAN, "1.0.0.10.in-addr.arpa", 12, 1).way, DNS_NO_NAME);
+    assert_int_equal(names_route(&names, LAN, "8.8.8.8.in-addr.arpa", 12, 1).way, DNS_ONE_SERVER);
+}
+
+static void test_special_use(void **state)
+{
+    static const struct {
+        int id;
+        uint8_t network;
+        const char *name;
+        uint16_t type;
+        enum dns_way way;
+    } rows[] = {
+        {1, LAN, "localhost", DNS_TYPE_A, DNS_LOOPBACK},
+        {2, LAB, "x.LocalHost", DNS_TYPE_AAAA, DNS_LOOPBACK},
+        {3, LAN, "localhost.lan", DNS_TYPE_A, DNS_NO_NAME},
+        {4, LAN, "notlocalhost.example", DNS_TYPE_A, DNS_ALL},
+        {5, LAN, "x.invalid", DNS_TYPE_A, DNS_NO_NAME},
+        {6, LAN, "www.test", DNS_TYPE_A, DNS_NO_NAME},
+        {7, LAN, "printer.local", DNS_TYPE_A, DNS_NO_NAME},
+        {8, LAN, "_ipp._tcp.local", DNS_TYPE_PTR, DNS_NO_NAME},
+        {9, LAN, "abc.onion", DNS_TYPE_A, DNS_NO_NAME},
+        {10, LAN, "x.home.arpa", DNS_TYPE_A, DNS_NO_NAME},
+        {11, LAN, "home.arpa", DNS_TYPE_A, DNS_NO_RECORD},
+        {12, LAN, "home.arpa", DNS_TYPE_DS, DNS_ALL}, /* whether it is signed, its parent knows */
+        {13, LAB, "home.arpa", DNS_TYPE_DS, DNS_FORBIDDEN},
+        {14, LAN, "x.home.arpa", DNS_TYPE_DS, DNS_NO_NAME},
+        {15, LAN, "10.in-addr.arpa", DNS_TYPE_DS, DNS_ALL},
+        {16, LAN, "1.10.in-addr.arpa", DNS_TYPE_DS, DNS_NO_NAME},
+        {17, LAN, "_dns.resolver.arpa", 64, DNS_NO_RECORD},
+        {18, LAN, "resolver.arpa", DNS_TYPE_A, DNS_NO_RECORD},
+        {19, LAN, "local", DNS_TYPE_SOA, DNS_NO_RECORD}, /* which is how mDNS responders probe */
+        {20, LAN, "local", DNS_TYPE_DS, DNS_NO_RECORD},
+        {21, LAN, "xlocal", DNS_TYPE_NS, DNS_ALL},
+        {22, LAN, "arpa", DNS_TYPE_NS, DNS_ALL},
+        {23, LAN, "use-application-dns.net", DNS_TYPE_A, DNS_ALL},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (names_route(&names, rows[i].network, rows[i].name, rows[i].type, 1).way != rows[i].way)
+            fail_msg("row %d", rows[i].id);
+    }
+    /* Unless it is said who knows them. */
+    add_forward("test", OUTER, CONFIG_NO_NET);
+    assert_int_equal(names_route(&names, LAN, "www.test", DNS_TYPE_A, 1).way, DNS_ONE_SERVER);
+    snprintf(config.nets[LAN].domain, sizeof(config.nets[LAN].domain), "home.arpa");
+    assert_int_equal(names_route(&names, LAN, "web.home.arpa", DNS_TYPE_A, 1).way, DNS_ADDRESS);
+    assert_int_equal(names_route(&names, LAN, "x.home.arpa", DNS_TYPE_A, 1).way, DNS_NO_NAME);
+}
+
 /* A domain of ours that also has a server: what we do not know is asked there. */
 static void test_forward_of_an_own_domain(void **state)
 {
@@ -245,6 +435,10 @@ int main(void)
         T(test_forward_of_an_own_domain),
         T(test_types),
         T(test_reach),
+        T(test_reverse),
+        T(test_reverse_of_a_lease),
+        T(test_forward_of_reverse),
+        T(test_special_use),
     };
     return cmocka_run_group_tests_name("host_names", tests, NULL, NULL);
 }
