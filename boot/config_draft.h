@@ -92,6 +92,7 @@ enum net_field {
     FIELD_NET_VLAN,
     FIELD_NET_ISOLATE,
     FIELD_NET_PCP,
+    FIELD_NET_FILTER,
 };
 enum port_field {
     FIELD_PORT_PORT,
@@ -146,6 +147,7 @@ struct draft_net {
     uint16_t vlan;
     bool isolate;
     bool pcp;
+    uint8_t filter; /* enum config_filter */
 };
 
 /* port= */

@@ -301,11 +301,17 @@ static void copy_net(struct resolver *r, unsigned i)
     net->vlan = draft->vlan;
     net->isolate = draft->isolate;
     net->pcp = draft->pcp;
+    net->filter = draft->filter;
     check_mode_options(r, i);
     if (net->pcp && !config_mode(net)->translates)
         resolve_conflict(r, &draft->item, "net",
                          "network %s is %s and takes no pcp: only hosts in mode nat have ports of "
                          "the outside address to ask for",
+                         net->name, config_mode(net)->name);
+    if (draft_given(&draft->item, FIELD_NET_FILTER) && !config_mode(net)->translates)
+        resolve_conflict(r, &draft->item, "net",
+                         "network %s is %s and takes no filter=: only hosts in mode nat have ports "
+                         "of the outside address to come in by",
                          net->name, config_mode(net)->name);
 }
 

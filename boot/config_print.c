@@ -272,6 +272,8 @@ static void print_net(const struct config *config, const struct config_net *net,
         add_piece(&line, NET_INDENT, out, "isolate  ");
     if (net->pcp)
         add_piece(&line, NET_INDENT, out, "pcp  ");
+    if (net->filter == FILTER_ADDRESS_DEPENDENT)
+        add_piece(&line, NET_INDENT, out, "filter address-dependent  ");
     end_line(&line, out);
 }
 

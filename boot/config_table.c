@@ -61,6 +61,10 @@ static const struct field_row net_fields[] = {
     [FIELD_NET_PCP] = {"pcp", FIELD_FLAG, NULL, FIELD(net, pcp), NULL,
                        "its hosts may ask for ports of the outside address, by NAT-PMP and PCP; "
                        "only in mode nat"},
+    [FIELD_NET_FILTER] = {"filter", FIELD_NAMED, &value_filter, FIELD(net, filter),
+                          "endpoint-independent",
+                          "who may answer to a port outside that a host has opened by sending: "
+                          "anybody, or only addresses that it has sent to; only in mode nat"},
 };
 
 static const struct field_row port_fields[] = {

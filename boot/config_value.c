@@ -220,6 +220,11 @@ WORD_TYPE(value_panic, "reset|halt", "what to do", "reset", "halt")
 WORD_TYPE(value_config, "strict|lenient", "how to read", "strict", "lenient")
 static_assert(CONFIG_STRICT == 0 && CONFIG_LENIENT == 1, "words are values");
 
+WORD_TYPE(value_filter, "endpoint-independent|address-dependent", "a kind of filtering",
+          "endpoint-independent", "address-dependent")
+static_assert(FILTER_ENDPOINT_INDEPENDENT == 0 && FILTER_ADDRESS_DEPENDENT == 1,
+              "words are values");
+
 static const char *mode_word(unsigned i)
 {
     return i < NET_MODE_COUNT ? net_modes[i].name : NULL;

@@ -62,6 +62,7 @@ extern const struct value_type value_flows;     /* uint64_t */
 extern const struct value_type value_macs;      /* uint64_t */
 extern const struct value_type value_seed;      /* uint64_t */
 extern const struct value_type value_level;     /* uint8_t, enum log_level */
+extern const struct value_type value_filter;    /* uint8_t, enum config_filter */
 extern const struct value_type value_panic;     /* uint8_t, 1: halt */
 extern const struct value_type value_config;    /* uint8_t, enum config_strictness */
 extern const struct value_type value_forward;   /* struct draft_forward; config_forward.c */

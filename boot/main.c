@@ -137,12 +137,15 @@ static bool understand(void)
 static bool start_forwarding(void)
 {
     static const struct host_env env = {.now_us = clock_now_us, .random = entropy_fill};
-    struct table_plan plan = plan_tables(mem_available(), router.config.flows, router.config.macs);
+    bool filters = false;
+    for (unsigned i = 0; i < router.config.net_count; i++)
+        filters |= config_net_filters(&router.config.nets[i]);
+    struct table_plan plan =
+        plan_tables(mem_available(), router.config.flows, router.config.macs, filters);
     if (!plan.fits) {
-        uint64_t bytes = nat_bytes(plan.flows) + switch_bytes(plan.switch_addresses);
         log_error("flows=%u and macs=%u need %llu MB and %llu MB are left: give the machine more, "
                   "or say less",
-                  plan.flows, plan.switch_addresses, (unsigned long long)(bytes >> 20),
+                  plan.flows, plan.switch_addresses, (unsigned long long)(plan.bytes >> 20),
                   (unsigned long long)(mem_available() >> 20));
         return false;
     }

@@ -29,22 +29,28 @@ struct buffer_plan plan_buffers(uint64_t free_bytes, unsigned ports)
     return plan;
 }
 
-static uint32_t flows_for(uint64_t bytes)
+static uint64_t flows_bytes(uint32_t flows, bool filters)
+{
+    return nat_bytes(flows) + (filters ? nat_filter_bytes(flows) : 0);
+}
+
+static uint32_t flows_for(uint64_t bytes, bool filters)
 {
     uint32_t flows = FLOWS_MIN;
-    while (flows < FLOWS_MAX && nat_bytes(flows * 2) <= bytes)
+    while (flows < FLOWS_MAX && flows_bytes(flows * 2, filters) <= bytes)
         flows *= 2;
     return flows;
 }
 
-struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs)
+struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs, bool filters)
 {
     struct table_plan plan;
     uint32_t by_memory = free_bytes >= SMALL_BYTES ? ADDRESSES : ADDRESSES / 8;
     plan.switch_addresses = macs ? macs : by_memory;
     uint64_t others = switch_bytes(plan.switch_addresses) + RESERVE_BYTES;
     uint64_t left = free_bytes > others ? free_bytes - others : 0;
-    plan.flows = flows ? flows : flows_for(left / 2);
-    plan.fits = nat_bytes(plan.flows) <= left;
+    plan.flows = flows ? flows : flows_for(left / 2, filters);
+    plan.bytes = flows_bytes(plan.flows, filters) + switch_bytes(plan.switch_addresses);
+    plan.fits = flows_bytes(plan.flows, filters) <= left;
     return plan;
 }

@@ -17,13 +17,15 @@ struct buffer_plan {
 struct table_plan {
     uint32_t flows;
     uint32_t switch_addresses;
-    bool fits; /* false: what was asked for needs more memory than there is */
+    uint64_t bytes; /* of both */
+    bool fits;      /* false: what was asked for needs more memory than there is */
 };
 
 /* free_bytes is what mem_alloc can still give, here and below. */
 struct buffer_plan plan_buffers(uint64_t free_bytes, unsigned ports);
 
-/* flows, macs: what the configuration asks for, 0 = by memory. */
-struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs);
+/* flows, macs: what the configuration asks for, 0 = by memory. filters: some network filters by
+ * address, which takes memory for each flow (nat.h). */
+struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs, bool filters);
 
 #endif

@@ -75,12 +75,19 @@ struct config_uplink {
     char hostname[CONFIG_DOMAIN_BYTES]; /* told to the outside's DHCP server */
 };
 
+/* Who may come in by a port outside that a host's own packets have opened (RFC 4787, section 5). */
+enum config_filter {
+    FILTER_ENDPOINT_INDEPENDENT, /* anybody */
+    FILTER_ADDRESS_DEPENDENT,    /* the addresses that it has sent something to by it */
+};
+
 struct config_net {
     char name[CONFIG_NAME_BYTES];
     uint8_t mode;   /* enum net_mode */
     uint8_t prefix; /* length, of ip */
     bool dns_self;  /* hosts are told to ask the router */
     bool isolate;   /* its ports reach the router (and a bridge's uplink), but not each other */
+    uint8_t filter; /* enum config_filter; only where it translates */
     bool pcp;       /* its hosts may ask the router for outside ports; only where it translates */
     uint8_t dns_count;
     uint16_t vlan;                  /* vlan=: its VLAN ID, by which port= attaches ports; 0: none */
@@ -233,6 +240,11 @@ static inline const struct net_mode_info *config_mode(const struct config_net *n
 static inline bool config_net_has(const struct config_net *net, be32 address)
 {
     return net->ip && !((net->ip ^ address) & prefix_mask(net->prefix));
+}
+
+static inline bool config_net_filters(const struct config_net *net)
+{
+    return net->filter != FILTER_ENDPOINT_INDEPENDENT;
 }
 
 /* Index of the first network that has the port, tagged or not, or CONFIG_NO_NET. */

@@ -40,11 +40,14 @@
     X(NO_ROUTE, "no-route", "no gateway for the destination")                                      \
     X(NO_NEIGHBOR, "no-neighbor", "next hop did not answer ARP")                                   \
     X(UNSOLICITED, "unsolicited", "from the outside, and nothing inside asked for it")             \
+    X(FILTERED, "filtered", "to a port of a host that has not spoken to that address (filter=)")   \
     X(TCP_WINDOW, "tcp-window",                                                                    \
       "TCP reset that fits nowhere in its connection: forged, or far too late")                    \
     X(NO_MAPPING, "icmp-no-flow", "ICMP error about a flow that does not exist")                   \
     X(FLOWS_FULL, "flows-full", "flow table is full")                                              \
     X(PORTS_FULL, "ports-full", "no outside port is free")                                         \
+    X(PEER_TAKEN, "peer-taken",                                                                    \
+      "GRE or ESP to a peer with which another host of ours has such a conversation")              \
     X(HAIRPIN, "hairpin", "hairpin to a port nothing is mapped to")                                \
     X(TOO_BIG, "too-big", "larger than the next MTU and not to be fragmented")                     \
     X(BUFFERS, "no-buffer", "packet pool was empty")                                               \

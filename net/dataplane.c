@@ -222,6 +222,8 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
                              .now_ms = dp->now_ms};
     struct hash_key key;
 
+    for (unsigned i = 0; i < dp->config->net_count; i++)
+        nat.filtered_zones |= (uint32_t)config_net_filters(&dp->config->nets[i]) << i;
     hash_key_init(&nat.key, params->random);
     hash_key_init(&key, params->random + sizeof(key.k));
     /* Seeds of generators that choose ports and cost: derived, so that none of them shows the keys.

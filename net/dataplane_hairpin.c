@@ -62,7 +62,7 @@ static struct flow *flow_out(struct dataplane *dp, struct dp_job *job)
     if (!why && !is_later_fragment(job))
         why = nat_check_out(v);
     if (!why && !nat_claims(&dp->nat, v->proto, v->dport))
-        why = DROP_HAIRPIN;
+        why = nat_goes_by_address(v->proto) ? DROP_PROTOCOL : DROP_HAIRPIN;
     if (why) {
         dp_refuse(dp, job, why, 0);
         return NULL;
@@ -125,7 +125,7 @@ static struct flow *flow_in(struct dataplane *dp, struct dp_job *job, be32 src)
     if (!why)
         f = nat_open_in(&dp->nat, n, dp->now_ms, &why);
     if (!f) {
-        drop_job(dp, job, DROP_HAIRPIN);
+        drop_job(dp, job, why == DROP_FILTERED ? why : DROP_HAIRPIN);
         return NULL;
     }
     if (!dp_ask_forwarded(dp, &q, f)) {

@@ -76,6 +76,7 @@ enum flow_flags {
     FLOW_HOLDS_MAPPING = 1 << 1, /* the owner's: it keeps its mapping open (nat.h) */
     FLOW_PLAIN = 1 << 2,         /* not translated: out_ip is in_ip, out_port is in_port */
     FLOW_IN_TURN = 1 << 4,       /* the owner's: its inside end is one of several (nat.h) */
+    FLOW_PERMITS = 1 << 5,       /* the owner's: it has joined a permit (nat_permit.h) */
     FLOW_HALF_OPEN = 1 << 3,     /* the table's: it is in a list of its host's account */
 };
 

@@ -27,6 +27,11 @@ size_t nat_bytes(uint32_t flow_capacity)
            forward_bytes();
 }
 
+size_t nat_filter_bytes(uint32_t flow_capacity)
+{
+    return permit_bytes(flow_capacity);
+}
+
 int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
 {
     memset(nat, 0, sizeof(*nat));
@@ -43,6 +48,9 @@ int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
         port_pool_init(&nat->pools[i], seed);
     }
     err = mapping_init(nat, params->flow_capacity, alloc);
+    nat->filtered_zones = params->filtered_zones;
+    if (!err && nat->filtered_zones)
+        err = permit_init(&nat->permits, params->flow_capacity, &params->key, alloc);
     return err ? err : forward_init(nat, alloc);
 }
 
@@ -84,7 +92,7 @@ static void end_orphans(struct nat *nat)
     for (uint32_t i = 0; i < nat->flows.fresh; i++) {
         struct flow *f = &nat->flows.flows[i];
         if (f->state == FLOW_FREE || flow_cold(&nat->flows, f)->mapping != FLOW_NONE ||
-            (f->flags & FLOW_PLAIN))
+            (f->flags & FLOW_PLAIN) || nat_goes_by_address(f->proto))
             continue;
         struct flow_tuple in = flow_tuple_of(f, FLOW_IN);
         const struct nat_forward *fwd = forward_find_outside(nat, &in);
@@ -141,7 +149,8 @@ struct flow *nat_find_again(struct nat *nat, struct nat_job *job)
 
 static bool can_translate(uint8_t proto)
 {
-    return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_ICMP;
+    return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_ICMP ||
+           nat_goes_by_address(proto);
 }
 
 enum drop_reason nat_check_out(const struct view *v)
@@ -175,6 +184,17 @@ static struct flow *create_out(struct nat *nat, const struct nat_job *job, be16 
         .rem_zone = NETWORK_UPLINK,
     };
     return flow_create(&nat->flows, &like, state, now_ms);
+}
+
+/* An outbound flow of a protocol that goes by addresses. */
+static struct flow *open_to_peer(struct nat *nat, const struct nat_job *job, enum flow_state state,
+                                 uint32_t now_ms, enum drop_reason *why)
+{
+    struct flow *f = create_out(nat, job, 0, state, now_ms);
+
+    if (!f)
+        *why = DROP_PEER_TAKEN;
+    return f;
 }
 
 /* An outbound flow through a mapping, made if there is none. */
@@ -223,7 +243,8 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
     struct flow *f =
         fwd ? create_out(nat, job, forward_out_port(fwd, k->sport), state, now_ms) : NULL;
     if (!f)
-        f = open_mapped(nat, job, state, now_ms, why);
+        f = nat_goes_by_address(k->proto) ? open_to_peer(nat, job, state, now_ms, why)
+                                          : open_mapped(nat, job, state, now_ms, why);
     if (!f)
         return NULL;
     f->tcp_seen = tcp_seen;
@@ -308,12 +329,15 @@ struct way_in {
     bool last_resort; /* m, or inside, is that of the last resort */
 };
 
-/* False: nowhere. What the last resort takes in has a mapping, as if the host there had spoken
- * first, so that nobody else, and not the router, can come by the port meanwhile. If its endpoint
- * is mapped already, to another port, because somebody had this one then, it has two mappings from
- * now on: its answers leave by the port that was called, what it opens itself by the first one. */
-static bool find_way_in(struct nat *nat, const struct flow_tuple *k, struct way_in *way)
+/* False: nowhere, and *why. What the last resort takes in has a mapping, as if the host there had
+ * spoken first, so that nobody else, and not the router, can come by the port meanwhile. If its
+ * endpoint is mapped already, to another port, because somebody had this one then, it has two
+ * mappings from now on: its answers leave by the port that was called, what it opens itself by the
+ * first one. */
+static bool find_way_in(struct nat *nat, const struct flow_tuple *k, struct way_in *way,
+                        enum drop_reason *why)
 {
+    *why = DROP_UNSOLICITED;
     memset(way, 0, sizeof(*way));
     way->fwd = forward_find_outside(nat, k);
     if (way->fwd)
@@ -322,7 +346,12 @@ static bool find_way_in(struct nat *nat, const struct flow_tuple *k, struct way_
     way->m = mapping_find_outside(nat, k->proto, k->dport);
     if (way->m) {
         way->last_resort &= mapping_is_of(way->m, &way->inside);
-        return way->last_resort || way->m->holders > 0;
+        if (way->last_resort || way->m->holders == 0)
+            return way->last_resort;
+        bool admitted = mapping_admits(nat, way->m, k->src);
+        if (!admitted)
+            *why = DROP_FILTERED;
+        return admitted;
     }
     return way->last_resort && !port_pool_is_taken(mapping_pool(nat, k->proto), ntoh16(k->dport));
 }
@@ -376,7 +405,7 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
            : !can_translate(k->proto)        ? DROP_PROTOCOL
                                              : DROP_UNSOLICITED;
     if (*why != DROP_UNSOLICITED || k->dst != nat->outside_ip || k->proto == IP_PROTO_ICMP ||
-        !find_way_in(nat, k, &way))
+        nat_goes_by_address(k->proto) || !find_way_in(nat, k, &way, why))
         return NULL;
     bool pick_up = way.fwd || way.last_resort;
     enum flow_state state = track_first(&job->v, FLOW_IN, pick_up, &tcp_seen);

@@ -8,11 +8,12 @@
  * remote end (endpoint-independent mapping); a flow is one conversation through a mapping (or
  * through a forwarded port). Packets of a known flow cost one index lookup and nat_apply(). The
  * rest is the slow path: nat_open_out() finds or makes the mapping and makes the flow;
- * nat_open_in() finds a forward or an existing mapping (endpoint- independent filtering) and makes
- * the flow, or refuses. A mapping lives as long as it has flows, or
- * somebody holds it. nat_open_plain() makes a flow that
- * needs no mapping, and of which nothing is rewritten. Which of the three it is, and whether it may
- * be, is the caller's to decide, once a flow.
+ * nat_open_in() finds a forward or an existing mapping and makes the flow, or refuses. Anybody may
+ * come in by a mapping (endpoint-independent filtering), or where a network wants it so, only the
+ * addresses that its host has spoken to by it (nat_permit.h); forwards, and mappings that somebody
+ * holds, are open to anybody everywhere. A mapping lives as long as it has flows, or somebody holds
+ * it. nat_open_plain() makes a flow that needs no mapping, and of which nothing is rewritten. Which
+ * of the three it is, and whether it may be, is the caller's to decide, once a flow.
  *
  * The outside ports of the router itself (its DNS queries, its DHCP client) come from the same
  * allocator (nat_reserve), so that no host's flow can ever shadow them.
@@ -26,6 +27,7 @@
 #include "pkt.h"
 #include "verdict.h"
 #include "net/flow_table.h"
+#include "net/nat_permit.h"
 #include "net/port_pool.h"
 #include "net/wire/parse.h"
 #include "net/wire/tcp_reset.h"
@@ -69,7 +71,8 @@ struct nat_params {
     uint32_t flow_capacity;
     alloc_fn alloc_dirty; /* for the flows, whose memory need not be zeroed; NULL: as the rest */
     uint32_t now_ms;
-    uint64_t random; /* seeds port selection */
+    uint64_t random;         /* seeds port selection */
+    uint32_t filtered_zones; /* bit n: network n filters by address (RFC 4787, section 5) */
     struct hash_key key;
     uint32_t timeout_ms[FLOW_STATE_COUNT]; /* 0 = the default (nat.c's table, CONFIGURATION.md's
                                               figures) */
@@ -90,6 +93,8 @@ struct nat {
     uint32_t mapping_free;  /* mappings that were used before, linked */
     uint32_t mapping_fresh; /* mappings from here on were never used */
     struct index mapping_index;
+    uint32_t filtered_zones; /* as in nat_params; 0: there are no permits */
+    struct nat_permits permits;
     struct hash_key key;
     const struct nat_forward *forwards;    /* caller's, constant */
     const struct nat_forward *last_resort; /* one of them, or NULL */
@@ -113,8 +118,9 @@ struct nat {
 
 /* -ENOMEM, -EINVAL (flow_capacity 0 or above FLOW_CAPACITY_MAX). */
 int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc);
-/* What that takes from alloc, and struct nat itself. */
+/* What that takes from alloc, and struct nat itself; and what more if there are filtered zones. */
 size_t nat_bytes(uint32_t flow_capacity);
+size_t nat_filter_bytes(uint32_t flow_capacity);
 
 /* Replaces the forwards (at most NAT_MAX_FORWARDS; where two want one packet, the first has it).
  * Their outside ports are taken out of the allocator; flows of hosts that happen to use one of them
@@ -182,15 +188,25 @@ static inline struct flow *nat_find(struct nat *nat, struct nat_job *job)
     return nat_find_again(nat, job);
 }
 
+/* Protocols that are translated by their addresses alone, because nothing in them tells the answers
+ * to one host from those to another: one flow a peer, no mapping, and nothing comes in but from
+ * that peer. */
+static inline bool nat_goes_by_address(uint8_t proto)
+{
+    return proto == IP_PROTO_GRE || proto == IP_PROTO_ESP;
+}
+
 /* What can never be translated, whatever flows there are: DROP_PROTOCOL, or DROP_UNSOLICITED for an
  * echo reply on its way out. Not for later fragments. */
 enum drop_reason nat_check_out(const struct view *v);
 
 /* Slow path, after nat_find() said NULL: translated flows. On NULL, *why: outbound DROP_NO_UPLINK,
- * DROP_MOVED (TCP that has lost its flow to a change of the outside address),
- * DROP_FLOWS_FULL, DROP_PORTS_FULL, DROP_UNSOLICITED (what cannot begin a connection or a flow: a
- * stray RST, FIN or SYN-ACK, an echo reply); inbound DROP_UNSOLICITED or DROP_FLOWS_FULL. Protocols
- * that cannot be translated: DROP_PROTOCOL. Later fragments open nothing: DROP_FRAGMENT. */
+ * DROP_MOVED (TCP that has lost its flow to a change of the outside address), DROP_FLOWS_FULL,
+ * DROP_PORTS_FULL, DROP_PEER_TAKEN (another host has this protocol with this peer),
+ * DROP_UNSOLICITED (what cannot begin a connection or a flow: a stray RST, FIN or SYN-ACK, an echo
+ * reply); inbound DROP_UNSOLICITED, DROP_FILTERED (by a mapping that is not open to this address)
+ * or DROP_FLOWS_FULL. Protocols that cannot be translated: DROP_PROTOCOL. Later fragments open
+ * nothing: DROP_FRAGMENT. */
 struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                           enum drop_reason *why);
 struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t now_ms,

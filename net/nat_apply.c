@@ -91,7 +91,7 @@ apply(struct nat *nat, struct flow *f, const struct nat_job *job, enum flow_dir 
         } else if (f->proto == IP_PROTO_UDP) {
             store_raw16(l4 + (dir == FLOW_OUT ? UDP_SPORT_OFF : UDP_DPORT_OFF), port);
             rewrite_csum(f, l4 + UDP_CSUM_OFF, p->flags & PKT_NEEDS_CSUM, dir, 0xFFFF);
-        } else if (!(f->flags & FLOW_PLAIN)) {
+        } else if (f->proto == IP_PROTO_ICMP && !(f->flags & FLOW_PLAIN)) {
             store_raw16(l4 + ICMP_ID_OFF, port);
             rewrite_csum(f, l4 + ICMP_CSUM_OFF, false, dir, zero_csum(v, port));
         }

@@ -39,6 +39,7 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
     }
     m->flows++;
     m->holders++;
+    m->holds++;
     nat->holds++;
     return m->out_port;
 }
@@ -50,6 +51,7 @@ void nat_let_go(struct nat *nat, const struct flow_tuple *k)
     CHECK(m && m->flows > 0 && m->holders > 0 && nat->holds > 0);
     nat->holds--;
     m->holders--;
+    m->holds--;
     if (--m->flows == 0)
         mapping_destroy(nat, m);
 }

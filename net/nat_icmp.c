@@ -75,7 +75,8 @@ static uint32_t revert_inner(uint8_t *data, const struct inner_view *in, enum fl
 
     put32(inner_ip + (dir == FLOW_IN ? IP4_SRC_OFF : IP4_DST_OFF), ip, &delta);
     put16(inner_ip + IP4_CSUM_OFF, csum_apply(load_raw16(inner_ip + IP4_CSUM_OFF), l3), &delta);
-    put16(l4 + port_off, port, &delta);
+    if (!nat_goes_by_address(in->proto))
+        put16(l4 + port_off, port, &delta);
     if (in->csum_present)
         fix_inner_csum(l4 + csum_off[in->proto], in->proto, covered, &delta);
     return delta;

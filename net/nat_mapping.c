@@ -170,6 +170,17 @@ void mapping_destroy(struct nat *nat, struct nat_mapping *m)
 
 /* ---- flows ---- */
 
+static bool is_filtered(const struct nat *nat, uint8_t zone)
+{
+    return nat->filtered_zones >> zone & 1;
+}
+
+bool mapping_admits(const struct nat *nat, const struct nat_mapping *m, be32 remote)
+{
+    return !is_filtered(nat, m->zone) || m->holds > 0 ||
+           permit_is_there(&nat->permits, mapping_id(nat, m), remote);
+}
+
 void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds)
 {
     flow_cold(&nat->flows, f)->mapping = mapping_id(nat, m);
@@ -186,6 +197,8 @@ void mapping_hold(struct nat *nat, struct flow *f)
         return;
     f->flags |= FLOW_HOLDS_MAPPING;
     nat->mappings[mapping].holders++;
+    if (is_filtered(nat, f->zone) && permit_join(&nat->permits, mapping, f->rem_ip))
+        f->flags |= FLOW_PERMITS;
 }
 
 void mapping_leave(struct nat *nat, struct flow *f)
@@ -197,6 +210,8 @@ void mapping_leave(struct nat *nat, struct flow *f)
     struct nat_mapping *m = &nat->mappings[*mapping];
     if (f->flags & FLOW_HOLDS_MAPPING)
         m->holders--;
+    if (f->flags & FLOW_PERMITS)
+        permit_leave(&nat->permits, *mapping, f->rem_ip);
     *mapping = FLOW_NONE;
     if (--m->flows == 0)
         mapping_destroy(nat, m);

@@ -14,6 +14,7 @@ struct nat_mapping {
     uint8_t proto;
     uint8_t zone;
     bool second;      /* its inside endpoint had one when this came (find_way_in() in nat.c) */
+    uint16_t holds;   /* nat_hold()s */
     uint32_t flows;   /* that use it, and holds; the next free one, while it is free */
     uint32_t holders; /* those of them that keep it open to new remote ends; all holds do */
 };
@@ -56,6 +57,9 @@ struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *
 
 /* Ends a mapping that has no flows (any more), and frees its port. */
 void mapping_destroy(struct nat *nat, struct nat_mapping *m);
+
+/* True if somebody at this address may begin something by m, as far as m's network filters. */
+bool mapping_admits(const struct nat *nat, const struct nat_mapping *m, be32 remote);
 
 /* Flow f uses m; holds: and keeps it open. */
 void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds);

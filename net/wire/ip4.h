@@ -24,7 +24,13 @@
 #define IP4_SRC_OFF          12
 #define IP4_DST_OFF          16
 
-enum ip_proto { IP_PROTO_ICMP = 1, IP_PROTO_TCP = 6, IP_PROTO_UDP = 17 };
+enum ip_proto {
+    IP_PROTO_ICMP = 1,
+    IP_PROTO_TCP = 6,
+    IP_PROTO_UDP = 17,
+    IP_PROTO_GRE = 47, /* RFC 2784 */
+    IP_PROTO_ESP = 50, /* RFC 4303 */
+};
 
 #define UDP_HDR_BYTES 8
 #define UDP_SPORT_OFF 0

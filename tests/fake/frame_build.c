@@ -202,6 +202,8 @@ bool frame_sums_right(const uint8_t *b, size_t n, size_t l3, bool ip6)
         return false;
     if (!ip6 && frame_naive_sum(ip, hdr) != 0xFFFF)
         return false;
+    if (proto != 1 && proto != 6 && proto != 17)
+        return true;
     if (proto == 17 && get16(ip + hdr + 6) == 0)
         return false;
     uint16_t sum = frame_naive_sum(ip + hdr, bytes);

@@ -34,9 +34,10 @@ void rig_set_outside(be32 ip)
         nat_sweep(&rig_nat, 64, NULL, NULL);
 }
 
-void rig_restart(uint32_t capacity)
+void rig_restart_filtering(uint32_t capacity, uint32_t filtered_zones)
 {
     struct nat_params params = {.flow_capacity = capacity,
+                                .filtered_zones = filtered_zones,
                                 .alloc_dirty = fake_alloc_dirty,
                                 .now_ms = rig_now_ms,
                                 .random = 99};
@@ -45,6 +46,11 @@ void rig_restart(uint32_t capacity)
     assert_int_equal(nat_init(&rig_nat, &params, fake_alloc), 0);
     rig_set_outside(OUTSIDE);
     pkt_pool_init(&pool, fake_alloc(POOL_COUNT * PKT_BUF_BYTES, CACHE_LINE_BYTES), POOL_COUNT);
+}
+
+void rig_restart(uint32_t capacity)
+{
+    rig_restart_filtering(capacity, 0);
 }
 
 int rig_setup(void **state)
@@ -215,4 +221,48 @@ void rig_handshake(uint16_t port)
     assert_int_equal(rig_last_flow->state, FLOW_TCP_OPENING);
     PASSES(rig_out(TCP, A, port, R1, 80, TCP_ACK));
     assert_int_equal(rig_last_flow->state, FLOW_TCP_ESTABLISHED);
+}
+
+/* ---- ICMP errors ---- */
+
+void rig_make_error(be32 src, uint8_t type, uint8_t code)
+{
+    uint8_t quoted[60];
+    size_t n = MIN(rig_frame.n - rig_frame.l3, sizeof(quoted));
+    struct frame_plan plan = {.proto = ICMP};
+
+    memcpy(quoted, rig_frame.b + rig_frame.l3, n);
+    frame_make(&rig_frame, &plan);
+    uint8_t *ip = rig_frame.b + rig_frame.l3, *icmp = rig_frame.b + rig_frame.l4;
+    store_raw32(ip + 12, src);
+    memcpy(ip + 16, quoted + 12, 4);
+    memset(icmp, 0, 8);
+    icmp[0] = type;
+    icmp[1] = code;
+    memcpy(icmp + 8, quoted, n);
+    rig_frame.n = rig_frame.l4 + 8 + n;
+    frame_fix_lengths(&rig_frame);
+    frame_fix_ip_csum(&rig_frame);
+    frame_fix_l4_csum(&rig_frame);
+}
+
+enum drop_reason rig_send_error(uint8_t zone, enum flow_dir dir, bool twice)
+{
+    struct pkt *p = rig_pkt();
+    enum drop_reason why;
+    enum flow_dir goes = !dir;
+    struct view v;
+
+    assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
+    rig_last_flow = nat_icmp_error(&rig_nat, p, &v, zone, &goes, &why);
+    assert_true(!rig_last_flow || goes == dir);
+    if (rig_last_flow && twice)
+        rig_last_flow = nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, &goes, &why);
+    assert_true(pkt_copy_out(p, 0, rig_frame.b, rig_frame.n));
+    if (rig_last_flow) {
+        assert_int_equal(view_parse_ip4(&rig_last, p), DROP_NONE);
+        assert_true(frame_sums_right(rig_frame.b, rig_frame.n, rig_frame.l3, false));
+    }
+    rig_release(p);
+    return why;
 }

@@ -38,6 +38,8 @@ int rig_teardown(void **state);
 void rig_set_outside(be32 ip);
 /* Another one, for this many flows. */
 void rig_restart(uint32_t capacity);
+/* The same with networks that filter by address. */
+void rig_restart_filtering(uint32_t capacity, uint32_t filtered_zones);
 
 /* Time passes, flows expire. */
 void rig_wait_ms(uint32_t ms);
@@ -77,6 +79,14 @@ uint16_t rig_outside_port(void);
 
 #define PASSES(call)          assert_int_equal(call, DROP_NONE)
 #define REFUSED(call, reason) assert_int_equal(call, DROP_##reason)
+
+/* Puts an ICMP error of this type about the packet in rig_frame there, from src to that packet's
+ * source. */
+void rig_make_error(be32 src, uint8_t type, uint8_t code);
+
+/* Takes the error in rig_frame through, once or (hairpin) twice; the frame is then what comes
+ * out. */
+enum drop_reason rig_send_error(uint8_t zone, enum flow_dir dir, bool twice);
 
 /* A connection from A's port to port 80 of R1. */
 void rig_handshake(uint16_t port);

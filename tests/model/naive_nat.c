@@ -57,6 +57,15 @@ static bool mapping_is_held(const struct naive_nat *n, const struct naive_mappin
     return false;
 }
 
+/* True if the mapping's host has a flow of its own with this address by it. */
+static bool has_spoken(const struct naive_nat *n, const struct naive_mapping *m, uint32_t remote)
+{
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
+        if (uses(&n->flows[i], m) && n->flows[i].holds && n->flows[i].rem_ip == remote)
+            return true;
+    return false;
+}
+
 static void end(struct naive_nat *n, struct naive_flow *f)
 {
     f->live = false;
@@ -110,7 +119,7 @@ enum naive_state naive_state_of(const struct naive_flow *f)
 {
     if (f->proto == 1)
         return NAIVE_PING;
-    if (f->proto == 17)
+    if (f->proto != 6)
         return f->answered ? NAIVE_STREAM : NAIVE_ONE_WAY;
     if (f->rst || (f->fin[0] && f->fin[1]))
         return NAIVE_CLOSING;
@@ -168,7 +177,8 @@ static struct naive_forward *open_forward(struct naive_nat *n, unsigned proto, u
 static struct naive_forward *last_resort(struct naive_nat *n, unsigned proto)
 {
     for (unsigned i = 0; i < n->forward_count; i++)
-        if (n->forwards[i].proto == 0 && proto != 1 && bound_here(n, &n->forwards[i]))
+        if (n->forwards[i].proto == 0 && (proto == 6 || proto == 17) &&
+            bound_here(n, &n->forwards[i]))
             return &n->forwards[i];
     return NULL;
 }
@@ -222,7 +232,7 @@ void naive_set_forwards(struct naive_nat *n, const struct naive_forward *forward
                 !n->reserved[pool_of(forwards[i].proto)][port];
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         struct naive_flow *f = &n->flows[i];
-        if (!f->live)
+        if (!f->live || naive_is_portless(f->proto))
             continue;
         const struct naive_forward *fwd = open_forward(n, f->proto, f->out_port, &f->rem_ip);
         if (f->through_forward ? !fwd || !leads_to(fwd, f)
@@ -438,6 +448,10 @@ static void new_mapping(struct naive_nat *n, const struct naive_flow *f)
 static bool map_out(struct naive_nat *n, const struct naive_packet *k, unsigned chosen,
                     struct naive_flow *like)
 {
+    if (naive_is_portless(k->proto)) { /* its peer has this protocol with one host at a time */
+        like->through_forward = true;  /* or rather, through no mapping */
+        return !find_in(n, k->proto, k->dst, 0, n->outside, 0);
+    }
     like->out_port = forward_out(n, k, like->zone);
     like->through_forward =
         like->out_port && !find_in(n, k->proto, k->dst, k->dport, n->outside, like->out_port);
@@ -481,7 +495,7 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
         like.rem_port = k.dport;
         like.out_ip = n->outside;
         if (!map_out(n, &k, chosen, &like))
-            return DROP_PORTS_FULL;
+            return naive_is_portless(k.proto) ? DROP_PEER_TAKEN : DROP_PORTS_FULL;
         f = new_flow(n);
         *f = like;
     }
@@ -512,6 +526,9 @@ static bool map_in(struct naive_nat *n, const struct naive_packet *k, struct nai
     else
         to_resort = to_resort && port_is_free(n, k->proto, k->dport);
     if (!to_resort && (!m || !mapping_is_held(n, m)))
+        return false;
+    like->filtered = !to_resort && (n->filtered_zones >> m->zone & 1) && !has_spoken(n, m, k->src);
+    if (like->filtered)
         return false;
     like->zone = m ? m->zone : resort->zone;
     like->in_ip = m ? m->in_ip : resort->targets[0];
@@ -544,12 +561,12 @@ enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uin
         return DROP_UNSOLICITED;
     struct naive_flow *f = find_in(n, k.proto, k.src, k.sport, k.dst, k.dport);
     if (!f) {
-        if (k.dst != n->outside || k.proto == 1)
+        if (k.dst != n->outside || k.proto == 1 || naive_is_portless(k.proto))
             return DROP_UNSOLICITED;
         like.proto = k.proto;
         like.out_port = k.dport;
         if (!map_in(n, &k, &like))
-            return DROP_UNSOLICITED;
+            return like.filtered ? DROP_FILTERED : DROP_UNSOLICITED;
         like.rem_ip = k.src;
         like.rem_port = k.sport;
         like.out_ip = k.dst;
@@ -594,15 +611,21 @@ enum drop_reason naive_error(struct naive_nat *n, uint8_t *frame, unsigned zone,
     memcpy(old + 8, in.l4, 4);
     if (in.proto == 1)
         memcpy(old + 8, in.l4 + 4, 2);
+    bool l4 = !naive_is_portless(in.proto);
     naive_put32(in.ip + (inward ? 12 : 16), inward ? f->in_ip : f->out_ip);
-    naive_put16(in.l4 + (in.proto == 1 ? 4 : inward ? 0 : 2), inward ? f->in_port : f->out_port);
+    if (l4)
+        naive_put16(in.l4 + (in.proto == 1 ? 4
+                             : inward      ? 0
+                                           : 2),
+                    inward ? f->in_port : f->out_port);
     memcpy(new, in.ip + 12, 8);
     memcpy(new + 8, in.l4, 4);
     if (in.proto == 1)
         memcpy(new + 8, in.l4 + 4, 2);
 
     uint8_t *field = naive_csum_field(&in);
-    if ((size_t)(field + 2 - in.l4) <= quoted && !(in.proto == 17 && naive_get16(field) == 0)) {
+    if (l4 && (size_t)(field + 2 - in.l4) <= quoted &&
+        !(in.proto == 17 && naive_get16(field) == 0)) {
         unsigned csum = in.proto == 1 ? naive_follow(naive_get16(field), old + 8, new + 8, 2)
                                       : naive_follow(naive_get16(field), old, new, 12);
         naive_put16(field, in.proto == 17 && csum == 0 ? 0xFFFF : csum);

@@ -38,7 +38,7 @@ struct naive_flow {
     uint32_t last_ms, packets[2];
     uint64_t bytes[2];
     struct naive_forward *forward; /* these while it is opened */
-    bool new_mapping;
+    bool new_mapping, filtered;
 };
 
 struct naive_forward {
@@ -54,6 +54,7 @@ struct naive_nat {
     struct naive_mapping mappings[NAIVE_MAX_FLOWS];
     struct naive_forward forwards[NAIVE_MAX_FORWARDS];
     unsigned forward_count, capacity;
+    uint32_t filtered_zones;  /* bit n: in zone n only who was spoken to may come in */
     bool reserved[3][65536];  /* the router's own, by protocol: TCP, UDP, ICMP */
     bool forwarded[3][65536]; /* what was to be forwarded and was not the router's own */
     uint32_t outside;

@@ -68,6 +68,11 @@ static unsigned right_csum(const struct naive_packet *k)
 
 /* ---- frames ---- */
 
+bool naive_is_portless(unsigned proto)
+{
+    return proto == 47 || proto == 50;
+}
+
 struct naive_packet naive_take_apart(uint8_t *frame, bool partial)
 {
     struct naive_packet k = {.ip = frame + 14, .partial = partial};
@@ -80,7 +85,7 @@ struct naive_packet naive_take_apart(uint8_t *frame, bool partial)
     if (k.proto == 1) {
         k.type = k.l4[0];
         k.sport = k.dport = naive_get16(k.l4 + 4);
-    } else {
+    } else if (!naive_is_portless(k.proto)) {
         k.sport = naive_get16(k.l4);
         k.dport = naive_get16(k.l4 + 2);
     }
@@ -97,16 +102,18 @@ struct naive_packet naive_take_apart(uint8_t *frame, bool partial)
 
 void naive_put_endpoint(struct naive_packet *k, bool as_source, uint32_t ip, unsigned port)
 {
-    unsigned held = naive_get16(naive_csum_field(k)), right = right_csum(k);
+    bool l4 = !naive_is_portless(k->proto);
+    unsigned held = l4 ? naive_get16(naive_csum_field(k)) : 0, right = l4 ? right_csum(k) : 0;
     unsigned ip_held = naive_get16(k->ip + 10);
     naive_put16(k->ip + 10, 0);
     bool ip_right = ip_held == (~naive_sum(0, k->ip, (size_t)(k->l4 - k->ip)) & 0xFFFF);
 
     naive_put32(k->ip + (as_source ? 12 : 16), ip);
-    naive_put16(k->l4 + (k->proto == 1 ? 4 : as_source ? 0 : 2), port);
+    if (l4)
+        naive_put16(k->l4 + (k->proto == 1 ? 4 : as_source ? 0 : 2), port);
     naive_put16(k->ip + 10,
                 ip_right ? ~naive_sum(0, k->ip, (size_t)(k->l4 - k->ip)) & 0xFFFF : 0xDEAD);
-    if (k->proto == 17 && held == 0 && !k->partial)
+    if (!l4 || (k->proto == 17 && held == 0 && !k->partial))
         return;
     if (held == right) {
         naive_put16(naive_csum_field(k), right_csum(k));

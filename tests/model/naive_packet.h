@@ -21,6 +21,9 @@ struct naive_packet {
 
 struct naive_packet naive_take_apart(uint8_t *frame, bool partial);
 
+/* GRE and ESP, whose ports are taken to be 0. */
+bool naive_is_portless(unsigned proto);
+
 /* Writes one endpoint, as source or as destination, and makes both checksums as right as they were:
  * a wrong one must stay wrong by the same amount, for the receiver to see. */
 void naive_put_endpoint(struct naive_packet *k, bool as_source, uint32_t ip, unsigned port);

@@ -271,6 +271,11 @@ static const struct row rows[] = {
      "uplink   port 0  52:54:00:12:34:56  dhcp\n"
      "network  lan        nat       192.168.8.1/24      port 1       dhcp .100-.250  isolate  pcp\n"
      "network  b          nat       192.168.9.1/24      port 2       dhcp .100-.250\n"},
+    {37, 3, "net=lan,nat,ports=1,filter=address-dependent,pcp net=b,nat,filter=endpoint-independent",
+     "uplink   port 0  52:54:00:12:34:56  dhcp\n"
+     "network  lan        nat       192.168.8.1/24      port 1       dhcp .100-.250  pcp\n"
+     "                                                  filter address-dependent\n"
+     "network  b          nat       192.168.9.1/24      port 2       dhcp .100-.250\n"},
     /* clang-format on */
 };
 

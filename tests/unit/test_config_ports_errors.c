@@ -331,6 +331,14 @@ static const struct row rows[] = {
      "1 network lan is bridge and takes no pcp: only hosts in mode nat have ports of the outside address to ask for\n"},
     {102, 2, "net=lan,nat,pcp=on",
      "13 'pcp=on' in net=lan,nat,pcp=on: expected this option alone, without '='\n"},
+    {103, 2, "net=lan,routed,filter=address-dependent,ports=1",
+     "1 network lan is routed and takes no filter=: only hosts in mode nat have ports of the outside address to come in by\n"},
+    {104, 2, "net=lan,hostonly,filter=endpoint-independent,ports=1",
+     "1 network lan is hostonly and takes no filter=: only hosts in mode nat have ports of the outside address to come in by\n"},
+    {105, 2, "net=lan,nat,filter=port-dependent",
+     "20 'port-dependent' in net=lan,nat,filter=port-dependent: expected a kind of filtering: endpoint-independent or address-dependent\n"},
+    {106, 2, "net=lan,nat,filter",
+     "13 'filter' in net=lan,nat,filter: expected a kind of filtering\n"},
     /* clang-format on */
 };
 

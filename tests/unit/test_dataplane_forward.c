@@ -344,7 +344,8 @@ static void test_dmz(void **state)
          RIG_HOST(5), 6000);
 
     /* Protocols without ports, and pings, are not the dmz's. */
-    refused(0, packet(47, RIG_SERVER, 0, RIG_OUTSIDE, 0, 0), DROP_PROTOCOL);
+    refused(0, packet(47, RIG_SERVER, 0, RIG_OUTSIDE, 0, 0), DROP_UNSOLICITED);
+    refused(0, packet(51, RIG_SERVER, 0, RIG_OUTSIDE, 0, 0), DROP_PROTOCOL);
     struct rig_packet ping = packet(IP_PROTO_ICMP, RIG_SERVER, 9, RIG_OUTSIDE, 0, 0);
     rig_input(&r, 0, &ping);
     rig_step(&r);

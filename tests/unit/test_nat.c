@@ -331,9 +331,9 @@ static void test_i1_echo(void **state)
 static void test_other_protocols(void **state)
 {
     (void)state;
-    nat_rig_make(&(struct rig_send){47, A, 1, R1, 2, 0});
+    nat_rig_make(&(struct rig_send){51, A, 1, R1, 2, 0});
     REFUSED(rig_send_frame(0, FLOW_OUT), PROTOCOL);
-    nat_rig_make(&(struct rig_send){47, R1, 1, OUTSIDE, 2, 0});
+    nat_rig_make(&(struct rig_send){51, R1, 1, OUTSIDE, 2, 0});
     REFUSED(rig_send_frame(NETWORK_UPLINK, FLOW_IN), PROTOCOL);
 }
 

@@ -401,7 +401,7 @@ static void test_last_resort(void **state)
     REFUSED(rig_in(TCP, R1, 999, 23, TCP_RST), UNSOLICITED);  /* begins nothing */
     REFUSED(rig_in(ICMP, R1, 22, 0, ICMP_ECHO), UNSOLICITED); /* pings are the router's */
     nat_rig_make(&(struct rig_send){47, R1, 1, OUTSIDE, 2, 0});
-    REFUSED(rig_send_frame(NETWORK_UPLINK, FLOW_IN), PROTOCOL); /* as is all else */
+    REFUSED(rig_send_frame(NETWORK_UPLINK, FLOW_IN), UNSOLICITED); /* as is all else */
 
     /* Another host's mapping comes first, even one that is open to nobody new. */
     PASSES(rig_out(UDP, B, 5000, R1, 53, 0));

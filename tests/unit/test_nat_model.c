@@ -120,12 +120,13 @@ static enum offload make_frame(const struct ends *e)
 {
     static const uint8_t options[8] = {7, 7, 4, 0, 0, 0, 0, 0}; /* record route */
     enum offload offload = (enum offload)rnd(OFFLOADS);
-    struct frame_plan plan = {.proto = (uint8_t)e->proto, .payload_bytes = rnd(60)};
+    bool portless = naive_is_portless(e->proto);
+    struct frame_plan plan = {.proto = portless ? 17 : (uint8_t)e->proto, .payload_bytes = rnd(60)};
 
     if (offload == SUPER && (e->proto != IP_PROTO_TCP || rnd(8) != 0))
         offload = PARTIAL;
     if ((offload == PARTIAL && e->proto == IP_PROTO_ICMP) ||
-        (offload == NO_CSUM && e->proto != IP_PROTO_UDP))
+        (offload == NO_CSUM && e->proto != IP_PROTO_UDP) || portless)
         offload = COMPLETE;
     if (offload == SUPER)
         plan.payload_bytes = 3000 + rnd(9000);
@@ -146,6 +147,11 @@ static enum offload make_frame(const struct ends *e)
     uint8_t *ip = frame.b + frame.l3, *l4 = frame.b + frame.l4;
     naive_put32(ip + 12, e->src);
     naive_put32(ip + 16, e->dst);
+    if (portless) {
+        ip[9] = (uint8_t)e->proto;
+        frame_fix_ip_csum(&frame);
+        return offload;
+    }
     if (e->proto == IP_PROTO_ICMP) {
         l4[0] = e->reply ? 0 : 8;
         naive_put16(l4 + 4, e->reply ? e->dport : e->sport);
@@ -262,7 +268,7 @@ static enum drop_reason translate(struct pkt *p, uint8_t zone, struct flow **f)
 
 static void outbound(void)
 {
-    static const uint8_t protos[] = {6, 6, 17, 17, 1};
+    static const uint8_t protos[] = {6, 6, 6, 6, 17, 17, 17, 17, 1, 1, 47, 50};
     unsigned host = rnd(ARRAY_COUNT(hosts));
     struct ends e = {.src = hosts[host].ip, .dst = PICK(remotes), .proto = PICK(protos)};
     e.sport = PICK(host_ports);
@@ -287,7 +293,7 @@ static void outbound(void)
 
 static void inbound(void)
 {
-    static const uint8_t protos[] = {6, 6, 17, 17, 1};
+    static const uint8_t protos[] = {6, 6, 6, 6, 17, 17, 17, 17, 1, 1, 47, 50};
     struct ends e = {.src = PICK(remotes), .dst = model.outside, .proto = PICK(protos)};
     e.sport = PICK(remote_ports);
     e.dport = rnd(5) == 0 ? PICK(host_ports) : any_known_port(e.proto);
@@ -532,12 +538,14 @@ static void start(uint64_t with_seed)
     kept_count = 0;
     now_ms = 0xFFFFFFFFu - rnd(3600u * 1000 * 24);
     params.now_ms = now_ms;
+    params.filtered_zones = rnd(4);
     params.random = (uint64_t)rnd(UINT32_MAX) << 32 | rnd(UINT32_MAX);
     for (unsigned i = 0; i < 4; i++)
         params.key.k[i] = (uint64_t)rnd(UINT32_MAX) << 32 | rnd(UINT32_MAX) | 1;
     assert_int_equal(nat_init(&nat, &params, fake_alloc), 0);
     memset(&model, 0, sizeof(model));
     model.capacity = CAPACITY;
+    model.filtered_zones = params.filtered_zones;
 }
 
 static void run(uint64_t with_seed, unsigned events)

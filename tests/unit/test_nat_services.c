@@ -178,51 +178,6 @@ static void test_u9_t8_hairpin(void **state)
 
 /* ---- errors ---- */
 
-/* An error of this type about the packet in the frame, from src to that packet's source. */
-static void make_error(be32 src, uint8_t type, uint8_t code)
-{
-    uint8_t quoted[60];
-    size_t n = MIN(rig_frame.n - rig_frame.l3, sizeof(quoted));
-    struct frame_plan plan = {.proto = ICMP};
-
-    memcpy(quoted, rig_frame.b + rig_frame.l3, n);
-    frame_make(&rig_frame, &plan);
-    uint8_t *ip = rig_frame.b + rig_frame.l3, *icmp = rig_frame.b + rig_frame.l4;
-    store_raw32(ip + 12, src);
-    memcpy(ip + 16, quoted + 12, 4);
-    memset(icmp, 0, 8);
-    icmp[0] = type;
-    icmp[1] = code;
-    memcpy(icmp + 8, quoted, n);
-    rig_frame.n = rig_frame.l4 + 8 + n;
-    frame_fix_lengths(&rig_frame);
-    frame_fix_ip_csum(&rig_frame);
-    frame_fix_l4_csum(&rig_frame);
-}
-
-/* Takes the error in rig_frame through, once or (hairpin) twice; the frame is then what comes
- * out. */
-static enum drop_reason send_error(uint8_t zone, enum flow_dir dir, bool twice)
-{
-    struct pkt *p = rig_pkt();
-    enum drop_reason why;
-    enum flow_dir goes = !dir;
-    struct view v;
-
-    assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
-    rig_last_flow = nat_icmp_error(&rig_nat, p, &v, zone, &goes, &why);
-    assert_true(!rig_last_flow || goes == dir);
-    if (rig_last_flow && twice)
-        rig_last_flow = nat_icmp_error(&rig_nat, p, &v, NETWORK_UPLINK, &goes, &why);
-    assert_true(pkt_copy_out(p, 0, rig_frame.b, rig_frame.n));
-    if (rig_last_flow) {
-        assert_int_equal(view_parse_ip4(&rig_last, p), DROP_NONE);
-        assert_true(frame_sums_right(rig_frame.b, rig_frame.n, rig_frame.l3, false));
-    }
-    rig_release(p);
-    return why;
-}
-
 static void test_i4_i5_errors(void **state)
 {
     (void)state;
@@ -231,8 +186,8 @@ static void test_i4_i5_errors(void **state)
     nat_rig_make(&(struct rig_send){UDP, A, 5000, R1, 53, 0});
     memcpy(sent, rig_frame.b + rig_frame.l3, sizeof(sent));
     PASSES(rig_send_frame(0, FLOW_OUT));
-    make_error(R2, ICMP_TIME_EXCEEDED, 0);
-    PASSES(send_error(NETWORK_UPLINK, FLOW_IN, false));
+    rig_make_error(R2, ICMP_TIME_EXCEEDED, 0);
+    PASSES(rig_send_error(NETWORK_UPLINK, FLOW_IN, false));
     assert_int_equal(rig_last.src, R2); /* traceroute must see who it was */
     assert_int_equal(rig_last.dst, A);
     assert_memory_equal(rig_frame.b + rig_frame.l4 + 8, sent, sizeof(sent));
@@ -240,20 +195,20 @@ static void test_i4_i5_errors(void **state)
     nat_rig_make(&(struct rig_send){UDP, R1, 53, OUTSIDE, 5000, 0});
     memcpy(sent, rig_frame.b + rig_frame.l3, sizeof(sent));
     PASSES(rig_send_frame(NETWORK_UPLINK, FLOW_IN));
-    make_error(A, ICMP_UNREACHABLE, ICMP_UNREACH_PORT);
-    PASSES(send_error(0, FLOW_OUT, false));
+    rig_make_error(A, ICMP_UNREACHABLE, ICMP_UNREACH_PORT);
+    PASSES(rig_send_error(0, FLOW_OUT, false));
     assert_int_equal(rig_last.src, OUTSIDE);
     assert_int_equal(rig_last.dst, R1);
     assert_memory_equal(rig_frame.b + rig_frame.l4 + 8, sent, sizeof(sent));
 
     /* About nothing of ours, or not sent to the one it is about: dropped as it was. */
     nat_rig_make(&(struct rig_send){UDP, OUTSIDE, 5001, R1, 53, 0});
-    make_error(R2, ICMP_TIME_EXCEEDED, 0);
-    REFUSED(send_error(NETWORK_UPLINK, FLOW_IN, false), NO_MAPPING);
+    rig_make_error(R2, ICMP_TIME_EXCEEDED, 0);
+    REFUSED(rig_send_error(NETWORK_UPLINK, FLOW_IN, false), NO_MAPPING);
     nat_rig_make(&(struct rig_send){UDP, OUTSIDE, 5000, R1, 53, 0});
-    make_error(R2, ICMP_TIME_EXCEEDED, 0);
+    rig_make_error(R2, ICMP_TIME_EXCEEDED, 0);
     rig_frame.b[rig_frame.l4 + 8 + 20 + 7] ^= 1;
-    REFUSED(send_error(NETWORK_UPLINK, FLOW_IN, false), L4_CSUM); /* I3 */
+    REFUSED(rig_send_error(NETWORK_UPLINK, FLOW_IN, false), L4_CSUM); /* I3 */
 }
 
 static void test_i6_u12_t10_errors_change_nothing(void **state)
@@ -264,7 +219,7 @@ static void test_i6_u12_t10_errors_change_nothing(void **state)
     for (unsigned type = 0; type < 256; type++) {
         for (unsigned code = 0; code < 17; code++) {
             nat_rig_make(&(struct rig_send){UDP, OUTSIDE, 5000, R1, 53, 0});
-            make_error(R1, (uint8_t)type, (uint8_t)code);
+            rig_make_error(R1, (uint8_t)type, (uint8_t)code);
             struct pkt *p = rig_pkt();
             struct view v;
             enum drop_reason why;
@@ -280,8 +235,8 @@ static void test_i6_u12_t10_errors_change_nothing(void **state)
     }
     rig_handshake(6000);
     nat_rig_make(&(struct rig_send){TCP, OUTSIDE, 6000, R1, 80, TCP_ACK});
-    make_error(R1, ICMP_UNREACHABLE, ICMP_UNREACH_PROTOCOL);
-    PASSES(send_error(NETWORK_UPLINK, FLOW_IN, false));
+    rig_make_error(R1, ICMP_UNREACHABLE, ICMP_UNREACH_PROTOCOL);
+    PASSES(rig_send_error(NETWORK_UPLINK, FLOW_IN, false));
     assert_int_equal(rig_last_flow->state, FLOW_TCP_ESTABLISHED);
     rig_wait_ms(119 * 1000);
     PASSES(rig_in(UDP, R1, 53, 5000, 0));
@@ -299,8 +254,8 @@ static void test_i7_hairpinned_error(void **state)
     memcpy(sent, rig_frame.b + rig_frame.l3, sizeof(sent));
     PASSES(rig_send_frame(0, FLOW_OUT));
     PASSES(rig_send_frame(NETWORK_UPLINK, FLOW_IN));
-    make_error(B, ICMP_UNREACHABLE, ICMP_UNREACH_PORT);
-    PASSES(send_error(0, FLOW_OUT, true));
+    rig_make_error(B, ICMP_UNREACHABLE, ICMP_UNREACH_PORT);
+    PASSES(rig_send_error(0, FLOW_OUT, true));
     assert_int_equal(rig_last.src, OUTSIDE);
     assert_int_equal(rig_last.dst, A);
     assert_memory_equal(rig_frame.b + rig_frame.l4 + 8, sent, sizeof(sent));
