@@ -6,8 +6,14 @@
  * Theory of operation. A round takes a burst from each port, runs it to completion (frames are
  * switched, IPv4 for the router is routed and translated, the router's own is handed to its stack),
  * and at its end sends what was staged, one tx_batch a port. Time is read once a round. Links are
- * looked at when a sleep ended without a packet, because their interrupt ends it, and now and then
- * while busy; a look can be costly in a virtual machine.
+ * looked at when a sleep ended, because their interrupt ends it, and now and then while busy; a
+ * look can be costly in a virtual machine.
+ *
+ * Timers. Whatever waits for a time (neighbors, fragments, flows, log lines) is asked for it only
+ * after something may have changed the answer, and the earliest is kept (alarm_us): most rounds
+ * compare it with the clock and are done. Only the general path and calls by the router's own host
+ * start anything that waits; the fast paths can only put the end of a flow off. dp_stir() says that
+ * such a thing may have happened, and the end of the round, or the next one, finds out.
  */
 #include "net/dataplane_internal.h"
 #include "net/rules.h"
@@ -286,6 +292,7 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
 void dp_general_input(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
                       unsigned n)
 {
+    dp_stir(dp);
     dp_l2_input(dp, port, network, pkts, n);
     if (dp->jobs_end != dp->jobs)
         dp_route_burst(dp, port, network);
@@ -351,6 +358,25 @@ static unsigned look_at_links(struct dataplane *dp)
     return changes;
 }
 
+/* When the first of the timers has something to do, as things are now. */
+static uint64_t first_timer_us(const struct dataplane *dp)
+{
+    uint32_t next_ms = MIN(neighbor_next_ms(&dp->neighbors, dp->now_ms),
+                           fragment_next_ms(&dp->datagrams, dp->now_ms));
+    uint32_t flows_ms = flow_next_deadline_ms(&dp->nat.flows, dp->now_ms);
+
+    if (dp->flows_more)
+        return dp->now_us;
+    if (flows_ms != UINT32_MAX) {
+        /* No sooner than run_timers() would look. */
+        uint32_t since_ms = dp->now_ms - dp->flows_look_ms;
+        uint32_t wait_ms = since_ms < FLOWS_LOOK_MS ? FLOWS_LOOK_MS - since_ms : 0;
+        next_ms = MIN(next_ms, MAX(flows_ms, wait_ms));
+    }
+    uint64_t next_us = MIN(dp_rules_next_us(dp), dp_reset_next_us(dp));
+    return next_ms == UINT32_MAX ? next_us : MIN(next_us, dp->now_us + (uint64_t)next_ms * 1000);
+}
+
 static unsigned run_timers(struct dataplane *dp)
 {
     unsigned steps = neighbor_tick(&dp->neighbors, dp->now_ms, NEIGHBOR_BUDGET);
@@ -364,6 +390,7 @@ static unsigned run_timers(struct dataplane *dp)
         dp->flows_look_ms = dp->now_ms;
         steps += looked_at;
     }
+    dp->alarm_us = first_timer_us(dp);
     return steps;
 }
 
@@ -374,38 +401,23 @@ unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us)
     dp->now_us = now_us;
     dp->now_ms = (uint32_t)(now_us / 1000);
     dp->now_s = (uint32_t)(now_us / 1000000);
-    switch_tick(&dp->table, dp->now_s);
+    if (UNLIKELY(dp->now_s != dp->table.now_s))
+        switch_tick(&dp->table, dp->now_s);
     for (unsigned i = 0; i < dp->port_count; i++)
         work += poll_port(dp, i);
     if (UNLIKELY(fragment_is_ready(&dp->datagrams)))
         dp_fragments_again(dp);
-    if ((dp->link_look && work == 0) || now_us >= dp->link_look_us)
+    if (dp->link_look || now_us >= dp->link_look_us)
         work += look_at_links(dp);
-    work += run_timers(dp);
+    if (now_us >= dp->alarm_us)
+        work += run_timers(dp);
     dataplane_flush(dp);
     return work;
 }
 
 uint64_t dataplane_next_us(const struct dataplane *dp, uint64_t now_us)
 {
-    uint32_t now_ms = (uint32_t)(now_us / 1000);
-    uint32_t next_ms =
-        MIN(neighbor_next_ms(&dp->neighbors, now_ms), fragment_next_ms(&dp->datagrams, now_ms));
-    uint32_t flows_ms = flow_next_deadline_ms(&dp->nat.flows, now_ms);
-
-    if (dp->flows_more)
-        return now_us;
-    for (unsigned i = 0; i < dp->port_count; i++)
-        if (dp->ports[i].staged > 0)
-            return now_us;
-    if (flows_ms != UINT32_MAX) {
-        /* No sooner than run_timers() would look. */
-        uint32_t since_ms = now_ms - dp->flows_look_ms;
-        uint32_t wait_ms = since_ms < FLOWS_LOOK_MS ? FLOWS_LOOK_MS - since_ms : 0;
-        next_ms = MIN(next_ms, MAX(flows_ms, wait_ms));
-    }
-    uint64_t next_us = next_ms == UINT32_MAX ? UINT64_MAX : now_us + (uint64_t)next_ms * 1000;
-    return MIN(next_us, MAX(dp_reset_next_us(dp), now_us));
+    return MAX(dp->alarm_us, now_us);
 }
 
 bool dataplane_arm(struct dataplane *dp)
@@ -433,6 +445,7 @@ bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const ui
                         uint64_t now_us)
 {
     CHECK(network < NETWORK_COUNT);
+    dp_stir(dp);
     return neighbor_learned(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
                             (uint32_t)(now_us / 1000));
 }
@@ -441,6 +454,7 @@ bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8
                      uint64_t now_us)
 {
     CHECK(network < NETWORK_COUNT);
+    dp_stir(dp);
     return neighbor_claimed(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
                             (uint32_t)(now_us / 1000));
 }
@@ -449,6 +463,7 @@ void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint
                       uint64_t now_us)
 {
     CHECK(network < NETWORK_COUNT);
+    dp_stir(dp);
     neighbor_assume(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
                     (uint32_t)(now_us / 1000));
 }
@@ -486,6 +501,7 @@ void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway
     up->ip = ip;
     up->mask = mask;
     up->gateway = gateway;
+    dp_stir(dp);
     if (!moved)
         return; /* neighbors are what they were */
     dp->uplink_collides = uplink_collides(dp, ip, mask);
@@ -545,11 +561,13 @@ be16 dataplane_hold_port(struct dataplane *dp, uint8_t network, uint8_t proto, b
                          be16 wanted, bool exact)
 {
     const struct flow_tuple inside = {.src = ip, .sport = port, .proto = proto, .zone = network};
+    dp_stir(dp);
     return nat_hold(&dp->nat, &inside, wanted, exact);
 }
 
 void dataplane_let_go_port(struct dataplane *dp, uint8_t network, uint8_t proto, be32 ip, be16 port)
 {
     const struct flow_tuple inside = {.src = ip, .sport = port, .proto = proto, .zone = network};
+    dp_stir(dp);
     nat_let_go(&dp->nat, &inside);
 }

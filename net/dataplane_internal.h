@@ -149,6 +149,7 @@ struct dataplane {
     bool uplink_collides;  /* its subnet overlaps one of ours: nothing is forwarded to it */
     bool link_look;        /* an interrupt ended a sleep: it may have been a link change */
     uint64_t link_look_us; /* the next look while busy */
+    uint64_t alarm_us;     /* when a timer has something to do; 0: not known, see dp_stir() */
     uint32_t flows_look_ms;
     bool flows_more; /* the last expiry used up its budget */
 
@@ -180,6 +181,13 @@ struct dataplane {
     uint64_t self_ports[2][PORT_WORDS]; /* TCP, UDP: outside ports of the router's own sockets */
     struct dataplane_totals totals;     /* held, flows_live and neighbors are filled in on demand */
 };
+
+/* Something may have been started that waits for a time, or staged outside of a round: the end of
+ * this round, or the next one, looks. */
+static inline void dp_stir(struct dataplane *dp)
+{
+    dp->alarm_us = 0;
+}
 
 #define MAC_WORD_MASK      0xFFFFFFFFFFFFull
 #define MAC_WORD_GROUP     1ull
@@ -304,8 +312,9 @@ bool dp_bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us);
 /* Looks through the configuration's rules. */
 void dp_rules_init(struct dataplane *dp);
 
-/* Says how many log lines there was no room for, when their second is over. */
+/* Says how many log lines there was no room for, when their second is over; and when that is. */
 void dp_rules_tick(struct dataplane *dp);
+uint64_t dp_rules_next_us(const struct dataplane *dp);
 
 /* ---- dataplane_targets.c ---- */
 

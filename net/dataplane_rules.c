@@ -89,6 +89,11 @@ void dp_rules_tick(struct dataplane *dp)
     log->hidden = 0;
 }
 
+uint64_t dp_rules_next_us(const struct dataplane *dp)
+{
+    return dp->rule_log.hidden ? (dp->now_us / 1000000 + 1) * 1000000 : UINT64_MAX;
+}
+
 /* True if there may be one more line this second. */
 static bool line_allowed(struct dataplane *dp)
 {

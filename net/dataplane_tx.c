@@ -163,6 +163,7 @@ void dataplane_flush(struct dataplane *dp)
 void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p)
 {
     CHECK(network < NETWORK_COUNT);
+    dp_stir(dp); /* what is staged now waits for a flush */
     dp->totals.created++;
     if (p->len < ETH_HDR_BYTES) {
         dp_drop(dp, p, DROP_ETH_SHORT);

@@ -3,6 +3,7 @@
  * See router_rig.h.
  */
 #include "tests/fake/router_rig.h"
+#include "net/dataplane_internal.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 #include "tests/fake/fake_alloc.h"
@@ -279,11 +280,27 @@ static bool in_use(const struct config *c, unsigned port)
            config_net_of_port(c, port) != CONFIG_NO_NET;
 }
 
+/* The dataplane keeps when its timers want to run; it may not be later than they say. */
+static void check_deadline(const struct rig *r)
+{
+    const struct dataplane *dp = r->dp;
+    uint32_t now_ms = (uint32_t)(r->now_us / 1000), look_ms = 100;
+    uint32_t flows_ms = flow_next_deadline_ms(&dp->nat.flows, now_ms);
+    uint32_t next_ms =
+        MIN(neighbor_next_ms(&dp->neighbors, now_ms), fragment_next_ms(&dp->datagrams, now_ms));
+
+    if (flows_ms != UINT32_MAX)
+        next_ms = MIN(next_ms, MAX(flows_ms, look_ms));
+    if (next_ms != UINT32_MAX)
+        CHECK(dataplane_next_us(dp, r->now_us) <= r->now_us + next_ms * 1000ull + 1000);
+}
+
 unsigned rig_step(struct rig *r)
 {
     struct dataplane_totals t;
     unsigned work = dataplane_poll(r->dp, r->now_us);
 
+    check_deadline(r);
     dataplane_totals(r->dp, &t);
     CHECK(dataplane_sum_holds(&t));
     for (unsigned i = 0; i < r->config.port_count; i++)
