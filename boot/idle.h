@@ -3,7 +3,7 @@
  * When to stop polling and sleep. A sleep and the interrupt that ends it cost far more than a few
  * empty polls, but polling costs the host a core; so the loop polls on for a short window after the
  * last work, and the window follows the traffic: it grows when work came soon after a sleep began,
- * and shrinks when sleeps are long.
+ * and shrinks when sleeps are long, until there is none.
  */
 #ifndef BOOT_IDLE_H
 #define BOOT_IDLE_H
@@ -22,16 +22,14 @@ struct idle {
 
 static inline void idle_init(struct idle *idle)
 {
-    *idle = (struct idle){.window_us = IDLE_WINDOW_MIN_US};
+    *idle = (struct idle){.window_us = 0};
 }
 
 /* To be asked once a round; true when the window has passed without work. */
 static inline bool idle_should_sleep(struct idle *idle, bool worked, uint64_t now_us)
 {
-    if (worked) {
+    if (worked)
         idle->last_work_us = now_us;
-        return false;
-    }
     if (now_us - idle->last_work_us < idle->window_us)
         return false;
     idle->slept_at_us = now_us;
@@ -41,10 +39,12 @@ static inline bool idle_should_sleep(struct idle *idle, bool worked, uint64_t no
 static inline void idle_woke(struct idle *idle, uint64_t now_us)
 {
     uint64_t slept_us = now_us - idle->slept_at_us;
+    uint32_t twice_us = MAX(idle->window_us * 2, (uint32_t)IDLE_WINDOW_MIN_US);
+
     if (slept_us <= IDLE_WINDOW_MAX_US)
-        idle->window_us = MIN(idle->window_us * 2, (uint32_t)IDLE_WINDOW_MAX_US);
+        idle->window_us = MIN(twice_us, (uint32_t)IDLE_WINDOW_MAX_US);
     else if (slept_us >= IDLE_LONG_SLEEP_US)
-        idle->window_us = MAX(idle->window_us / 2, (uint32_t)IDLE_WINDOW_MIN_US);
+        idle->window_us = idle->window_us > IDLE_WINDOW_MIN_US ? idle->window_us / 2 : 0;
 }
 
 #endif

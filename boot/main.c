@@ -210,15 +210,16 @@ static uint64_t next_deadline(uint64_t now_us)
     return MIN(dataplane, host);
 }
 
-static void sleep_until_needed(void)
+/* False: there is work already, and nothing was let in. */
+static bool sleep_until_needed(uint64_t now_us)
 {
-    if (router.dataplane && dataplane_arm(router.dataplane)) {
-        dataplane_disarm(router.dataplane);
-        return;
-    }
-    clock_sleep_until(next_deadline(clock_now_us()));
+    bool work = router.dataplane && dataplane_arm(router.dataplane);
+
+    if (!work)
+        clock_sleep_until(next_deadline(now_us));
     if (router.dataplane)
         dataplane_disarm(router.dataplane);
+    return !work;
 }
 
 /* What else would wait for a sleep, which may be long in coming under load, and never comes with a
@@ -233,9 +234,8 @@ NORETURN static void run(void)
 {
     struct idle idle;
     idle_init(&idle);
-    uint64_t looked_us = 0;
+    uint64_t looked_us = 0, now_us = clock_now_us();
     for (;;) {
-        uint64_t now_us = clock_now_us();
         if (now_us - looked_us >= LOOK_AROUND_US) {
             looked_us = now_us;
             look_around();
@@ -245,11 +245,16 @@ NORETURN static void run(void)
             work = dataplane_poll(router.dataplane, now_us);
             work += host_poll(router.host, now_us);
         }
-        if (!idle_should_sleep(&idle, work != 0, now_us))
-            continue;
-        serve_console();
-        sleep_until_needed();
-        idle_woke(&idle, clock_now_us());
+        bool rest = idle_should_sleep(&idle, work != 0, now_us), slept = false;
+        if (rest) {
+            serve_console();
+            slept = sleep_until_needed(now_us);
+        }
+        now_us = clock_now_us();
+        if (rest)
+            idle_woke(&idle, now_us);
+        if (slept)
+            looked_us = now_us;
     }
 }
 

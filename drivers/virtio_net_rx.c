@@ -339,14 +339,14 @@ static unsigned rx_take(struct virtio_net *vn, struct pkt **out, unsigned max, u
     return n;
 }
 
-unsigned virtio_net_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
+/* The part of virtio_net_rx_batch for when there is something to do. */
+__attribute__((noinline)) static unsigned rx_batch(struct virtio_net *vn, struct pkt **out,
+                                                   unsigned max, unsigned ready)
 {
-    struct virtio_net *vn = virtio_net_of(nic);
     struct virtio_net_rx *rx = &vn->rx;
-    unsigned ready = virtq_used_count(&rx->q), n;
+    struct nic *nic = &vn->nic;
+    unsigned n;
 
-    if (ready == 0 && rx->missing == 0)
-        return 0;
     if (UNLIKELY(ready > rx->q.size)) {
         virtio_net_die(vn, "a receive index that jumped");
         return 0;
@@ -361,6 +361,14 @@ unsigned virtio_net_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
     if (rx->q.next_avail != rx->q.kicked)
         virtio_net_rx_flush(vn);
     return n;
+}
+
+unsigned virtio_net_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
+{
+    struct virtio_net *vn = virtio_net_of(nic);
+    unsigned ready = virtq_used_count(&vn->rx.q);
+
+    return ready == 0 && vn->rx.missing == 0 ? 0 : rx_batch(vn, out, max, ready);
 }
 
 void virtio_net_rx_release(struct virtio_net *vn)

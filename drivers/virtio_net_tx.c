@@ -87,8 +87,6 @@ static bool tx_reap(struct virtio_net *vn)
     struct virtio_net_tx *tx = &vn->tx;
     unsigned done = virtq_used_count(&tx->q);
 
-    if (done == 0)
-        return true;
     if (UNLIKELY(done > tx->q.size)) {
         virtio_net_die(vn, "a transmit index that jumped");
         return false;
@@ -109,7 +107,10 @@ static bool tx_reap(struct virtio_net *vn)
 
 void virtio_net_tx_reclaim(struct nic *nic)
 {
-    tx_reap(virtio_net_of(nic));
+    struct virtio_net *vn = virtio_net_of(nic);
+
+    if (virtq_used_count(&vn->tx.q) != 0)
+        tx_reap(vn);
 }
 
 /* Writes the header of header_bytes, 12 or 10, in two stores that overlap when it is the short one.

@@ -80,20 +80,25 @@ static void disarm(void)
 
 void clock_sleep_until(uint64_t deadline_us)
 {
-    uint64_t now_us = clock_now_us();
-    if (deadline_us <= now_us) {
-        irq_let_in();
-        return;
-    }
     /* A timer that has fired is not set, even if that was too early. It may be an older setting's
      * that fired, which costs one needless setting or wake-up. */
     uint64_t timers = irq_get_counts().timer;
     if (timers != fired)
         armed_us = CLOCK_NEVER;
     fired = timers;
-    if (deadline_us == CLOCK_NEVER && armed_us != CLOCK_NEVER)
+    if (deadline_us == armed_us) {
+        /* Whether that has passed does not matter: what the timer says then waits to be let in. */
+        irq_wait();
+        return;
+    }
+    uint64_t now_us = clock_now_us();
+    if (deadline_us <= now_us) {
+        irq_let_in();
+        return;
+    }
+    if (deadline_us == CLOCK_NEVER)
         disarm();
-    else if (deadline_us != CLOCK_NEVER && deadline_us != armed_us)
+    else
         arm(deadline_us, now_us);
     armed_us = deadline_us;
     irq_wait();
