@@ -7,11 +7,11 @@
  * at, so every entry is met once in SWEEP_S. Met, it has aged and is removed, or it is at most
  * SWITCH_AGE_MAX ticks old, and will be met again before six bits cannot tell. After a longer
  * silence of the caller's the whole table is looked at: ages are those before the silence, which
- * were right, and its length.
+ * were right, and its length. A table without stations is not looked at.
  */
 #include "net/switch.h"
 
-#define SWEEP_S         128u
+#define SWEEP_S         512u
 #define SETS_MAX        (1u << 26)
 /* See spreads(). */
 #define QUOTIENT_MAX    20
@@ -141,16 +141,20 @@ static bool is_aged(const struct switch_table *t, uint64_t entry)
 static void entry_set(struct switch_table *t, uint64_t *e, uint64_t word, unsigned port)
 {
     *e = word | switch_fresh(t, port);
-    if (port < SWITCH_PORTS)
+    if (port < SWITCH_PORTS) {
         t->ports[port].count++;
+        t->stations++;
+    }
 }
 
 static void entry_free(struct switch_table *t, uint64_t *e)
 {
     unsigned port = entry_port(*e);
 
-    if (port < SWITCH_PORTS)
+    if (port < SWITCH_PORTS) {
         t->ports[port].count--;
+        t->stations--;
+    }
     *e = SWITCH_EMPTY;
 }
 
@@ -199,8 +203,9 @@ static void sweep(struct switch_table *t, uint32_t first, uint32_t sets, uint64_
                   uint32_t passed)
 {
     uint64_t *e = (uint64_t *)(void *)(t->map.sets + (size_t)first * SWITCH_SET_BYTES);
+    uint64_t *end = e + (size_t)sets * SWITCH_WAYS;
 
-    for (uint64_t *end = e + (size_t)sets * SWITCH_WAYS; e < end; e += SWITCH_WAYS) {
+    for (; e < end && t->stations > 0; e += SWITCH_WAYS) {
         if ((e[0] & e[1] & e[2] & e[3]) == SWITCH_EMPTY)
             continue;
         for (unsigned i = 0; i < SWITCH_WAYS; i++)

@@ -29,7 +29,8 @@
  * own addresses never give way.
  *
  * Invariants: a (MAC, network) is in the table at most once, in one of its two sets; ports[].count
- * is the number of entries with that port; no entry's age exceeds the 63 ticks a stamp can tell.
+ * is the number of entries with that port, stations their sum; no entry's age exceeds the 63 ticks
+ * a stamp can tell.
  */
 #ifndef NET_SWITCH_H
 #define NET_SWITCH_H
@@ -84,6 +85,7 @@ struct switch_table {
                        who do. Ageing is none of them */
     uint32_t now_s;
     uint32_t quota;     /* entries a port may have */
+    uint32_t stations;  /* entries of all ports */
     uint64_t learned;   /* new addresses */
     uint64_t displaced; /* of those, in the place of one that still counted */
     uint64_t refused;   /* new addresses not learned, by the limits */
