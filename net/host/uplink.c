@@ -7,6 +7,15 @@
  * server uses as well, and only what that accepts goes on to lwIP. Whatever lwIP then makes of it
  * is found out by looking: uplink_watch() compares the interface with what the dataplane was last
  * told, after everything that can have changed it.
+ *
+ * Whose word counts (RFC 2131, sections 3.1 and 4.4.5). The first server that offers is asked, and
+ * from then on only it may acknowledge or refuse, while it is asked alone. When any server is asked
+ * (it has not renewed the lease, or the link was down) any may acknowledge, but only the one that
+ * gave the lease can end it; whoever else says no is overheard, and if nobody says yes the client
+ * begins anew.
+ *
+ * What lwIP's client leaves to its caller: a lease runs out also while it begins anew; a server
+ * that takes a lease over is the one to be asked from then on; times that make no sense.
  */
 #include "net/host/host_internal.h"
 
@@ -19,6 +28,10 @@
 #include "lwip/prot/dhcp.h"
 
 #include <stdio.h>
+
+/* The client's clock has steps of 5 s, and it renews at half of the lease. */
+#define LEASE_MIN_S      10
+#define IGNORED_EVERY_US 60000000u
 
 static struct host_if *uplink_if(struct host *h)
 {
@@ -46,32 +59,139 @@ void uplink_start(struct host *h)
         log_error("uplink    the DHCP client could not start");
 }
 
+/* ---- replies ---- */
+
+static be32 server_of(const struct dhcp *client)
+{
+    return ip_2_ip4(&client->server_ip_addr)->addr;
+}
+
+/* True if a reply of this type and server is one the client waits for. An acknowledgment without a
+ * server's name is taken for that of the server which was asked. */
+static bool is_awaited(const struct dhcp *client, const struct dhcp_message *m)
+{
+    bool ack = m->type == DHCP_TYPE_ACK, nak = m->type == DHCP_TYPE_NAK;
+    bool same = m->server == server_of(client);
+
+    switch (client->state) {
+    case DHCP_STATE_SELECTING:
+        return m->type == DHCP_TYPE_OFFER && m->server;
+    case DHCP_STATE_REQUESTING:
+    case DHCP_STATE_RENEWING:
+        return (ack && (same || !m->server)) || (nak && same);
+    case DHCP_STATE_REBINDING:
+    case DHCP_STATE_REBOOTING:
+        return ack || (nak && same);
+    default:
+        return false;
+    }
+}
+
+/* Anybody outside decides how often that would be said. */
+static bool may_tell_ignored(struct host *h)
+{
+    uint64_t now_us = h->env.now_us();
+
+    if (now_us < h->uplink.next_ignored_us)
+        return false;
+    h->uplink.next_ignored_us = now_us + IGNORED_EVERY_US;
+    return true;
+}
+
+static void tell_ignored(struct host *h, const struct dhcp *client, const struct dhcp_message *m)
+{
+    char who[IP4_TEXT_BYTES], asked[IP4_TEXT_BYTES];
+    bool asking = client->state == DHCP_STATE_REQUESTING || client->state == DHCP_STATE_RENEWING ||
+                  client->state == DHCP_STATE_REBINDING || client->state == DHCP_STATE_REBOOTING;
+
+    if (!asking || m->type == DHCP_TYPE_OFFER || !may_tell_ignored(h))
+        return;
+    log_warn("uplink    ignored DHCP server %s, which %s: %s was asked", ip4_text(who, m->server),
+             m->type == DHCP_TYPE_NAK ? "refuses the address" : "answers too",
+             ip4_text(asked, server_of(client)));
+}
+
+static bool is_lease(struct host *h, const struct dhcp_message *m)
+{
+    char who[IP4_TEXT_BYTES];
+
+    if (ip4_is_martian(m->yiaddr))
+        return false;
+    if (m->lease_s >= LEASE_MIN_S)
+        return true;
+    if (may_tell_ignored(h))
+        log_warn("uplink    ignored DHCP server %s, whose lease is for %u s",
+                 ip4_text(who, m->server), m->lease_s);
+    return false;
+}
+
 bool uplink_check_reply(struct host *h, const uint8_t *bytes, size_t n)
 {
     const struct dhcp *client = netif_dhcp_data(&uplink_if(h)->netif);
     struct dhcp_message *m = &h->uplink.reply;
+    char who[IP4_TEXT_BYTES];
 
     h->uplink.ack_seen = false;
     if (!client || !dhcp_read(m, bytes, n) || m->op != DHCP_BOOTREPLY ||
         ntoh32(m->xid) != client->xid || !mac_equal(m->mac, uplink_if(h)->netif.hwaddr))
         return false;
-    if (m->type == DHCP_TYPE_NAK)
+    if (!is_awaited(client, m)) {
+        tell_ignored(h, client, m);
+        return false;
+    }
+    if (m->type == DHCP_TYPE_NAK) {
+        log_warn("uplink    DHCP server %s refuses the address", ip4_text(who, m->server));
         return true;
-    if ((m->type != DHCP_TYPE_OFFER && m->type != DHCP_TYPE_ACK) || ip4_is_martian(m->yiaddr) ||
-        !m->lease_s)
+    }
+    if (!is_lease(h, m))
         return false;
     h->uplink.ack_seen = m->type == DHCP_TYPE_ACK;
     return true;
 }
 
-/* Name servers of the ACK that lwIP has just taken. A renewal that names none keeps those there
- * are. */
-static bool take_servers(struct host *h)
+/* ---- what lwIP has made of it ---- */
+
+/* Half of the lease and seven eighths, where the server's own times are not in that order (RFC
+ * 2131, section 4.4.5); none of a lease that does not end. lwIP leaves those of the lease before.
+ */
+static void set_timers(struct dhcp *client, uint32_t lease_s)
+{
+    if (lease_s == CONFIG_FOREVER) {
+        client->t0_timeout = client->t1_renew_time = client->t2_rebind_time = 0;
+        return;
+    }
+    uint32_t ticks = client->t0_timeout, half = MAX(ticks / 2, 1u);
+    if (client->t1_renew_time >= client->t2_rebind_time || client->t2_rebind_time >= ticks) {
+        client->t1_timeout = client->t1_renew_time = half;
+        client->t2_timeout = client->t2_rebind_time = MAX(ticks - ticks / 8, half);
+    }
+}
+
+/* An address or mask that cannot be is none: all goes by the gateway then. */
+static void sanitize(struct netif *netif)
+{
+    uint32_t hosts = ~ntoh32(netif_ip4_netmask(netif)->addr);
+    be32 gw = netif_ip4_gw(netif)->addr;
+    const ip4_addr_t all_ones = {BE_IP4(255, 255, 255, 255)}, none = {0};
+
+    if (hosts == UINT32_MAX || (hosts & (hosts + 1)))
+        netif_set_netmask(netif, &all_ones);
+    if (gw && (ip4_is_martian(gw) || gw == netif_ip4_addr(netif)->addr))
+        netif_set_gw(netif, &none);
+}
+
+/* The ACK that lwIP has just taken. True: it names other name servers. A renewal that names none
+ * keeps those there are. */
+static bool take_lease(struct host *h, struct dhcp *client)
 {
     struct uplink *u = &h->uplink;
     be32 dns[DNS_SERVERS_MAX];
     unsigned count = 0;
 
+    if (u->reply.server)
+        ip_2_ip4(&client->server_ip_addr)->addr = u->reply.server;
+    set_timers(client, u->reply.lease_s);
+    sanitize(&uplink_if(h)->netif);
     for (size_t at = 0; at + 4 <= u->reply.dns.n && count < DNS_SERVERS_MAX; at += 4) {
         be32 server = load_raw32(u->reply.dns.at + at);
         if (!ip4_is_martian(server))
@@ -152,23 +272,43 @@ static void tell(struct host *h)
     }
 }
 
+/* Says what people should know of, takes what lwIP has taken, and ends a lease that is over while
+ * lwIP is busy with something else. True: there are other name servers. */
+static bool watch_client(struct host *h, struct dhcp *client)
+{
+    struct netif *netif = &uplink_if(h)->netif;
+    struct uplink *u = &h->uplink;
+    bool changed = false, taken = u->ack_seen && client->state == DHCP_STATE_BOUND;
+    char server[IP4_TEXT_BYTES];
+
+    u->ack_seen = false;
+    if (taken)
+        changed = take_lease(h, client);
+    if (client->state == DHCP_STATE_REBINDING && u->dhcp_state != DHCP_STATE_REBINDING)
+        log_warn("uplink    DHCP server %s does not renew the lease: asking any",
+                 ip4_text(server, server_of(client)));
+    u->dhcp_state = client->state;
+    if (u->ip && !dhcp_supplied_address(netif) && u->lease_s != CONFIG_FOREVER &&
+        h->env.now_us() - u->bound_us >= u->lease_s * 1000000ull)
+        netif_set_addr(netif, IP4_ADDR_ANY4, IP4_ADDR_ANY4, IP4_ADDR_ANY4);
+    return changed;
+}
+
 void uplink_watch(struct host *h)
 {
     const struct host_if *i = uplink_if(h);
+    struct dhcp *client = netif_dhcp_data(&i->netif);
     struct uplink *u = &h->uplink;
     be32 ip, mask, gw;
     bool changed = false;
 
     if (!i->used)
         return;
+    if (client)
+        changed = watch_client(h, client);
     ip = host_if_ip(i);
     mask = ip ? host_if_mask(i) : 0;
     gw = ip ? netif_ip4_gw(&i->netif)->addr : 0;
-    if (u->ack_seen) {
-        u->ack_seen = false;
-        if (dhcp_supplied_address(&i->netif))
-            changed = take_servers(h);
-    }
     changed |= ip != u->ip || mask != u->mask || gw != u->gw;
     if (!changed)
         return;
