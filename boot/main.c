@@ -136,7 +136,8 @@ static bool understand(void)
  */
 static bool start_forwarding(void)
 {
-    static const struct host_env env = {.now_us = clock_now_us, .random = entropy_fill};
+    static const struct host_env env = {
+        .now_us = clock_now_us, .random = entropy_fill, .alloc_dirty = mem_alloc_dirty};
     bool filters = false;
     for (unsigned i = 0; i < router.config.net_count; i++)
         filters |= config_net_filters(&router.config.nets[i]);

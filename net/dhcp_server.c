@@ -7,26 +7,13 @@
  * then writes the answer and one decides where it goes. Offers take a slot for a short while, acks
  * until the lease ends.
  */
-#include "net/dhcp_server.h"
+#include "net/dhcp_server_internal.h"
 
 #include "log.h"
 #include "net/wire/eth.h"
 #include "net/wire/text.h"
 
 #include <stdio.h>
-
-/* One request being answered. */
-struct exchange {
-    struct dhcp_server *s;
-    const struct config_net *net;
-    struct lease_table *leases;
-    const struct dhcp_message *m;
-    const uint8_t *from_mac; /* of the frame */
-    struct lease_id who;
-    unsigned network;
-    unsigned host; /* index of its reservation, or CONFIG_MAX_HOSTS */
-    uint32_t now_s;
-};
 
 static uint32_t mac_slot(const uint8_t *mac)
 {
@@ -43,7 +30,7 @@ static unsigned find_host(const struct dhcp_server *s, const uint8_t *mac)
 }
 
 int dhcp_server_init(struct dhcp_server *s, const struct config *config, const struct dhcp_ops *ops,
-                     void *ctx, const uint8_t *random, alloc_fn alloc)
+                     void *ctx, const uint8_t *random, alloc_fn alloc, alloc_fn alloc_dirty)
 {
     memset(s, 0, sizeof(*s));
     s->config = config;
@@ -60,14 +47,14 @@ int dhcp_server_init(struct dhcp_server *s, const struct config *config, const s
     for (unsigned i = 0; i < config->net_count; i++) {
         if (!config->nets[i].pool_first || !config_mode(&config->nets[i])->dhcp)
             continue;
-        int err = lease_table_init(&s->leases[i], config, i, random, alloc);
+        int err = lease_table_init(&s->leases[i], config, i, random, alloc, alloc_dirty);
         if (err)
             return err;
     }
     return 0;
 }
 
-static uint32_t lease_time(const struct exchange *x)
+uint32_t dhcp_lease_time(const struct exchange *x)
 {
     if (x->host != CONFIG_MAX_HOSTS && x->s->config->hosts[x->host].lease_s)
         return x->s->config->hosts[x->host].lease_s;
@@ -76,7 +63,7 @@ static uint32_t lease_time(const struct exchange *x)
 
 static uint32_t expiry(const struct exchange *x)
 {
-    uint32_t lease_s = lease_time(x);
+    uint32_t lease_s = dhcp_lease_time(x);
 
     if (lease_s >= CONFIG_FOREVER - LEASE_GRACE_S - x->now_s)
         return CONFIG_FOREVER;
@@ -90,7 +77,7 @@ static unsigned reservation(const struct exchange *x)
     if (x->host == CONFIG_MAX_HOSTS)
         return CONFIG_MAX_HOSTS;
     const struct config_host *host = &x->s->config->hosts[x->host];
-    return host->ip && host->net == x->network ? x->host : CONFIG_MAX_HOSTS;
+    return host->ip && host->net == x->from->network ? x->host : CONFIG_MAX_HOSTS;
 }
 
 /* ---- who holds what ---- */
@@ -98,7 +85,7 @@ static unsigned reservation(const struct exchange *x)
 static void unbind(const struct exchange *x, const struct lease *l)
 {
     if (l->host == CONFIG_MAX_HOSTS)
-        x->s->ops->unbind(x->s->ctx, x->network, l->ip);
+        x->s->ops->unbind(x->s->ctx, x->from->network, l->ip);
 }
 
 /* Makes l the client's slot; another one that it had is given up. */
@@ -109,36 +96,70 @@ static void take(const struct exchange *x, struct lease *l, enum lease_state sta
 
     if (old && old != l)
         unbind(x, old);
-    lease_take(x->leases, l, &x->who, x->m->mac, state, expires_s);
+    lease_take(x->leases, l, &x->who, x->m->mac, x->from->port, state, expires_s);
     if (state == LEASE_GRANTED && l->host == CONFIG_MAX_HOSTS)
         /* Of a lease without end, too: those are 136 years. */
-        x->s->ops->bind(x->s->ctx, x->network, l->ip, l->mac, expires_s * 1000000ull);
+        x->s->ops->bind(x->s->ctx, x->from->network, l->ip, l->mac, expires_s * 1000000ull);
 }
 
 /* What ends a lease must come from who has it: it is easily forged. A relay sends in its own name.
  */
 static bool is_from_holder(const struct exchange *x, const struct lease *l)
 {
-    return mac_equal(l->mac, x->m->mac) && (x->m->giaddr || mac_equal(x->from_mac, x->m->mac));
+    return mac_equal(l->mac, x->m->mac) && (x->m->giaddr || mac_equal(x->from->mac, x->m->mac));
 }
 
 /* ---- what to answer ---- */
 
+/* Once a minute in each network. */
+static bool may_complain(const struct exchange *x)
+{
+    if (x->now_s < x->s->next_complaint_s[x->from->network])
+        return false;
+    x->s->next_complaint_s[x->from->network] = x->now_s + 60;
+    return true;
+}
+
 static void complain_exhausted(const struct exchange *x)
 {
     x->s->counters.exhausted++;
-    if (x->now_s < x->s->next_complaint_s[x->network])
-        return;
-    x->s->next_complaint_s[x->network] = x->now_s + 60;
-    log_warn("dhcp      %s: all %u addresses of the pool are in use; make pool= larger",
-             x->net->name, x->leases->pool_count);
+    if (may_complain(x))
+        log_warn("dhcp      %s: all %u addresses of the pool are in use; make pool= larger",
+                 x->net->name, x->leases->pool_count);
+}
+
+/* The client's port may have no more of the pool, whose rest is for the others. */
+static void complain_share(const struct exchange *x)
+{
+    char mac[MAC_TEXT_BYTES];
+
+    x->s->counters.over_share++;
+    if (may_complain(x))
+        log_warn("dhcp      %s: port %u holds %u of %u addresses, its share, and %s gets none; "
+                 "make pool= larger",
+                 x->net->name, x->from->port, x->leases->held[x->from->port], x->leases->dynamic,
+                 mac_text(mac, x->m->mac));
+}
+
+/* The slot of the client's reservation, or the best one. */
+static struct lease *choose(const struct exchange *x)
+{
+    unsigned host = reservation(x);
+
+    if (host != CONFIG_MAX_HOSTS)
+        return lease_of_ip(x->leases, x->s->config->hosts[host].ip);
+    return lease_choose(x->leases, &x->who, x->m->mac, x->m->requested, x->now_s);
 }
 
 static unsigned discover(const struct exchange *x, struct lease **l)
 {
-    *l = lease_choose(x->leases, &x->who, x->m->mac, reservation(x), x->m->requested, x->now_s);
+    *l = choose(x);
     if (!*l) {
         complain_exhausted(x);
+        return 0;
+    }
+    if (!lease_in_share(x->leases, *l, &x->who, x->from->port)) {
+        complain_share(x);
         return 0;
     }
     /* Who forges a discover in a client's name must not shorten that client's lease. */
@@ -181,9 +202,9 @@ static void tell_name_refused(const struct exchange *x, const char *name, const 
     char mac[MAC_TEXT_BYTES];
 
     x->s->counters.names_refused++;
-    if (x->now_s < x->s->next_name_told_s[x->network])
+    if (x->now_s < x->s->next_name_told_s[x->from->network])
         return;
-    x->s->next_name_told_s[x->network] = x->now_s + 60;
+    x->s->next_name_told_s[x->from->network] = x->now_s + 60;
     log_warn("dhcp      %s: %s calls itself %s, which is %s: it has no name in DNS", x->net->name,
              mac_text(mac, x->m->mac), name, whose);
 }
@@ -195,7 +216,7 @@ static void name_lease(const struct exchange *x, struct lease *l)
     char name[LEASE_NAME_BYTES];
 
     if (x->host != CONFIG_MAX_HOSTS && x->s->config->hosts[x->host].name[0]) {
-        snprintf(l->name, sizeof(l->name), "%s", x->s->config->hosts[x->host].name);
+        lease_set_name(x->leases, l, x->s->config->hosts[x->host].name);
         return;
     }
     if (!x->m->name.at) /* a renewal need not repeat it */
@@ -203,8 +224,8 @@ static void name_lease(const struct exchange *x, struct lease *l)
     host_name_clean(name, sizeof(name), x->m->name.at, x->m->name.n);
     if (strcmp(name, l->name) == 0)
         return;
-    be32 holder =
-        dhcp_server_find_name(x->s, x->network, name, strlen(name), (uint64_t)x->now_s * 1000000);
+    be32 holder = dhcp_server_find_name(x->s, x->from->network, name, strlen(name),
+                                        (uint64_t)x->now_s * 1000000);
     const char *whose = owner_of(x, name);
     if (!whose && holder && holder != l->ip)
         whose = "that of another client";
@@ -212,7 +233,7 @@ static void name_lease(const struct exchange *x, struct lease *l)
         tell_name_refused(x, name, whose);
         name[0] = '\0';
     }
-    memcpy(l->name, name, sizeof(name));
+    lease_set_name(x->leases, l, name);
 }
 
 static unsigned grant(const struct exchange *x, struct lease *l)
@@ -238,7 +259,7 @@ static unsigned request(const struct exchange *x, struct lease **l)
         /* It took another server's offer; ours is free again. */
         *l = lease_of_client(x->leases, &x->who);
         if (*l && (*l)->state == LEASE_OFFERED)
-            (*l)->expires_s = x->now_s;
+            lease_end(x->leases, *l);
         return 0;
     }
     if (selecting && m->requested)
@@ -253,6 +274,11 @@ static unsigned request(const struct exchange *x, struct lease **l)
     /* A client with a reservation is moved to its address when it next asks. */
     if (reservation(x) != CONFIG_MAX_HOSTS && (*l)->host != reservation(x))
         return DHCP_TYPE_NAK;
+    if (!lease_in_share(x->leases, *l, &x->who, x->from->port)) {
+        /* Silence, not NAK: it may have had the address of us before we restarted. */
+        complain_share(x);
+        return 0;
+    }
     return grant(x, *l);
 }
 
@@ -266,7 +292,7 @@ static void decline(const struct exchange *x)
     log_warn("dhcp      %s is in use by another host, says %s; not given out for an hour",
              ip4_text(ip, l->ip), mac_text(mac, x->m->mac));
     unbind(x, l);
-    lease_block(x->leases, l, LEASE_DECLINED, x->now_s + LEASE_DECLINED_S);
+    lease_block(x->leases, l, LEASE_DECLINED, x->m->mac, x->now_s + LEASE_DECLINED_S);
 }
 
 /* The slot stays the client's until somebody else needs it. */
@@ -276,8 +302,8 @@ static void release(const struct exchange *x)
 
     if (!l || x->m->ciaddr != l->ip || x->m->server != x->net->ip || !is_from_holder(x, l))
         return;
-    l->expires_s = x->now_s;
     unbind(x, l);
+    lease_end(x->leases, l);
 }
 
 /* The type to answer with, 0 for silence; *l the slot concerned for offers and acks of a lease. */
@@ -302,136 +328,8 @@ static unsigned decide(const struct exchange *x, struct lease **l)
     }
 }
 
-/* ---- the answer ---- */
-
-/* The other networks that the client's talks to, where there is no way to the outside: then the
- * router is the gateway to those and to nothing else, as the host may have its way out on another
- * NIC (RFC 3442). */
-static void put_routes(struct dhcp_writer *w, const struct exchange *x)
-{
-    const struct config *config = x->s->config;
-    uint8_t routes[CONFIG_MAX_NETS * 9];
-    size_t n = 0;
-
-    for (unsigned i = 0; i < config->net_count; i++) {
-        const struct config_net *to = &config->nets[i];
-        if (i == x->network || !to->ip || !x->s->ops->talks(x->s->ctx, x->network, i))
-            continue;
-        be32 subnet = to->ip & prefix_mask(to->prefix);
-        unsigned bytes = (to->prefix + 7u) / 8u; /* of the subnet's, as many as the prefix covers */
-        routes[n++] = to->prefix;
-        memcpy(routes + n, &subnet, bytes);
-        store_raw32(routes + n + bytes, x->net->ip);
-        n += bytes + 4;
-    }
-    if (n > 0)
-        dhcp_put(w, DHCP_OPT_ROUTES, routes, n);
-}
-
-/* What a client of the network is told, in the order of what matters most: what does not fit is
- * left out. */
-static void put_network(struct dhcp_writer *w, const struct exchange *x, const struct lease *l)
-{
-    const struct config_net *net = x->net;
-
-    dhcp_put_ip(w, DHCP_OPT_MASK, prefix_mask(net->prefix));
-    if (config_mode(net)->routes_to_uplink)
-        dhcp_put_ip(w, DHCP_OPT_ROUTER, net->ip);
-    else
-        put_routes(w, x);
-    if (net->dns_count > 0)
-        dhcp_put(w, DHCP_OPT_DNS, net->dns, 4u * net->dns_count);
-    else if (net->dns_self)
-        dhcp_put_ip(w, DHCP_OPT_DNS, net->ip);
-    dhcp_put_ip(w, DHCP_OPT_BROADCAST, net->ip | ~prefix_mask(net->prefix));
-    if (net->domain[0])
-        dhcp_put(w, DHCP_OPT_DOMAIN, net->domain, strlen(net->domain));
-    if (net->mtu)
-        dhcp_put16(w, DHCP_OPT_MTU, MIN(net->mtu, x->s->ops->mtu(x->s->ctx, x->network)));
-    if (l && x->host != CONFIG_MAX_HOSTS && x->s->config->hosts[x->host].name[0])
-        dhcp_put(w, DHCP_OPT_NAME, x->s->config->hosts[x->host].name,
-                 strlen(x->s->config->hosts[x->host].name));
-}
-
-static void put_times(struct dhcp_writer *w, uint32_t lease_s)
-{
-    dhcp_put32(w, DHCP_OPT_LEASE, lease_s);
-    if (lease_s == CONFIG_FOREVER)
-        return;
-    dhcp_put32(w, DHCP_OPT_T1, lease_s / 2);
-    dhcp_put32(w, DHCP_OPT_T2, lease_s / 8 * 7 + lease_s % 8 * 7 / 8);
-}
-
-static void write_reply(const struct exchange *x, unsigned type, const struct lease *l,
-                        struct dhcp_reply *reply)
-{
-    const struct dhcp_message *m = x->m;
-    uint8_t *b = reply->bytes;
-    /* Option 57 counts the IP and UDP headers (RFC 2132, section 9.10). */
-    size_t room = m->max_size >= DHCP_SAFE_BYTES + 28 ? m->max_size - 28u : DHCP_SAFE_BYTES;
-    struct dhcp_writer w = {b + DHCP_OPTIONS_OFF, b + MIN(room, sizeof(reply->bytes))};
-
-    memset(b, 0, sizeof(reply->bytes));
-    b[DHCP_OP_OFF] = DHCP_BOOTREPLY;
-    b[DHCP_HTYPE_OFF] = DHCP_HTYPE_ETHERNET;
-    b[DHCP_HLEN_OFF] = MAC_BYTES;
-    memcpy(b + DHCP_XID_OFF, m->bytes + DHCP_XID_OFF, 4);
-    /* A relay must broadcast a NAK: the client may have an address of another network (RFC 2131,
-     * section 4.3.2). */
-    store_raw16(b + DHCP_FLAGS_OFF,
-                type == DHCP_TYPE_NAK && m->giaddr ? m->flags | DHCP_FLAG_BROADCAST : m->flags);
-    if (type == DHCP_TYPE_ACK)
-        store_raw32(b + DHCP_CIADDR_OFF, m->ciaddr);
-    if (l && type != DHCP_TYPE_NAK)
-        store_raw32(b + DHCP_YIADDR_OFF, l->ip);
-    store_raw32(b + DHCP_GIADDR_OFF, m->giaddr);
-    memcpy(b + DHCP_CHADDR_OFF, m->bytes + DHCP_CHADDR_OFF, DHCP_CHADDR_BYTES);
-    store_be32(b + DHCP_COOKIE_OFF, DHCP_COOKIE);
-
-    dhcp_put8(&w, DHCP_OPT_TYPE, (uint8_t)type);
-    dhcp_put_ip(&w, DHCP_OPT_SERVER, x->net->ip);
-    if (l && type != DHCP_TYPE_NAK)
-        put_times(&w, lease_time(x));
-    /* The relay's option comes back last (RFC 3046, section 2.2), so room for it is set aside
-     * first. */
-    size_t relay = m->giaddr && m->relay.at && m->relay.n <= 255 ? m->relay.n + 2u : 0;
-    relay = relay + 1 < (size_t)(w.end - w.at) ? relay : 0;
-    w.end -= relay;
-    if (m->client_id.at && m->client_id.n <= 255)
-        dhcp_put(&w, DHCP_OPT_CLIENT_ID, m->client_id.at, m->client_id.n);
-    if (type != DHCP_TYPE_NAK)
-        put_network(&w, x, l);
-    w.end += relay;
-    if (relay)
-        dhcp_put(&w, DHCP_OPT_RELAY, m->relay.at, m->relay.n);
-    reply->n = dhcp_finish(&w, b);
-}
-
-/* RFC 2131, section 4.1: to the relay, to an address in use, to all, or to the client's frame
- * address. */
-static void route_reply(const struct exchange *x, unsigned type, const uint8_t *from_mac,
-                        struct dhcp_reply *reply)
-{
-    const struct dhcp_message *m = x->m;
-
-    reply->port = BE16(DHCP_CLIENT_PORT);
-    memcpy(reply->mac, m->mac, MAC_BYTES);
-    if (m->giaddr) {
-        reply->port = BE16(DHCP_SERVER_PORT);
-        reply->to = m->giaddr;
-        memcpy(reply->mac, from_mac, MAC_BYTES);
-    } else if (type == DHCP_TYPE_NAK || (!m->ciaddr && m->flags & DHCP_FLAG_BROADCAST)) {
-        reply->to = 0xFFFFFFFFu;
-        memset(reply->mac, 0xFF, MAC_BYTES);
-    } else if (m->ciaddr) {
-        reply->to = m->ciaddr;
-    } else {
-        reply->to = load_raw32(reply->bytes + DHCP_YIADDR_OFF);
-    }
-}
-
-bool dhcp_server_handle(struct dhcp_server *s, unsigned network, const uint8_t *bytes, size_t n,
-                        const uint8_t *from_mac, uint64_t now_us, struct dhcp_reply *reply)
+bool dhcp_server_handle(struct dhcp_server *s, const struct dhcp_from *from, const uint8_t *bytes,
+                        size_t n, uint64_t now_us, struct dhcp_reply *reply)
 {
     struct dhcp_message *m = &s->message;
     struct lease *l;
@@ -439,17 +337,16 @@ bool dhcp_server_handle(struct dhcp_server *s, unsigned network, const uint8_t *
     s->counters.requests++;
     /* Only relays of the network itself are served: the pool is for its subnet. */
     if (!dhcp_read(m, bytes, n) || m->op != DHCP_BOOTREQUEST || !m->type ||
-        (m->giaddr && !config_net_has(&s->config->nets[network], m->giaddr))) {
+        (m->giaddr && !config_net_has(&s->config->nets[from->network], m->giaddr))) {
         s->counters.malformed++;
         return false;
     }
     struct exchange x = {
         .s = s,
-        .net = &s->config->nets[network],
-        .leases = &s->leases[network],
+        .net = &s->config->nets[from->network],
+        .leases = &s->leases[from->network],
         .m = m,
-        .from_mac = from_mac,
-        .network = network,
+        .from = from,
         .host = find_host(s, m->mac),
         .now_s = (uint32_t)(now_us / 1000000),
     };
@@ -457,13 +354,13 @@ bool dhcp_server_handle(struct dhcp_server *s, unsigned network, const uint8_t *
         s->counters.denied++;
         return false;
     }
+    lease_sweep(x.leases, x.now_s);
     x.who = lease_id_of(x.leases, m->client_id.at, m->client_id.n, m->mac);
     unsigned type = decide(&x, &l);
     if (!type)
         return false;
     s->counters.sent[type]++;
-    write_reply(&x, type, l, reply);
-    route_reply(&x, type, from_mac, reply);
+    dhcp_reply_write(&x, type, l, reply);
     return true;
 }
 
@@ -479,10 +376,9 @@ void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const ui
         return;
     /* A client whose lease is over and who uses its address on keeps its claim, and so does nobody
      * else. */
-    if (l->state == LEASE_GRANTED && mac_equal(l->mac, mac))
+    if ((l->state == LEASE_GRANTED || l->state == LEASE_OVER) && mac_equal(l->mac, mac))
         return;
-    lease_block(t, l, LEASE_SEEN, now_s + LEASE_SEEN_S);
-    memcpy(l->mac, mac, MAC_BYTES);
+    lease_block(t, l, LEASE_SEEN, mac, now_s + LEASE_SEEN_S);
 }
 
 be32 dhcp_server_find_name(const struct dhcp_server *s, unsigned network, const char *name,
@@ -496,17 +392,15 @@ be32 dhcp_server_find_name(const struct dhcp_server *s, unsigned network, const 
         if (host->ip && host->net == network && host_name_equal(host->name, name, n))
             return host->ip;
     }
-    for (uint32_t i = 0; i < t->slot_count; i++)
-        if (lease_live(&t->slots[i], now_s) && host_name_equal(t->slots[i].name, name, n))
-            return t->slots[i].ip;
-    return 0;
+    const struct lease *l = t->slots ? lease_of_name(t, name, n, now_s) : NULL;
+    return l ? l->ip : 0;
 }
 
 const char *dhcp_server_name_of(const struct dhcp_server *s, unsigned network, be32 ip,
                                 uint64_t now_us)
 {
     const struct lease_table *t = &s->leases[network];
-    const struct lease *l = t->slots ? lease_of_ip(t, ip) : NULL;
+    const struct lease *l = t->slots ? lease_known(t, ip) : NULL;
 
     return l && lease_live(l, (uint32_t)(now_us / 1000000)) ? l->name : NULL;
 }
@@ -522,37 +416,52 @@ static void print_lease(const struct lease *l, uint32_t now_s, void (*line)(cons
     line(text);
 }
 
-void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us, void (*line)(const char *text))
+static void print_network(const struct dhcp_server *s, unsigned network, uint32_t now_s,
+                          void (*line)(const char *text))
 {
-    uint32_t now_s = (uint32_t)(now_us / 1000000);
+    const struct lease_table *t = &s->leases[network];
+    uint32_t live = 0, shown = 0;
     char text[128];
 
-    for (unsigned i = 0; i < s->config->net_count; i++) {
-        const struct lease_table *t = &s->leases[i];
-        uint32_t live = 0;
-        if (!t->slots)
-            continue;
-        for (uint32_t k = 0; k < t->slot_count; k++)
-            live += lease_live(&t->slots[k], now_s);
-        snprintf(text, sizeof(text), "dhcp      %s: %u of %u addresses leased",
-                 s->config->nets[i].name, live, t->slot_count);
-        line(text);
-        for (uint32_t k = 0, shown = 0; k < t->slot_count && shown < 64; k++) {
-            if (!lease_live(&t->slots[k], now_s))
-                continue;
-            print_lease(&t->slots[k], now_s, line);
-            shown++;
-        }
+    for (uint32_t i = 0; i < t->slot_count; i++) {
+        const struct lease *l = lease_slot(t, i);
+        live += l && lease_live(l, now_s);
     }
+    snprintf(text, sizeof(text), "dhcp      %s: %u of %u addresses leased, %u left",
+             s->config->nets[network].name, live, t->slot_count, t->left);
+    line(text);
+    for (unsigned p = 0; t->shared && p < CONFIG_MAX_PORTS; p++) {
+        if (!t->held[p])
+            continue;
+        snprintf(text, sizeof(text), "dhcp      %s: port %u holds %u, unanswered offers %u",
+                 s->config->nets[network].name, p, t->held[p], t->offers[p].count);
+        line(text);
+    }
+    for (uint32_t i = 0; i < t->slot_count && shown < 64; i++) {
+        const struct lease *l = lease_slot(t, i);
+        if (!l || !lease_live(l, now_s))
+            continue;
+        print_lease(l, now_s, line);
+        shown++;
+    }
+}
+
+void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us, void (*line)(const char *text))
+{
     const struct dhcp_counters *c = &s->counters;
+    char text[192];
+
+    for (unsigned i = 0; i < s->config->net_count; i++)
+        if (s->leases[i].slots)
+            print_network(s, i, (uint32_t)(now_us / 1000000), line);
     snprintf(
         text, sizeof(text),
         "dhcp      requests %llu  offers %llu  acks %llu  naks %llu  malformed %llu  denied %llu  "
-        "refused %llu",
+        "refused %llu  over share %llu",
         (unsigned long long)c->requests, (unsigned long long)c->sent[DHCP_TYPE_OFFER],
         (unsigned long long)c->sent[DHCP_TYPE_ACK], (unsigned long long)c->sent[DHCP_TYPE_NAK],
         (unsigned long long)c->malformed, (unsigned long long)c->denied,
-        (unsigned long long)c->exhausted);
+        (unsigned long long)c->exhausted, (unsigned long long)c->over_share);
     line(text);
     if (c->names_refused) {
         snprintf(text, sizeof(text), "dhcp      names that are another's %llu",

@@ -31,8 +31,18 @@ struct dhcp_reply {
     uint8_t bytes[DHCP_REPLY_MAX_BYTES];
 };
 
+/* Where a request came from: the network, the port it came in by (it decides whose share of the
+ * pool is asked for; see dhcp_lease.h) and the MAC of the frame. */
+struct dhcp_from {
+    uint8_t network;
+    uint8_t port;
+    uint8_t mac[MAC_BYTES];
+};
+
 struct dhcp_counters {
-    uint64_t requests, malformed, denied, exhausted;
+    uint64_t requests, malformed, denied;
+    uint64_t exhausted;     /* not answered: no address was left */
+    uint64_t over_share;    /* not answered: its port had its share */
     uint64_t names_refused; /* clients that called themselves as somebody else is called */
     uint64_t sent[DHCP_TYPE_INFORM + 1]; /* by type */
 };
@@ -57,24 +67,25 @@ struct dhcp_server {
     uint16_t host_index[2 * CONFIG_MAX_HOSTS];  /* reservations by hardware address;
                                                    CONFIG_MAX_HOSTS: empty */
     struct lease_table leases[CONFIG_MAX_NETS]; /* slots NULL: no DHCP in that network */
-    uint32_t next_complaint_s[CONFIG_MAX_NETS]; /* about a used-up pool */
+    uint32_t next_complaint_s[CONFIG_MAX_NETS]; /* about a used-up pool or share */
     uint32_t next_name_told_s[CONFIG_MAX_NETS]; /* that a client called itself as somebody else */
     struct dhcp_message message;
 };
 
-/* Memory for the leases of every network with a pool. random: 24 bytes. -ENOMEM or 0. */
+/* Memory for the leases of every network with a pool, from alloc_dirty what need not be zeroed.
+ * random: 24 bytes. -ENOMEM or 0. */
 int dhcp_server_init(struct dhcp_server *s, const struct config *config, const struct dhcp_ops *ops,
-                     void *ctx, const uint8_t *random, alloc_fn alloc);
+                     void *ctx, const uint8_t *random, alloc_fn alloc, alloc_fn alloc_dirty);
 
 static inline bool dhcp_server_serves(const struct dhcp_server *s, unsigned network)
 {
     return s->leases[network].slots != NULL;
 }
 
-/* A UDP payload that came to port 67 on a network that is served, in a frame from from_mac. True:
- * reply is to be sent, from the router's address, port 67. */
-bool dhcp_server_handle(struct dhcp_server *s, unsigned network, const uint8_t *bytes, size_t n,
-                        const uint8_t *from_mac, uint64_t now_us, struct dhcp_reply *reply);
+/* A UDP payload that came to port 67 on a network that is served. True: reply is to be sent, from
+ * the router's address, port 67. */
+bool dhcp_server_handle(struct dhcp_server *s, const struct dhcp_from *from, const uint8_t *bytes,
+                        size_t n, uint64_t now_us, struct dhcp_reply *reply);
 
 /* ARP has shown ip in use by mac: it is not given to others as long as there is another address. */
 void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const uint8_t *mac,

@@ -148,6 +148,7 @@ static bool take_frame(struct host *h, struct host_if *i, const struct pkt *p,
     if (r->fragment)
         stay_busy(h, h->env.now_us() + HOST_FRAGMENT_BUSY_US);
     memcpy(h->source_mac, p->data + ETH_SRC_OFF, MAC_BYTES);
+    h->source_port = p->port;
     if (i->netif.input(copy, &i->netif) != ERR_OK)
         pbuf_free(copy);
     if (i->network == NETWORK_UPLINK)

@@ -17,6 +17,7 @@
 struct host_env {
     uint64_t (*now_us)(void);
     void (*random)(void *to, size_t n);
+    alloc_fn alloc_dirty; /* for memory that need not be zeroed */
 };
 
 struct host;

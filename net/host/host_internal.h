@@ -40,8 +40,6 @@ struct uplink {
     be32 dns[DNS_SERVERS_MAX];
     uint64_t bound_us; /* the last ACK */
     uint32_t lease_s;
-    uint8_t dhcp_state;       /* of lwIP's client, when it was last looked at */
-    uint64_t next_ignored_us; /* when a reply that is not believed may be told of again */
     /* What the DHCP reply that lwIP is being given says beyond what lwIP reads. */
     bool ack_seen;
     struct dhcp_message reply;
@@ -68,7 +66,8 @@ struct host {
     uint64_t errors_window_us; /* when counting ICMP errors began anew */
     uint64_t next_conflict_us; /* when a conflict may be told of again */
     unsigned errors_in_window;
-    uint8_t source_mac[MAC_BYTES]; /* of the frame lwIP is working on */
+    uint8_t source_mac[MAC_BYTES]; /* of the frame lwIP is working on, */
+    uint8_t source_port;           /* and the port it came in by */
     struct uplink uplink;
     struct services services;
     struct host_if ifs[HOST_IF_COUNT];

@@ -26,7 +26,10 @@ static void dhcp_handle(struct host *h, const struct service_request *r)
 {
     struct dhcp_reply *reply = &h->services.reply;
 
-    if (dhcp_server_handle(&h->services.dhcp, r->network, r->bytes, r->n, r->mac, r->now_us, reply))
+    struct dhcp_from from = {.network = r->network, .port = r->ingress};
+
+    memcpy(from.mac, r->mac, MAC_BYTES);
+    if (dhcp_server_handle(&h->services.dhcp, &from, r->bytes, r->n, r->now_us, reply))
         output_udp(h, r->network, BE16(DHCP_SERVER_PORT), reply->mac, reply->to, reply->port,
                    reply->bytes, reply->n);
 }
@@ -252,6 +255,7 @@ static void serve_lan(struct host *h, const struct service *service, const struc
         .now_us = h->env.now_us(),
     };
 
+    r.ingress = h->source_port;
     memcpy(r.mac, h->source_mac, MAC_BYTES);
     r.bytes = payload_of(&h->services, p, ip_current_header_tot_len(), &r.n);
     if (r.bytes)
@@ -305,7 +309,7 @@ int services_start(struct host *h, alloc_fn alloc)
     int err;
 
     h->env.random(random, sizeof(random));
-    err = dhcp_server_init(&s->dhcp, h->config, &dhcp_ops, h, random, alloc);
+    err = dhcp_server_init(&s->dhcp, h->config, &dhcp_ops, h, random, alloc, h->env.alloc_dirty);
     if (err)
         return err;
     bind_reservations(h);

@@ -27,6 +27,7 @@ struct udp_pcb;
 
 struct service_request {
     uint8_t network;
+    uint8_t ingress; /* the router's port it came in by */
     be32 from;
     be16 port; /* the sender's */
     uint8_t mac[MAC_BYTES];

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Limits and threats, in virtual time: RFC 6888's rules for what hosts share, port shadow, forged DNS answers, DHCP
-starvation, blind attacks, cloned machines. The drawing is lab/wires.py's."""
+"""Limits and threats, in virtual time: RFC 6888's rules for what hosts share, port shadow, forged DNS answers,
+blind attacks, cloned machines. The drawing is lab/wires.py's."""
 
 import os
 
 import pytest
-from scapy.all import BOOTP, DHCP, DNS, DNSQR, DNSRR, ICMP, IP, TCP, UDP, Ether, UDPerror, raw
+from scapy.all import DNS, DNSQR, DNSRR, ICMP, IP, TCP, UDP, UDPerror
 
 from lab.requirements import requirement
 from lab.wires import FAR, FARTHER, GATEWAY, ROUTER, UPLINK, Stage, flood_frame, only, udp
@@ -133,51 +133,6 @@ def test_questions_are_unpredictable(resolver):
     for values in ([query[UDP].sport for query in queries], [query[DNS].id for query in queries]):
         steps = {(later - earlier) & 0xFFFF for earlier, later in zip(values, values[1:])}
         assert len(set(values)) >= 58 and len(steps) >= 58 and max(values) - min(values) > 40000
-
-
-def dhcp(stage, mac, kind, *options, line=1, ciaddr="0.0.0.0"):
-    """A DHCP message from a MAC; returns the answers' (type, address)."""
-    frame = raw(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / IP(src=ciaddr, dst="255.255.255.255") /
-                UDP(sport=68, dport=67) /
-                BOOTP(xid=7, ciaddr=ciaddr, chaddr=bytes.fromhex(mac.replace(":", "")), flags=0x8000) /
-                DHCP(options=[("message-type", kind), *options, "end"]))
-    answers = []
-    for answer in map(Ether, stage.put(stage.lan[line - 1], frame).frames[line]):
-        if answer.haslayer(DHCP):
-            fields = dict(option for option in answer[DHCP].options if isinstance(option, tuple))
-            answers.append((fields["message-type"], answer[BOOTP].yiaddr))
-    return answers
-
-
-@pytest.fixture(scope="module", name="starved")
-def fixture_starved():
-    """A router, a's leased address, and how many addresses random clients on b's port then got: all that were left."""
-    with Stage("net=lan,nat,pool=192.168.8.100-192.168.8.129") as stage:
-        (_, address), = dhcp(stage, stage.a.mac, "discover")
-        assert dhcp(stage, stage.a.mac, "request", ("server_id", ROUTER), ("requested_addr", address)) == [(5, address)]
-        granted = 0
-        for number in range(40):
-            thief = f"06:00:00:00:{number >> 8:02x}:{number & 255:02x}"
-            for _, offered in dhcp(stage, thief, "discover", line=2):
-                dhcp(stage, thief, "request", ("server_id", ROUTER), ("requested_addr", offered), line=2)
-                granted += 1
-        yield stage, address, granted
-
-
-@requirement("starvation", "DHCP starvation")
-def test_a_lease_outlasts_starvation(starved):
-    """Who has a lease has it again after a reboot of his, and can begin anew."""
-    stage, address, granted = starved
-    assert granted >= 10
-    assert dhcp(stage, stage.a.mac, "request", ("requested_addr", address)) == [(5, address)], "after a reboot"
-    assert dhcp(stage, stage.a.mac, "discover") == [(2, address)]
-    assert dhcp(stage, stage.a.mac, "request", ("server_id", ROUTER), ("requested_addr", address)) == [(5, address)]
-
-
-@requirement("starvation", "DHCP starvation", missing="one port may take all addresses of a pool")
-def test_one_port_cannot_take_the_whole_pool(starved):
-    """A new client on another port still gets a lease."""
-    assert [kind for kind, _ in dhcp(starved[0], "52:54:00:aa:00:77", "discover")] == [2]
 
 
 @requirement("blind", "RFC 5961")

@@ -80,8 +80,8 @@ void dhcp_lab_start(void)
 
     fake_alloc_free_all();
     dhcp_lab.binding_count = 0;
-    CHECK(dhcp_server_init(&dhcp_lab.server, &dhcp_lab.config, &ops, &dhcp_lab, secret,
-                           fake_alloc) == 0);
+    CHECK(dhcp_server_init(&dhcp_lab.server, &dhcp_lab.config, &ops, &dhcp_lab, secret, fake_alloc,
+                           fake_alloc_dirty) == 0);
     fake_log_clear();
 }
 
@@ -156,14 +156,15 @@ size_t dhcp_lab_build(uint8_t *b, size_t room, const struct dhcp_lab_request *r)
 
 unsigned dhcp_lab_ask_on(unsigned network, struct dhcp_lab_request r)
 {
-    uint8_t b[1024], from[MAC_BYTES];
+    struct dhcp_from from = {.network = (uint8_t)network, .port = (uint8_t)r.port};
+    uint8_t b[1024];
     struct dhcp_message m;
     size_t n = dhcp_lab_build(b, sizeof(b), &r);
 
-    dhcp_lab_mac_of(from, r.client);
-    if (!dhcp_server_handle(&dhcp_lab.server, network, b, n,
-                            r.giaddr || r.forged ? dhcp_lab_relay_mac : from, dhcp_lab.now_us,
-                            &dhcp_lab.reply))
+    dhcp_lab_mac_of(from.mac, r.client);
+    if (r.giaddr || r.forged)
+        memcpy(from.mac, dhcp_lab_relay_mac, MAC_BYTES);
+    if (!dhcp_server_handle(&dhcp_lab.server, &from, b, n, dhcp_lab.now_us, &dhcp_lab.reply))
         return 0;
     const struct dhcp_reply *a = &dhcp_lab.reply;
     CHECK(a->n >= DHCP_MIN_BYTES && a->n <= sizeof(a->bytes));

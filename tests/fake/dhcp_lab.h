@@ -14,7 +14,7 @@
 #define POOL_SIZE 8
 #define LEASE_S   3600
 
-#define DHCP_LAB_BINDINGS 64
+#define DHCP_LAB_BINDINGS 256
 
 /* What the server has said about an address. */
 struct dhcp_lab_binding {
@@ -46,6 +46,7 @@ struct dhcp_lab_request {
     uint16_t max_size;
     const char *id, *name, *relay;
     bool forged; /* the frame is another host's */
+    unsigned port;
 };
 
 /* Setup and teardown of a test. */

@@ -6,7 +6,7 @@
  *   bit 7        the next two bytes are a length (big-endian, up to 1500) and a message follows as
  * it is; else 20 bytes follow that go into a message with right header and cookie: type, client,
  * requested (last byte), server is ours, flags, then 15 bytes of raw options bits 0..6    seconds
- * that pass before it
+ * that pass before it; bits 5..6: the port it comes in by, too
  *
  * Judged: whatever is answered is a message the reader accepts, of the right type, for the client
  * that asked, with an address inside the pool; no address is held live by two slots; and an address
@@ -17,6 +17,7 @@
 
 #include "net/dhcp_server.h"
 #include "tests/fake/fake_alloc.h"
+#include "tests/fake/lease_judge.h"
 
 #include <stdlib.h>
 
@@ -82,6 +83,7 @@ static void start(void)
     config.nets[0] = (struct config_net){.name = "lan",
                                          .mode = NET_NAT,
                                          .prefix = 24,
+                                         .ports = 0xF,
                                          .dns_self = true,
                                          .ip = BE_IP4(192, 168, 8, 1),
                                          .pool_first = BE_IP4(192, 168, 8, 100),
@@ -92,7 +94,8 @@ static void start(void)
         .mac = {2, 0, 0, 0, 0, 1}, .net = 0, .ip = BE_IP4(192, 168, 8, 10), .name = "web"};
     fake_alloc_free_all();
     memset(bound, 0, sizeof(bound));
-    REQUIRE(dhcp_server_init(&server, &config, &ops, NULL, secret, fake_alloc) == 0);
+    REQUIRE(dhcp_server_init(&server, &config, &ops, NULL, secret, fake_alloc, fake_alloc_dirty) ==
+            0);
 }
 
 static size_t short_message(uint8_t *b, const uint8_t *d)
@@ -139,36 +142,22 @@ static void judge_reply(const uint8_t *request)
     REQUIRE(m.type != DHCP_TYPE_NAK || !m.yiaddr);
 }
 
-/* Every client has at most one slot, every used slot is found by its client, every unused one is in
- * no chain. */
-static void judge_table(const struct lease_table *t, uint64_t now_us)
+static void judge_bindings(const struct lease_table *t, uint64_t now_us)
 {
-    uint32_t never_used = 0, chained = 0, in_use = 0;
-
     for (uint32_t i = 0; i < t->slot_count; i++) {
-        const struct lease *l = &t->slots[i];
-        bool used = l->state == LEASE_OFFERED || l->state == LEASE_GRANTED;
-        REQUIRE(!used || lease_of_client(t, &l->who) == l);
-        REQUIRE(lease_of_ip(t, l->ip) == l);
-        in_use += used;
-        if (l->host == CONFIG_MAX_HOSTS) {
-            unsigned last = ntoh32(l->ip) & 255;
-            bool live = lease_live(l, (uint32_t)(now_us / 1000000));
-            REQUIRE(live == (bound[last].until_us > now_us));
-            REQUIRE(!live || memcmp(bound[last].mac, l->mac, MAC_BYTES) == 0);
-        }
-        never_used += l->state == LEASE_FREE && l->host == CONFIG_MAX_HOSTS;
+        const struct lease *l = lease_slot(t, i);
+        bool live = l && lease_live(l, (uint32_t)(now_us / 1000000));
+        if (!l || l->host != CONFIG_MAX_HOSTS)
+            continue;
+        unsigned last = ntoh32(l->ip) & 255;
+        REQUIRE(live == (bound[last].until_us > now_us));
+        REQUIRE(!live || memcmp(bound[last].mac, l->mac, MAC_BYTES) == 0);
     }
-    for (uint32_t b = 0; b <= t->bucket_mask; b++)
-        for (uint32_t i = t->buckets[b]; i != LEASE_NONE; i = t->slots[i].next)
-            chained++;
-    REQUIRE(chained == in_use);
-    REQUIRE(never_used == t->never_used);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint8_t from[MAC_BYTES] = {2, 0, 0, 0, 0, 0xEE};
+    struct dhcp_from from = {.mac = {2, 0, 0, 0, 0, 0xEE}};
     uint64_t now_us = 0;
     uint8_t made[512];
 
@@ -176,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned step = 0; size > SHORT_BYTES && step < 64; step++) {
         now_us += (data[0] & 127) * 1000000ull;
         bool whole = data[0] & 128;
+        from.port = data[0] >> 5 & 3;
         data++;
         size--;
         const uint8_t *from_data = data;
@@ -190,9 +180,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         uint8_t *exact = malloc(n + 1);
         memcpy(exact, from_data, n);
-        if (dhcp_server_handle(&server, 0, exact, n, from, now_us, &reply))
+        if (dhcp_server_handle(&server, &from, exact, n, now_us, &reply))
             judge_reply(exact);
-        judge_table(&server.leases[0], now_us);
+        lease_judge(&server.leases[0]);
+        judge_bindings(&server.leases[0], now_us);
         free(exact);
         data += taken;
         size -= taken;

@@ -181,12 +181,12 @@ static const struct row rows[] = {
      "note ignored: colour=red: no such option\n"
      "uplink   port 0  52:54:00:12:34:56  dhcp\n"
      "network  lan        nat       192.168.8.1/24      ports 1 2    dhcp .100-.250\n"},
-    {37, 3, "net=a,nat,ports=1,ip=10.0.0.1/16,pool=10.0.1.0-10.0.33.0"
-            " net=b,nat,ports=2,ip=10.1.0.1/16,pool=10.1.1.0-10.1.32.255",
-     "note of the pool of network a only the first 8192 addresses are given out\n"
+    {37, 3, "net=a,nat,ports=1,ip=10.0.0.1/15,pool=10.0.1.0-10.1.1.0"
+            " net=b,nat,ports=2,ip=10.2.0.1/16,pool=10.2.0.2-10.2.255.254",
+     "note of the pool of network a only the first 65536 addresses are given out\n"
      "uplink   port 0  52:54:00:12:34:56  dhcp\n"
-     "network  a          nat       10.0.0.1/16         port 1       dhcp 10.0.1.0-10.0.33.0\n"
-     "network  b          nat       10.1.0.1/16         port 2       dhcp 10.1.1.0-10.1.32.255\n"},
+     "network  a          nat       10.0.0.1/15         port 1       dhcp 10.0.1.0-10.1.1.0\n"
+     "network  b          nat       10.2.0.1/16         port 2       dhcp 10.2.0.2-10.2.255.254\n"},
     /* clang-format on */
 };
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/dhcp_lab.h"
+#include "tests/fake/lease_judge.h"
 
 #include <stdio.h>
 
@@ -34,7 +35,8 @@ static void random_step(void)
     struct model *m = &model[c];
     bool live = m->until_us > dhcp_lab.now_us;
     char id[16];
-    struct dhcp_lab_request r = {.client = c, .type = DHCP_TYPE_REQUEST};
+    struct dhcp_lab_request r = {
+        .client = c, .type = DHCP_TYPE_REQUEST, .port = dhcp_lab_rnd(40) ? c % 3 : 3};
 
     snprintf(id, sizeof(id), "client %u", c);
     if (c % 3 == 0)
@@ -84,7 +86,7 @@ static void random_step(void)
 /* An address is bound exactly while it is leased, to who has the lease. */
 static void check_bindings(void)
 {
-    const struct lease_table *t = &dhcp_lab.server.leases[0];
+    struct lease_table *t = &dhcp_lab.server.leases[0];
     uint32_t now_s = (uint32_t)(dhcp_lab.now_us / 1000000);
 
     for (unsigned i = 0; i < POOL_SIZE; i++) {
@@ -100,12 +102,16 @@ static void test_no_address_is_leased_twice(void **state)
 {
     (void)state;
     memset(model, 0, sizeof(model));
+    dhcp_lab.config.nets[0].ports = 0xF;
+    dhcp_lab_start();
     for (unsigned i = 0; i < 200000; i++) {
         random_step();
         check_bindings();
+        lease_judge(&dhcp_lab.server.leases[0]);
     }
     assert_true(dhcp_lab.server.counters.sent[DHCP_TYPE_ACK] > 10000);
     assert_true(dhcp_lab.server.counters.sent[DHCP_TYPE_NAK] > 1000);
+    assert_true(dhcp_lab.server.counters.over_share > 1000);
 }
 
 int main(void)

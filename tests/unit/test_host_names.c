@@ -88,7 +88,8 @@ static int setup(void **state)
     add_forward("corp.example", OUTER, CONFIG_NO_NET);
     add_forward("ad.corp.example", IP(LAB, 53), LAB);
     add_forward("inner.dev.example", IP(DEV, 53), DEV);
-    assert_int_equal(dhcp_server_init(&dhcp, &config, NULL, NULL, secret, fake_alloc), 0);
+    assert_int_equal(
+        dhcp_server_init(&dhcp, &config, NULL, NULL, secret, fake_alloc, fake_alloc_dirty), 0);
     /* Who may open something to whom is another's business; here LAN sees DEV, and that is all. */
     names_init(&names, &config, &dhcp);
     for (unsigned i = 0; i < NETS; i++)
