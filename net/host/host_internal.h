@@ -40,6 +40,8 @@ struct uplink {
     be32 dns[DNS_SERVERS_MAX];
     uint64_t bound_us; /* the last ACK */
     uint32_t lease_s;
+    uint8_t dhcp_state;       /* of lwIP's client, when it was last looked at */
+    uint64_t next_ignored_us; /* when a reply that is not believed may be told of again */
     /* What the DHCP reply that lwIP is being given says beyond what lwIP reads. */
     bool ack_seen;
     struct dhcp_message reply;

@@ -302,10 +302,10 @@ static void test_reverse_of_a_lease(void **state)
     assert_non_null(t->slots);
     struct lease_id who = lease_id_of(t, NULL, 0, mac);
     struct lease *l = lease_of_ip(t, IP(LAN, 120));
-    lease_take(t, l, &who, mac, LEASE_GRANTED, 100);
+    lease_take(t, l, &who, mac, 1, LEASE_GRANTED, 100);
     struct dns_route r = names_route(&names, LAN, R("120"), DNS_TYPE_PTR, 1);
     assert_int_equal(r.way, DNS_NO_NAME); /* it calls itself nothing */
-    snprintf(l->name, sizeof(l->name), "phone");
+    lease_set_name(t, l, "phone");
     r = names_route(&names, LAN, R("120"), DNS_TYPE_PTR, 99999999);
     assert_int_equal(r.way, DNS_POINTER);
     assert_string_equal(r.host, "phone");
