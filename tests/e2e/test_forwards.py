@@ -90,7 +90,8 @@ def test_two_hosts_on_one_port_tcp(stage, options):
         there = IP(src=FAR, dst=UPLINK, **fields)
         back = IP(src=host.ip, dst=FAR, **(fields | {"ttl": 64, "tos": 0x20, "id": 0x4321}))
         seq, ack = 0xFFFFFF00 + number, 0x7FFFFFF0
-        goes_in(stage, there / TCP(sport=client, dport=port, flags="S", seq=seq, window=4321, options=TCP_OPTIONS), host)
+        goes_in(stage, there / TCP(sport=client, dport=port, flags="S", seq=seq, window=4321, options=TCP_OPTIONS),
+                host)
         goes_out(stage, host, back / TCP(sport=SERVICE, dport=client, flags="SA", seq=ack, ack=seq + 1, window=1234,
                                          options=TCP_OPTIONS), port)
     for number, (host, port) in enumerate(both_hosts(stage)):
@@ -193,7 +194,7 @@ def test_silent_host_is_passed_over():
 
 
 def test_none_answers(stage):
-    """Then each has its turn as if nobody knew: whichever comes back is found, also by a connection that began before."""
+    """Each has its turn as if nobody knew: one that comes back is found, also by a connection that began before."""
     for sport in (1000, 1001):
         assert who_gets(stage, sport, 6005) is None
     stage.pass_time(5)
@@ -258,7 +259,8 @@ def test_curl_from_outside(served):
     """Each port has its server, which sees the client's own address and port."""
     for port, name in ((6000, "one"), (6001, "two")):
         for source in (GATEWAY, SERVER):
-            ends = curl(served, served.outside.host, port, "who", "--interface", source, "-w", "%{local_ip} %{local_port}")
+            ends = curl(served, served.outside.host, port, "who", "--interface", source,
+                        "-w", "%{local_ip} %{local_port}")
             assert ends[:2] == ends[2:] and ends[0] == source, ends
             assert curl(served, served.outside.host, port, "name", "--interface", source) == [name]
 

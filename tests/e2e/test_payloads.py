@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""No payload is rewritten, and none opens anything: what names addresses and ports in its payload passes as it is, and the
-ports that it names stay closed (NAT slipstreaming). In frames, and then with real programs: passive FTP, SIP's way with STUN.
+"""No payload is rewritten, and none opens anything: what names addresses and ports in its payload passes as it is, and
+the ports that it names stay closed (NAT slipstreaming). In frames, and then with real programs: passive FTP, and SIP's
+way with STUN.
 
     [a] 192.168.8.10 ---- port 1 [        ]
     [b] 192.168.8.11 ---- port 2 [ router ] port 0 203.0.113.2 ---- 203.0.113.1 [gateway] everybody outside
@@ -33,7 +34,8 @@ def sip(method, transport, length=0):
             f"a=rtcp:{NAMED + 1}\r\n") if method == "INVITE" else ""
     text = (f"{method} sip:b@{FAR} SIP/2.0\r\nVia: SIP/2.0/{transport} {INSIDE}:{NAMED};branch=z9hG4bK1;rport\r\n"
             f"From: <sip:a@{INSIDE}>;tag=1\r\nTo: <sip:b@{FAR}>\r\nCall-ID: 1@{INSIDE}\r\nCSeq: 1 {method}\r\n"
-            f"Contact: <sip:a@{INSIDE}:{NAMED};transport={transport.lower()}>\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+            f"Contact: <sip:a@{INSIDE}:{NAMED};transport={transport.lower()}>\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}")
     return text.encode().ljust(length, b"x")
 
 
@@ -44,18 +46,18 @@ def address_bytes(address=INSIDE):
 
 COMMA = INSIDE.replace(".", ",") + f",{NAMED >> 8},{NAMED & 255}"
 # A call: TPKT, Q.931 setup with a source call signalling address; and RAS with a transport address.
-H225 = (b"\x08\x02\x00\x01\x05\x04\x03\x88\x93\xa5\x7e\x00\x1e\x05\x20\x80\x06\x00\x08\x91\x4a\x00\x04" + address_bytes() +
-        struct.pack("!H", NAMED))
+H225 = (bytes.fromhex("080200010504038893a57e001e052080060008914a0004") + address_bytes() + struct.pack("!H", NAMED))
 H323 = struct.pack("!BBH", 3, 0, 4 + len(H225)) + H225
 RAS = b"\x0e\xc0\x00\x04\x06\x00\x08\x91\x4a\x00\x04\x01\x00" + address_bytes() + struct.pack("!H", NAMED)
 # An outgoing call request (RFC 2637), whose call ID a helper would expect GRE for.
-PPTP = struct.pack("!HHIHHHHIIIIHHHH64s64s", 168, 1, 0x1A2B3C4D, 7, 0, NAMED, 1, 300, 10 ** 8, 3, 3, 64, 0, 0, 0, b"", b"")
+PPTP = struct.pack("!HHIHHHHIIIIHHHH128x", 168, 1, 0x1A2B3C4D, 7, 0, NAMED, 1, 300, 10 ** 8, 3, 3, 64, 0, 0, 0)
 # (name, protocol, port, what is sent there, what comes back)
 TALKS = [
     ("SIP-udp", UDP, 5060, [sip("REGISTER", "UDP"), sip("INVITE", "UDP")], [sip("INVITE", "UDP")]),
     ("SIP-tcp", TCP, 5060, [sip("REGISTER", "TCP"), sip("INVITE", "TCP")], [sip("INVITE", "TCP")]),
     ("FTP", TCP, 21, [f"PORT {COMMA}\r\n".encode(), f"EPRT |1|{INSIDE}|{NAMED}|\r\n".encode()],
-     [f"227 Entering Passive Mode ({COMMA}).\r\n".encode(), f"229 Entering Extended Passive Mode (|||{NAMED}|)\r\n".encode()]),
+     [f"227 Entering Passive Mode ({COMMA}).\r\n".encode(),
+      f"229 Entering Extended Passive Mode (|||{NAMED}|)\r\n".encode()]),
     ("IRC", TCP, 6667, [b"PRIVMSG b :\x01DCC SEND f %d %d 9\x01\r\n" % (*struct.unpack("!I", address_bytes()), NAMED)],
      [b":b PRIVMSG a :\x01DCC CHAT chat %d %d\x01\r\n" % (*struct.unpack("!I", address_bytes()), NAMED)]),
     ("H323", TCP, 1720, [H323], [H323[::-1]]),
@@ -153,8 +155,8 @@ class Far:
 @requirement("slipstream", "NAT slipstreaming")
 @pytest.mark.parametrize("name,l4,port,there,back", TALKS, ids=IDS)
 def test_outwards(stage, name, l4, port, there, back):
-    """b is the client, the server is outside."""
-    Talk(stage, l4, stage.b, Far(stage, FAR), 30000 + IDS.index(name), port, FAR).run(there, back)
+    """a is the client, the server is outside."""
+    Talk(stage, l4, stage.a, Far(stage, FAR), 30000 + IDS.index(name), port, FAR).run(there, back)
 
 
 @requirement("U10", "RFC 4787 REQ-10")
@@ -174,15 +176,16 @@ def test_hairpinned(stage, name, l4, port, there, back):
 
 
 @requirement("slipstream", "NAT slipstreaming")
-@pytest.mark.parametrize("port,first", [(5060, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n"), (80, b""),
-                                        (21, b"POST /"), (1720, b"POST /")])
+@pytest.mark.parametrize("port,first", [(5060, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"),
+                                        (80, b""), (21, b"POST /"), (1720, b"POST /")])
 def test_slipstreaming_by_segments(stage, port, first):
     """What a browser can be made to send: a form, filled up so that a segment begins as a helper would want it."""
-    talk = Talk(stage, TCP, stage.b, Far(stage, FAR), 33000, port, FAR)
+    talk = Talk(stage, TCP, stage.a, Far(stage, FAR), 33000, port, FAR)
     talk.open()
     count = flows(stage)
     talk.send(first.ljust(1448, b"x"))
-    for data in (sip("REGISTER", "TCP", 1448), f"PORT {COMMA}\r\n".encode(), f"EPRT |1|{INSIDE}|{NAMED}|\r\n".encode(), H323):
+    for data in (sip("REGISTER", "TCP", 1448), f"PORT {COMMA}\r\n".encode(),
+                 f"EPRT |1|{INSIDE}|{NAMED}|\r\n".encode(), H323):
         talk.send(data)
         talk.send(b"SIP/2.0 200 OK\r\nContact: <sip:a@192.168.8.10:%d>\r\n\r\n" % NAMED, from_client=False)
         assert flows(stage) == count
@@ -193,8 +196,8 @@ def test_slipstreaming_by_segments(stage, port, first):
 def test_slipstreaming_by_fragments(stage):
     """A datagram so long that its second fragment begins with a REGISTER: it arrives as it was, and opens nothing."""
     data = b"x" * 1472 + sip("REGISTER", "UDP")
-    whole = udp(stage.b, 34000, FAR, 5060, data, id=77)
-    pieces = stage.put(stage.b, *fragment(whole, 1480)).outside
+    whole = udp(stage.a, 34000, FAR, 5060, data, id=77)
+    pieces = stage.put(stage.a, *fragment(whole, 1480)).outside
     assert b"".join(raw(piece.payload) for piece in pieces)[8:] == data
     assert raw(pieces[1].payload).startswith(b"REGISTER sip:")
     assert nothing_opened(stage)
@@ -255,11 +258,12 @@ def test_passive_ftp_in(home):
 @requirement("slipstream", "NAT slipstreaming")
 @pytest.mark.parametrize("more", [(), ("--disable-eprt",)], ids=["EPRT", "PORT"])
 def test_active_ftp_fails(home, ftp_outside, more):
-    """It would take a helper that reads payloads. The client is told by its server, and the port it has named is closed."""
+    """It takes a helper that reads payloads. The client hears so from its server, and the port it named is closed."""
     assert ftp_outside
     host = home.hosts[1]
-    result = host.run("curl", "-sS", "-m", 10, "-o", "/run/got", "--ftp-port", f"eth0:{ACTIVE_PORT}-{ACTIVE_PORT}", *more,
-                      f"ftp://{SERVER}/file", check=False, timeout=20)
+    ports = f"eth0:{ACTIVE_PORT}-{ACTIVE_PORT}"
+    result = host.run("curl", "-sS", "-m", 10, "-o", "/run/got", "--ftp-port", ports, *more, f"ftp://{SERVER}/file",
+                      check=False, timeout=20)
     assert result.returncode in (10, 28, 30), result
     with contextlib.closing(host.inside(socket.create_server, ("0.0.0.0", ACTIVE_PORT))):
         outcome = connect(home.outside.host, home.outside.router_address(), ACTIVE_PORT, 1.0)
@@ -322,8 +326,8 @@ class Party:
 
 
 def test_sip_with_stun(home):
-    """Three telephones, two of them inside, each of which names in its call the address that STUN has told it: media goes
-    both ways between all of them, between those inside by the outside address."""
+    """Three telephones, two of them inside, each of which names in its call the address that STUN has told it: media
+    goes both ways between all of them, between those inside by the outside address."""
     with stun_server(home.outside.server, SERVER):
         parties = [Party(home.hosts[0], 16384), Party(home.hosts[1], 16384), Party(home.outside.host, 16384)]
         named = [party.learn() for party in parties[:2]] + [(GATEWAY, 16384)]

@@ -495,6 +495,33 @@ static void test_last_resort_of_two(void **state)
     assert_int_equal(rig_nat.pools[1].free_count, 65535);
 }
 
+/* The same of many at once, so that the index has them in any order. */
+static void test_last_resort_of_many(void **state)
+{
+    enum { COUNT = 400, FIRST = 5000 };
+    static uint16_t ports[COUNT];
+    (void)state;
+    fake_alloc_free_all();
+    rig_restart(4 * COUNT);
+    nat_set_forwards(&rig_nat, resort, 2);
+    for (unsigned i = 0; i < 2 * COUNT; i++) { /* B, then A */
+        bool is_b = i < COUNT;
+        uint16_t port = (uint16_t)(FIRST + i % COUNT);
+        nat_rig_make(&(struct rig_send){UDP, is_b ? B : A, port, R1, 53, 0});
+        PASSES(rig_send_frame(!is_b, FLOW_OUT));
+        ports[i % COUNT] = rig_outside_port();
+    }
+    for (unsigned i = 0; i < COUNT; i++)
+        nat_end(&rig_nat, &rig_nat.flows.flows[i]); /* B's */
+    for (unsigned i = 0; i < COUNT; i++)
+        leads_to(UDP, (uint16_t)(FIRST + i), A, (uint16_t)(FIRST + i));
+    for (unsigned i = 0; i < COUNT; i++) {
+        nat_rig_make(&(struct rig_send){UDP, A, (uint16_t)(FIRST + i), R2, 53, 0});
+        PASSES(rig_send_frame(1, FLOW_OUT));
+        assert_int_equal(rig_outside_port(), ports[i]);
+    }
+}
+
 /* Strangers can take half of the ports and no more: the hosts go on. */
 static void test_last_resort_leaves_ports(void **state)
 {
@@ -538,6 +565,7 @@ int main(void)
         TEST(test_last_resort),
         TEST(test_last_resort_twice),
         TEST(test_last_resort_of_two),
+        TEST(test_last_resort_of_many),
         TEST(test_last_resort_leaves_ports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

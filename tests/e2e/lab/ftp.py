@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An FTP server for anybody, a program of its own: ftp.py PORT DIRECTORY [ADDRESS FIRST LAST].
 
-With the last three it names ADDRESS in its answers to PASV, and takes data connections on ports FIRST to LAST. It connects
-to whatever address a client names (PORT, EPRT), as no server should: so a test sees what a router does about it.
+With the last three it names ADDRESS in its answers to PASV, and takes data connections on ports FIRST to LAST. It
+connects to whatever address a client names (PORT, EPRT), as no server should: so a test sees what a router does about
+it.
 """
 
 import sys
