@@ -79,7 +79,7 @@ struct dp_network {
     bool translates;          /* its hosts appear outside with the uplink's address */
     bool switched;            /* stations are learned: all but an uplink with no other port */
     bool transparent;         /* tags that are not ours are payload */
-    bool pinned;      /* nobody but the router says in ARP that he has its address */
+    bool pinned;              /* nobody but the router says in ARP that he has its address */
     bool isolated;    /* its ports do not reach each other, nor does the router help them to */
     bool filtered;    /* rules_inside(): dp_filter_switched() is asked about what is switched */
     bool all_plain;   /* each port has a plain_max_bytes */

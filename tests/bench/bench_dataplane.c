@@ -205,7 +205,7 @@ static void write_plain(struct pkt *p, uint32_t from, uint32_t to)
 {
     station_mac(p->data, to);
     station_mac(p->data + 6, from);
-    store_raw16(p->data + 12, BE16(0x1234));
+    store_raw16(p->data + 12, ETH_TYPE_IP4);
     p->len = p->total_bytes = FRAME_BYTES;
 }
 
