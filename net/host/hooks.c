@@ -12,6 +12,7 @@
 #include "lwip/sys.h"
 #include "lwip_hooks.h"
 
+/* Only lwIP's own timers and TCP's timestamps want it, which are off; but it has to be there. */
 uint32_t sys_now(void)
 {
     return (uint32_t)(host_instance()->env.now_us() / 1000);

@@ -6,16 +6,15 @@
  * Theory of operation. Every network with an address, and the uplink if the router has one there,
  * is an lwIP interface; a network without is not heard of. Frames
  * come from the dataplane, are judged by the guard, and are copied into lwIP's buffers. Everything
- * happens in calls of the one loop; lwIP's timers run from host_poll(), which the loop calls at the
- * latest at the time host_next_us() says.
+ * happens in calls of the one loop. host_poll() has something to do when alarm_us has come, which
+ * is when a timer or a service wants it to; whatever may change that sets it to 0, and host_poll(),
+ * which every round ends with, finds out anew.
  */
 #include "net/host/host_internal.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/etharp.h"
 #include "lwip/init.h"
-#include "lwip/priv/tcp_priv.h"
-#include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 
 #include <stdio.h>
@@ -25,11 +24,6 @@ static struct host instance;
 struct host *host_instance(void)
 {
     return &instance;
-}
-
-static void stay_busy(struct host *h, uint64_t until_us)
-{
-    h->busy_until_us = MAX(h->busy_until_us, until_us);
 }
 
 /* ---- start ---- */
@@ -77,6 +71,7 @@ int host_start(struct host *h, const struct config *config, struct dataplane *dp
     h->env = *env;
     h->env.random(h->isn_key, sizeof(h->isn_key));
     lwip_init();
+    timers_start(h, h->env.now_us());
     int err = services_start(h, alloc);
     if (err)
         return err;
@@ -91,6 +86,15 @@ int host_start(struct host *h, const struct config *config, struct dataplane *dp
     }
     dataplane_flush(dp);
     return 0;
+}
+
+/* Something is about to happen to lwIP or to a service: lwIP is brought up to date, and what it or
+ * they wait for may change. */
+static void wake(struct host *h)
+{
+    if (timers_run(h, h->env.now_us()))
+        uplink_watch(h);
+    h->alarm_us = 0;
 }
 
 /* ---- frames in ---- */
@@ -146,7 +150,7 @@ static bool take_frame(struct host *h, struct host_if *i, const struct pkt *p,
     if (!copy)
         return false;
     if (r->fragment)
-        stay_busy(h, h->env.now_us() + HOST_FRAGMENT_BUSY_US);
+        h->fragments_until_us = h->env.now_us() + HOST_FRAGMENT_BUSY_US;
     memcpy(h->source_mac, p->data + ETH_SRC_OFF, MAC_BYTES);
     h->source_port = p->port;
     if (i->netif.input(copy, &i->netif) != ERR_OK)
@@ -168,6 +172,7 @@ static bool host_input(void *self, uint8_t network, struct pkt *p)
     }
     struct host_if *i = &h->ifs[network];
     h->counters.frames++;
+    wake(h);
     guard_frame(h, i, p, &r);
     if (r.pass && r.dhcp_reply)
         r.pass = uplink_check_reply(h, p->data + r.payload_off, r.payload_bytes);
@@ -179,14 +184,17 @@ static bool host_input(void *self, uint8_t network, struct pkt *p)
     return room;
 }
 
+/* The dataplane asks again itself, and lwIP has no part in it. */
 static void host_resolve(void *self, uint8_t network, be32 ip)
 {
     struct host *h = self;
+    uint64_t arp_until_us = h->arp_until_us;
     ip4_addr_t address = {ip};
 
     if (h->started && network < HOST_IF_COUNT && h->ifs[network].used &&
         host_if_ip(&h->ifs[network]))
         etharp_request(&h->ifs[network].netif, &address);
+    h->arp_until_us = arp_until_us;
 }
 
 static void on_link(void *self, uint8_t network, bool up)
@@ -215,6 +223,7 @@ void host_link(struct host *h, uint8_t network, bool up)
 {
     if (!up || !h->started || network >= HOST_IF_COUNT || !h->ifs[network].used)
         return;
+    wake(h);
     if (network == NETWORK_UPLINK)
         uplink_link_up(h);
     else
@@ -223,43 +232,23 @@ void host_link(struct host *h, uint8_t network, bool up)
 
 /* ---- time ---- */
 
-static bool is_busy(const struct host *h, uint64_t now_us)
-{
-    return now_us < h->busy_until_us || uplink_is_busy(h) || tcp_active_pcbs || tcp_tw_pcbs;
-}
-
-static uint64_t lwip_next_us(const struct host *h, uint64_t now_us)
-{
-    uint32_t left_ms = sys_timeouts_sleeptime();
-
-    if (left_ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE)
-        return UINT64_MAX;
-    return now_us + left_ms * 1000ull + (is_busy(h, now_us) ? 0 : HOST_IDLE_TICK_US);
-}
-
 unsigned host_poll(struct host *h, uint64_t now_us)
 {
-    unsigned steps;
-
-    if (!h->started)
+    if (!h->started || now_us < h->alarm_us)
         return 0;
-    steps = services_poll(h, now_us);
-    if (sys_timeouts_sleeptime() == 0) {
-        sys_check_timeouts();
+    unsigned steps = timers_run(h, now_us);
+    if (steps > 0)
         uplink_watch(h);
-        steps++;
-    }
+    steps += services_poll(h, now_us);
     if (steps > 0)
         dataplane_flush(h->dp);
+    h->alarm_us = MIN(timers_next_us(h), services_next_us(h));
     return steps;
 }
 
 uint64_t host_next_us(struct host *h, uint64_t now_us)
 {
-    if (!h->started)
-        return UINT64_MAX;
-    uint64_t lwip = lwip_next_us(h, now_us), services = services_next_us(h);
-    return MIN(lwip, services);
+    return h->started ? MAX(h->alarm_us, now_us) : UINT64_MAX;
 }
 
 void host_print_status(struct host *h, void (*line)(const char *text))

@@ -2,7 +2,8 @@
  *
  * What the files of net/host share. The way of a frame: host.c takes it, guard.c judges it, lwIP
  * gets a copy; what lwIP or a service sends leaves through output.c. uplink.c looks after the
- * uplink's address, services.c after the UDP services, hooks.c answers what lwIP asks.
+ * uplink's address, services.c after the UDP services, timers.c after lwIP's timers, hooks.c
+ * answers what lwIP asks.
  */
 #ifndef NET_HOST_INTERNAL_H
 #define NET_HOST_INTERNAL_H
@@ -16,12 +17,8 @@
 
 #define HOST_IF_COUNT (NETWORK_UPLINK + 1)
 
-/* lwIP's cyclic timers want to run up to twice a second. While lwIP waits for nothing they have
- * nothing to do, and this often is enough; a timer of lwIP's that is late does not lose what it
- * counts as long as it is late by less than its period, and the shortest period that counts
- * anything while idle is that of the DHCP client's leases. */
-#define HOST_IDLE_TICK_US     4000000u
-#define HOST_ARP_BUSY_US      6000000u  /* an ARP request of ours may be repeated for this long */
+#define HOST_TIMERS           5         /* of lwIP's */
+#define HOST_ARP_BUSY_US      6000000u  /* an ARP request of lwIP's is repeated for this long */
 #define HOST_FRAGMENT_BUSY_US 17000000u /* fragments wait for the rest for this long */
 
 #define HOST_UNREACHABLE_PER_S 50 /* ICMP errors of lwIP's own */
@@ -64,9 +61,11 @@ struct host {
     struct host_env env;
     struct host_counters counters;
     uint64_t isn_key[2];
-    uint64_t busy_until_us;    /* lwIP waits for something until then */
-    uint64_t errors_window_us; /* when counting ICMP errors began anew */
-    uint64_t next_conflict_us; /* when a conflict may be told of again */
+    uint64_t alarm_us; /* when host_poll() has something to do; 0: not known */
+    uint64_t timers_done_us[HOST_TIMERS];
+    uint64_t arp_until_us, fragments_until_us; /* lwIP waits for answers, for fragments */
+    uint64_t errors_window_us;                 /* when counting ICMP errors began anew */
+    uint64_t next_conflict_us;                 /* when a conflict may be told of again */
     unsigned errors_in_window;
     uint8_t source_mac[MAC_BYTES]; /* of the frame lwIP is working on, */
     uint8_t source_port;           /* and the port it came in by */
@@ -90,6 +89,16 @@ static inline be32 host_if_mask(const struct host_if *i)
 {
     return netif_ip4_netmask(&i->netif)->addr;
 }
+
+/* ---- timers.c ---- */
+
+/* lwIP's timers count from now on. */
+void timers_start(struct host *h, uint64_t now_us);
+
+/* Brings lwIP up to date: to be called before anything else happens to it, too. Returns the number
+ * of its timers' calls. And when they next do something (UINT64_MAX: never). */
+unsigned timers_run(struct host *h, uint64_t now_us);
+uint64_t timers_next_us(const struct host *h);
 
 /* ---- guard.c ---- */
 
@@ -144,7 +153,6 @@ static inline bool uplink_usable(const struct host *h)
 }
 
 void uplink_link_up(struct host *h);
-bool uplink_is_busy(const struct host *h);
 void uplink_print(const struct host *h, void (*line)(const char *text));
 
 #endif

@@ -60,7 +60,7 @@ static void note_arp_request(struct host *h, const struct pkt *p)
 {
     if (p->len >= ETH_HDR_BYTES + 8 && load_raw16(p->data + ETH_TYPE_OFF) == ETH_TYPE_ARP &&
         load_be16(p->data + ETH_HDR_BYTES + 6) == ARP_REQUEST)
-        h->busy_until_us = MAX(h->busy_until_us, h->env.now_us() + HOST_ARP_BUSY_US);
+        h->arp_until_us = h->env.now_us() + HOST_ARP_BUSY_US;
 }
 
 err_t output_link(struct netif *netif, struct pbuf *frame)

@@ -330,13 +330,6 @@ void uplink_link_up(struct host *h)
         etharp_gratuitous(netif);
 }
 
-bool uplink_is_busy(const struct host *h)
-{
-    const struct dhcp *client = netif_dhcp_data(&h->ifs[NETWORK_UPLINK].netif);
-
-    return h->ifs[NETWORK_UPLINK].used && client && client->request_timeout > 0;
-}
-
 void uplink_print(const struct host *h, void (*line)(const char *text))
 {
     const struct uplink *u = &h->uplink;

@@ -9,6 +9,7 @@
 
 #define NO_SYS               1
 #define SYS_LIGHTWEIGHT_PROT 0
+#define LWIP_TIMERS          0 /* net/host/timers.c calls them */
 #define LWIP_NETCONN         0
 #define LWIP_SOCKET          0
 #define LWIP_STATS           0
@@ -25,7 +26,6 @@
 #define MEMP_NUM_TCP_PCB        8
 #define MEMP_NUM_TCP_PCB_LISTEN 2
 #define MEMP_NUM_TCP_SEG        32
-#define MEMP_NUM_SYS_TIMEOUT    16
 
 /* ---- link and neighbors ---- */
 #define LWIP_ARP                      1
@@ -33,9 +33,7 @@
 #define ARP_QUEUEING                  1
 #define ARP_QUEUE_LEN                 4
 #define MEMP_NUM_ARP_QUEUE            16
-/* In calls of its timer, which come once a second while the stack is busy and more seldom when it
- * is idle. */
-#define ARP_MAXAGE                    120
+#define ARP_MAXAGE                    120 /* seconds */
 /* One address may be in use on two networks' segments at once; they are different hosts. */
 #define ETHARP_TABLE_MATCH_NETIF      1
 #define ETHARP_SUPPORT_STATIC_ENTRIES 1
