@@ -21,6 +21,14 @@ def fixture_stage():
         made.status().check_sum()
 
 
+@pytest.fixture(scope="module", name="strict")
+def fixture_strict():
+    """A router that filters by address."""
+    with Stage("net=lan,nat,filter=address-dependent") as made:
+        yield made
+        made.status().check_sum()
+
+
 class Connection:
     """A TCP connection of a LAN host with somebody outside, of which both ends are ours."""
 
@@ -149,15 +157,31 @@ def test_unsolicited_syn_is_forgotten_when_the_host_calls(stage):
     assert connection.lives()
 
 
-@requirement("T4", "RFC 5382 REQ-4", missing="a SYN that nobody inside wanted is never answered (the SHOULD of REQ-4)")
-def test_unsolicited_syn_is_answered_after_six_seconds(stage):
-    """ICMP 3/3 that quotes the SYN, between 6 and 10 s."""
-    start = stage.now()
-    assert not syn_from_outside(stage, 5008)
-    stage.pass_time(10, start)
-    packet = only(stage.put().outside)
-    assert (packet.dst, packet[ICMP].type, packet[ICMP].code) == (FAR, 3, 3)
-    assert (packet[IPerror].dst, packet[TCPerror].dport) == (UPLINK, 5008)
+@requirement("T4", "RFC 5382 REQ-4")
+@pytest.mark.parametrize("mapped", [False, True], ids=["closed", "mapped"])
+def test_unsolicited_syn_is_never_answered(strict, mapped):
+    """Nothing for 20 s, neither from a port that is nobody's nor from one that is open to others only."""
+    port = Connection(strict, strict.a, 5008).open().port if mapped else 5009
+    start = strict.now()
+    assert not syn_from_outside(strict, port, source=FARTHER)
+    for moment in (5.5, 7, 20):
+        strict.pass_time(moment, start)
+        assert not strict.put()
+    assert strict.status().drops["filtered" if mapped else "unsolicited"] == 1
+
+
+@requirement("T3", "RFC 5382 REQ-3")
+def test_filtering_by_address(strict):
+    """Whom the host has called may call back, from any port, and nobody else; its mapping is one for all the same."""
+    known = Connection(strict, strict.a, 5013).open()
+    same = Connection(strict, strict.a, 5013, FAR, 81)
+    same.port = known.port
+    assert same.back("S") and same.out("SA") and same.back("A") and same.lives()
+    stranger = Connection(strict, strict.a, 5013, FARTHER, 90)
+    stranger.port = known.port
+    assert not stranger.back("S")
+    assert stranger.out("S").sport == known.port and stranger.back("S"), "both have called"
+    assert stranger.out("SA", seq=1000) and stranger.back("SA", seq=70000) and stranger.lives()
 
 
 @requirement("T5", "RFC 5382 REQ-5")

@@ -12,6 +12,7 @@ from lab.requirements import requirement
 from lab.wires import FAR, FARTHER, GATEWAY, UPLINK, Stage, flood_frame, only, payload, sums_are_right, udp
 
 UPLINK_MTU = 1400
+LAN_A = "192.168.8.10"
 
 
 @pytest.fixture(scope="module", name="stage")
@@ -135,6 +136,55 @@ def test_filtering_is_endpoint_independent(stage):
     for source, dport in ((FAR, 9), (FAR, 10), (FARTHER, 9), (GATEWAY, 60000), ("192.0.2.200", 1)):
         assert heard(stage, stage.a, 4020, port, source, dport), (source, dport)
     assert not heard(stage, stage.a, 4020, port ^ 1), "and no other port leads there"
+
+
+@pytest.fixture(scope="module", name="strict")
+def fixture_strict():
+    """A router that filters by address, with a forward to a."""
+    with Stage(f"net=lan,nat,filter=address-dependent fwd=udp:9009:{LAN_A}:8000") as made:
+        yield made
+        made.status().check_sum()
+
+
+@requirement("U8", "RFC 4787 REQ-8")
+def test_filtering_by_address(strict):
+    """Where the network wants it so: only addresses are heard that the host has sent to by that port, from any port of
+    theirs; forwards and ICMP errors are everybody's. The console says so."""
+    port = mapped(strict, strict.a, 4021)
+    assert heard(strict, strict.a, 4021, port) and heard(strict, strict.a, 4021, port, FAR, 10)
+    assert not heard(strict, strict.a, 4021, port, FARTHER)
+    assert strict.status().drops["filtered"] == 1
+    other = mapped(strict, strict.a, 4022, FARTHER)
+    assert other != port and not heard(strict, strict.a, 4021, port, FARTHER), "by another port"
+    assert mapped(strict, strict.a, 4021, FARTHER) == port
+    assert heard(strict, strict.a, 4021, port, FARTHER, 12345)
+    assert heard(strict, strict.a, 8000, 9009, GATEWAY)
+    sent = only(strict.put(strict.a, udp(strict.a, 4021, FAR, 9)).outside)
+    assert only(strict.put(strict.gateway, icmp_error(11, 0, sent, GATEWAY)).inside)[ICMP].type == 11
+    assert "filter address-dependent" in strict.router.tail(1000)
+
+
+@requirement("U8", "RFC 4787 REQ-8")
+def test_filter_ends_with_the_hosts_interest(strict):
+    """What comes in does not keep it open."""
+    port, start = mapped(strict, strict.a, 4023), strict.now()
+    assert mapped(strict, strict.a, 4023, FARTHER) == port
+    for moment in (60, 110):
+        strict.pass_time(moment, start)
+        assert mapped(strict, strict.a, 4023, FARTHER) == port
+        assert heard(strict, strict.a, 4023, port, FAR, moment)
+    strict.pass_time(125, start)
+    assert not heard(strict, strict.a, 4023, port, FAR, 7) and heard(strict, strict.a, 4023, port, FARTHER, 7)
+
+
+@requirement("U9", "RFC 4787 REQ-9")
+def test_hairpin_where_it_is_filtered(strict):
+    """Two hosts that call each other's outside ports hear each other from the second call on."""
+    ports = {4034: mapped(strict, strict.a, 4034), 4035: mapped(strict, strict.b, 4035)}
+    assert not strict.put(strict.a, udp(strict.a, 4034, UPLINK, ports[4035]))
+    for source, sport, target, dport in ((strict.b, 4035, strict.a, 4034), (strict.a, 4034, strict.b, 4035)):
+        packet = only(strict.put(source, udp(source, sport, UPLINK, ports[dport])).packets[target.line.number])
+        assert (packet.src, packet.sport, packet.dst, packet.dport) == (UPLINK, ports[sport], target.ip, dport)
 
 
 @requirement("U9", "RFC 4787 REQ-9")

@@ -20,7 +20,7 @@ REQUIREMENTS = [
         ("U5", "REQ-5", "a mapping lives 120 s at least, 300 s by default"),
         ("U6", "REQ-6", "packets from inside keep a mapping alive; those from outside do not"),
         ("U7", "REQ-7", "an outside that uses a network's own addresses causes no misrouting"),
-        ("U8", "REQ-8", "endpoint-independent filtering"),
+        ("U8", "REQ-8", "endpoint-independent filtering; address-dependent where filter= says so"),
         ("U9", "REQ-9", "hairpinning, with the outside address as the source"),
         ("U10", "REQ-10", "payloads are not looked at (no ALG)"),
         ("U11", "REQ-11", "the same behaviour under load and after collisions"),
@@ -31,9 +31,9 @@ REQUIREMENTS = [
     ("NAT, TCP: RFC 5382 and RFC 7857", [
         ("T1", "RFC 5382 REQ-1", "endpoint-independent mapping"),
         ("T2", "RFC 5382 REQ-2", "every valid way to open a connection, simultaneous open too"),
-        ("T3", "RFC 5382 REQ-3", "endpoint-independent filtering"),
-        ("T4", "RFC 5382 REQ-4", "an unsolicited SYN has no answer for 6 s, then ICMP port unreachable unless the"
-                                 " host inside has called meanwhile"),
+        ("T3", "RFC 5382 REQ-3", "endpoint-independent filtering; address-dependent where filter= says so"),
+        ("T4", "RFC 5382 REQ-4", "an unsolicited SYN has no answer for 6 s; nor after that, by policy: nothing"
+                                 " unsolicited from outside is answered"),
         ("T5", "RFC 5382 REQ-5", "an established connection lives 7,440 s idle, a half-open one 240 s"),
         ("T6", "RFC 5382 REQ-6", "payloads are not looked at (no ALG)"),
         ("T7", "RFC 5382 REQ-7", "no two inside endpoints on one outside port"),
@@ -54,6 +54,10 @@ REQUIREMENTS = [
         ("I7", "REQ-7", "errors are hairpinned"),
         ("I8", "REQ-8", "what there is no room for is dropped with ICMP 3/13"),
         ("I10", "REQ-10", "unreachable, time exceeded and echo pass; source quench does not"),
+    ]),
+    ("NAT, other protocols", [
+        ("O1", "RFC 2784, RFC 4303", "GRE and ESP pass by their addresses, untouched, one host a peer"),
+        ("O2", "RFC 1812 s. 5.2.7.1", "what cannot be translated is refused with ICMP 3/2 inside, silently outside"),
     ]),
     ("Limits, router rules, fragments", [
         ("C4", "RFC 6888 REQ-4", "a limit of ports and state for each host"),
