@@ -75,8 +75,7 @@ unsigned nat_sweep(struct nat *nat, unsigned budget,
 bool reset_is_left_over(const struct nat *nat, const struct view *v, uint32_t now_ms)
 {
     return nat->moved && now_ms - nat->moved_ms < nat->flows.timeout_ms[FLOW_TCP_CLOSING] &&
-           v->proto == IP_PROTO_TCP && (v->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
-           !(v->tcp_flags & TCP_RST);
+           v->proto == IP_PROTO_TCP && (v->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN;
 }
 
 void reset_tick(struct nat *nat, uint32_t now_ms)

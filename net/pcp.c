@@ -179,23 +179,31 @@ static enum pcp_result read_options(struct exchange *x, uint8_t opcode, size_t a
     return PCP_SUCCESS;
 }
 
-/* The port, and whether it must be this one. False: an address is wanted that is not ours. */
-static bool read_suggestion(const struct pcp *p, const struct exchange *x, struct pcp_wish *w)
+/* The port, and whether it must be this one. PREFER_FAILURE needs something to insist on. */
+static enum pcp_result read_suggestion(const struct pcp *p, const struct exchange *x,
+                                       struct pcp_wish *w)
 {
-    static const uint8_t any[PCP_IP_BYTES];
+    static const uint8_t none[PCP_IP_BYTES];
     const uint8_t *at = x->b + PCP_OUTSIDE_IP_OFF;
     be32 ip;
+    bool is_ip4 = pcp_load_ip(at, &ip),
+         any = memcmp(at, none, sizeof(none)) == 0 || (is_ip4 && ip == 0);
 
     w->wanted = load_raw16(x->b + PCP_OUTSIDE_PORT_OFF);
     w->exact = w->peer_ip || x->prefer_failure;
-    return !w->exact || memcmp(at, any, sizeof(any)) == 0 ||
-           (pcp_load_ip(at, &ip) && (ip == 0 || ip == p->outside));
+    if (x->prefer_failure && any && w->wanted == 0)
+        return PCP_MALFORMED_OPTION;
+    return !w->exact || any || !p->outside || (is_ip4 && ip == p->outside)
+               ? PCP_SUCCESS
+               : PCP_CANNOT_PROVIDE_EXTERNAL;
 }
 
 static enum pcp_result check_map(const struct pcp_wish *w)
 {
     bool all = w->who.port == 0 || w->who.proto == 0;
 
+    if (w->who.proto == 0 && w->who.port != 0)
+        return PCP_MALFORMED_REQUEST;
     if (w->who.proto != 0 && w->who.proto != IP_PROTO_TCP && w->who.proto != IP_PROTO_UDP)
         return PCP_UNSUPP_PROTOCOL;
     return all && w->lifetime_s != 0 ? PCP_UNSUPP_PROTOCOL : PCP_SUCCESS;
@@ -232,13 +240,10 @@ static enum pcp_result map_or_peer(struct pcp *p, struct exchange *x, uint8_t op
     if (result != PCP_SUCCESS)
         return result;
     x->keep = fixed;
-    if (w.who.proto == 0)
-        w.who.port = 0; /* whatever stands there */
     if (w.lifetime_s == 0)
         return pcp_delete(p, &w, x->now_us, &x->entry);
-    if (p->outside && !read_suggestion(p, x, &w))
-        return PCP_CANNOT_PROVIDE_EXTERNAL;
-    return pcp_grant(p, &w, x->now_us, &x->entry);
+    result = read_suggestion(p, x, &w);
+    return result != PCP_SUCCESS ? result : pcp_grant(p, &w, x->now_us, &x->entry);
 }
 
 static enum pcp_result decide(struct pcp *p, struct exchange *x)

@@ -210,7 +210,7 @@ static void test_options(void **state)
         const struct option_row *r = &option_rows[i];
         size_t n = r->opcode == PCP_ANNOUNCE ? pcprig_make(A, PCP_ANNOUNCE, 0)
                    : r->opcode == PCP_MAP
-                       ? pcprig_make_map(A, 1, 6, (uint16_t)(3000 + i), 0, 600)
+                       ? pcprig_make_map(A, 1, 6, (uint16_t)(3000 + i), (uint16_t)(3000 + i), 600)
                        : pcprig_make_peer(A, 1, 6, (uint16_t)(3000 + i), 0, REMOTE, 80, 600);
         unsigned before = pcprig_pcp.count;
         for (unsigned k = 0; k <= r->twice; k++)
@@ -221,7 +221,7 @@ static void test_options(void **state)
             fail_msg("row %u: result %u", r->row, result);
     }
     /* Only the one that was heeded is in the answer. */
-    size_t n = pcprig_add_option(pcprig_make_map(A, 1, 6, 3000, 0, 600), PCP_PREFER_FAILURE, 0);
+    size_t n = pcprig_add_option(pcprig_make_map(A, 1, 6, 3000, 3000, 600), PCP_PREFER_FAILURE, 0);
     assert_int_equal(pcprig_result_of(A, pcprig_add_option(n, 130, 8)), PCP_SUCCESS);
     assert_int_equal(pcprig_answer_bytes, PCP_MAP_BYTES + 4);
     assert_int_equal(load_be32(pcprig_answer + PCP_MAP_BYTES), 0x02000000);
@@ -264,16 +264,22 @@ static void test_map(void **state)
     assert_int_equal(pcprig_map(B, 7, IP_PROTO_UDP, 8080, 9090, 86401), PCP_SUCCESS);
     assert_int_equal(pcprig_got_s(), 86400);
     assert_int_equal(pcprig_got_port(), 9091);
-    for (unsigned proto = 0; proto < 256; proto++)
+    assert_int_equal(pcprig_map(A, 7, 0, 8080, 9090, 600), PCP_MALFORMED_REQUEST);
+    assert_int_equal(pcprig_map(A, 7, 0, 0, 9090, 600), PCP_UNSUPP_PROTOCOL);
+    for (unsigned proto = 1; proto < 256; proto++)
         if (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP)
             assert_int_equal(pcprig_map(A, 7, (uint8_t)proto, 8080, 9090, 600),
                              PCP_UNSUPP_PROTOCOL);
     assert_int_equal(pcprig_map(A, 7, IP_PROTO_TCP, 0, 9090, 600), PCP_UNSUPP_PROTOCOL);
     assert_int_equal(pcprig_map(A, 7, 33, 0, 0, 0), PCP_UNSUPP_PROTOCOL);
 
-    /* Deleted, twice. */
-    assert_int_equal(pcprig_map(A, 7, IP_PROTO_TCP, 8080, 0, 0), PCP_SUCCESS);
+    /* Deleted, twice. What is suggested means nothing then, and comes back (erratum 3621). */
+    pcprig_make_map(A, 7, IP_PROTO_TCP, 8080, 4711, 0);
+    pcp_store_ip(pcprig_request + PCP_OUTSIDE_IP_OFF, REMOTE);
+    assert_int_equal(pcprig_result_of(A, PCP_MAP_BYTES), PCP_SUCCESS);
     assert_int_equal(pcprig_got_s(), 0);
+    assert_memory_equal(pcprig_answer + PCP_OUTSIDE_PORT_OFF, pcprig_request + PCP_OUTSIDE_PORT_OFF,
+                        2 + PCP_IP_BYTES);
     assert_int_equal(pcprig_map(A, 7, IP_PROTO_TCP, 8080, 0, 0), PCP_SUCCESS);
     assert_int_equal(pcprig_pcp.counters.deleted, 1);
     assert_int_equal(pcprig_pcp.count, 2);
@@ -302,7 +308,9 @@ static void test_delete_all(void **state)
     assert_int_equal(pcprig_result_of(A, PCP_PEER_BYTES), PCP_SUCCESS);
     assert_int_equal(pcprig_map(A, 0, IP_PROTO_TCP, 0, 0, 0), PCP_SUCCESS);
     assert_int_equal(pcprig_pcp.count, 8); /* two of nonce 1, four of UDP, B, PEER */
-    assert_int_equal(pcprig_map(A, 0, 0, 99, 0, 0), PCP_SUCCESS); /* the port means nothing */
+    assert_int_equal(pcprig_map(A, 0, 0, 99, 0, 0), PCP_MALFORMED_REQUEST); /* all, or one? */
+    assert_int_equal(pcprig_pcp.count, 8);
+    assert_int_equal(pcprig_map(A, 0, 0, 0, 0, 0), PCP_SUCCESS);
     assert_int_equal(pcprig_pcp.count, 4);
     assert_int_equal(pcprig_map(A, 1, 0, 0, 0, 0), PCP_SUCCESS);
     assert_int_equal(pcprig_pcp.count, 2);
@@ -317,7 +325,7 @@ static const struct prefer_row {
     {1, 5000, 6000, 0, PCP_SUCCESS},
     {2, 5000, 6000, OUTSIDE, PCP_SUCCESS},
     {3, 5000, 6001, 0, PCP_CANNOT_PROVIDE_EXTERNAL}, /* it has 6000 */
-    {4, 5000, 0, 0, PCP_SUCCESS},                    /* prefers nothing */
+    {4, 5000, 0, 0, PCP_MALFORMED_OPTION},           /* prefers nothing */
     {5, 5001, 6000, 0, PCP_CANNOT_PROVIDE_EXTERNAL}, /* taken */
     {6, 5001, FORWARD, 0, PCP_CANNOT_PROVIDE_EXTERNAL},
     {7, 5001, 80, 0, PCP_CANNOT_PROVIDE_EXTERNAL},
@@ -336,7 +344,7 @@ static void test_prefer_failure(void **state)
         unsigned result = pcprig_result_of(A, pcprig_add_option(n, PCP_PREFER_FAILURE, 0));
         if (result != r->result || (r->outside && !result && pcprig_got_port() != r->outside))
             fail_msg("row %u: result %u", r->row, result);
-        assert_int_equal(pcprig_got_s(), result ? 30 : 600);
+        assert_int_equal(pcprig_got_s(), result == PCP_MALFORMED_OPTION ? 1800 : result ? 30 : 600);
     }
     assert_int_equal(pcprig_pcp.count, 3);
     /* An IPv6 address is not ours; none at all may be written as one. */
