@@ -20,7 +20,8 @@ static inline uint8_t zone_inside(unsigned network)
 {
     return (uint8_t)(network + 32);
 }
-static_assert(ZONE_ROUTER < 32, "zones of the two kinds differ");
+static_assert(ZONE_ROUTER < 32 && NETWORK_UPLINK + 32 < FLOW_USER_NETWORKS,
+              "zones of the two kinds differ, and all are counted");
 
 /* Opens a flow if the rules let it; else, NULL: the packet was dropped. */
 static struct flow *open_inside(struct dataplane *dp, struct dp_job *job, uint8_t zone)

@@ -21,7 +21,7 @@
 
 #define FLOW_USERS_MAX     32768u
 #define FLOW_USER_REST     0u /* the account of those that have none of their own */
-#define FLOW_USER_NETWORKS 17 /* zones */
+#define FLOW_USER_NETWORKS 64 /* zones, those of what is switched too (dataplane_filter.c) */
 
 /* The two lists. */
 enum flow_half { HALF_OPENING, HALF_ONE_WAY, HALF_COUNT };
