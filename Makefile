@@ -163,7 +163,8 @@ PACKAGES_BUILD := gcc make libc6-dev musl-dev binutils xz-utils patch ca-certifi
 PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc curl bind9-dnsutils iperf3 \
 	traceroute iputils-ping python3
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
-	tcpdump natpmpc python3-pyftpdlib python3-pytest python3-pytest-xdist python3-scapy grub-common grub-pc-bin xorriso mtools
+	tcpdump natpmpc coturn iputils-tracepath mtr-tiny python3-pyftpdlib python3-pytest python3-pytest-xdist \
+	python3-scapy grub-common grub-pc-bin xorriso mtools
 PACKAGES_BENCH := valgrind ethtool
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
