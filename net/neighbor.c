@@ -262,6 +262,13 @@ static void end_doubt(struct neighbor_table *t, struct neighbor *n)
     n->doubted = n->claim_answered = false;
 }
 
+/* When an entry was confirmed that is to be asked about NEIGHBOR_RETRY_MS from now, if it is used.
+ */
+static uint32_t soon(uint32_t now_ms)
+{
+    return now_ms - NEIGHBOR_REFRESH_MS + NEIGHBOR_RETRY_MS;
+}
+
 /* The MAC of a reachable entry was heard. A mere claim is as good as an answer from a MAC that has
  * answered before. */
 static void confirm(struct neighbor *n, bool answer, uint32_t now_ms)
@@ -269,9 +276,11 @@ static void confirm(struct neighbor *n, bool answer, uint32_t now_ms)
     n->answered |= answer;
     if (!n->answered)
         return;
+    if (answer && n->tries > 0 && n->disputed > 0)
+        n->disputed--;
     n->silent = false;
     n->tries = 0;
-    n->confirmed_ms = now_ms;
+    n->confirmed_ms = n->disputed ? soon(now_ms) : now_ms;
 }
 
 static void clash(struct neighbor_table *t, const struct neighbor *n, const uint8_t *mac)
@@ -284,6 +293,7 @@ static void clash(struct neighbor_table *t, const struct neighbor *n, const uint
 static void contradict(struct neighbor_table *t, struct neighbor *n, const uint8_t *mac,
                        bool answer, uint32_t now_ms)
 {
+    n->disputed = NEIGHBOR_DISPUTED;
     if (!n->doubted && now_ms - n->refuted_ms < NEIGHBOR_RETRY_MS) {
         t->refuted++;
         if (answer) /* to the same question as the owner */
@@ -344,7 +354,7 @@ static bool heard(struct neighbor_table *t, uint8_t network, be32 ip, const uint
     n->answered = answer;
     n->silent = false;
     n->tries = 0;
-    n->confirmed_ms = answer ? now_ms : now_ms - NEIGHBOR_REFRESH_MS + NEIGHBOR_RETRY_MS;
+    n->confirmed_ms = answer && !n->disputed ? now_ms : soon(now_ms);
     for (struct pkt *p; (p = held_take_first(t, n)) != NULL;)
         t->ops->release(t->arg, n, p);
     return true;

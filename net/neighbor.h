@@ -21,8 +21,11 @@
  * its MAC stays in use, and the question is asked once. If the old MAC is heard within
  * NEIGHBOR_RETRY_MS, the claim is refuted, and for as long again others are not even asked about.
  * If it is not, whoever else has answered takes over: a machine that moved, or a failover, is
- * followed in about a second. The stack must not believe what neighbor_learned() and
- * neighbor_claimed() do not; what the stack knows alone neighbor_assume() brings here.
+ * followed in about a second. Either may have been a lie, or a question have been lost: so what was
+ * contradicted is asked about every second while it is used, until its MAC has answered
+ * NEIGHBOR_DISPUTED times and no other was heard. The stack must not believe what
+ * neighbor_learned() and neighbor_claimed() do not; what the stack knows alone neighbor_assume()
+ * brings here.
  *
  * Invariants: every entry that is not free is in one hash chain; INCOMPLETE and doubted entries are
  * in one queue, in the order of asked_ms; only INCOMPLETE ones hold packets, only REACHABLE ones
@@ -44,6 +47,7 @@
 #define NEIGHBOR_RETRY_MS   1000
 #define NEIGHBOR_FAILED_MS  5000  /* after the last try: refuse at once */
 #define NEIGHBOR_REFRESH_MS 30000 /* used and not confirmed for this long: ask again */
+#define NEIGHBOR_DISPUTED   30    /* questions, once a second, after an entry was contradicted */
 #define NEIGHBOR_CHECK_MS   5000  /* the same, by neighbor_answers() */
 #define NEIGHBOR_SILENT_MS  500   /* no answer to the first question for this long: silent */
 
@@ -68,7 +72,8 @@ struct neighbor {
     bool doubted;             /* claim says that it has ip: in the queue */
     bool claim_answered;      /* claim has answered a question of ours since */
     uint8_t claim[MAC_BYTES]; /* while doubted */
-    uint8_t pad[3];
+    uint8_t disputed; /* so many questions more a second apart, as another MAC was heard lately */
+    uint8_t pad[2];
     uint32_t refuted_ms; /* when a claim was, last */
 };
 static_assert(sizeof(struct neighbor) == CACHE_LINE_BYTES, "a known next hop costs one line");
