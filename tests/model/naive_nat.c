@@ -537,15 +537,18 @@ static bool map_in(struct naive_nat *n, const struct naive_packet *k, struct nai
     return may_begin(like, k, to_resort);
 }
 
-/* Whose turn it is: of several targets, the next that has no such flow. */
+/* Whose turn it is: of several targets, the next that answers and has no such flow; if there is
+ * none, one that does not. */
 static bool choose_target(struct naive_nat *n, const struct naive_packet *k,
                           struct naive_flow *like)
 {
     unsigned tries = like->forward ? like->forward->target_count : 1;
 
-    for (unsigned t = 0; t < tries; t++) {
+    for (unsigned t = 0; t < 2 * tries; t++) {
         if (like->forward)
             like->in_ip = like->forward->targets[like->forward->turn++ % tries];
+        if (tries > 1 && t < tries && n->silent >> like->in_ip % 32 & 1)
+            continue;
         if (!find_out(n, k->proto, like->zone, like->in_ip, like->in_port, k->src, k->sport))
             return true;
     }

@@ -57,6 +57,7 @@ struct naive_nat {
     uint32_t filtered_zones;  /* bit n: in zone n only who was spoken to may come in */
     bool reserved[3][65536];  /* the router's own, by protocol: TCP, UDP, ICMP */
     bool forwarded[3][65536]; /* what was to be forwarded and was not the router's own */
+    uint32_t silent;          /* bit n: hosts whose addresses are n modulo 32 do not answer */
     uint32_t outside;
     uint32_t last_outside; /* other than 0; and when another one took its place */
     bool moved;

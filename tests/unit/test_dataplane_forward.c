@@ -292,6 +292,47 @@ static void test_silent_target_hairpin(void **state)
          RIG_OUTSIDE, 8009, RIG_HOST(5), 5000);
 }
 
+/* Not more than a few lines a second, however many hosts come and go; what could not be said is
+ * said by and by. */
+static void test_lines_are_bounded(void **state)
+{
+    static struct config config;
+
+    (void)state;
+    rig_stop(&r);
+    rig_configure(&config, 0);
+    config.fwd_count = 1;
+    config.fwds[0] = (struct config_fwd){.protocols = CONFIG_TCP,
+                                         .net = RIG_LAN,
+                                         .target_count = CONFIG_MAX_TARGETS,
+                                         .first_port = 8000,
+                                         .last_port = 8000,
+                                         .target_port = 9000};
+    for (unsigned t = 0; t < CONFIG_MAX_TARGETS; t++)
+        config.fwds[0].targets[t] = RIG_HOST(20 + t);
+    rig_start_config(&r, &config, 0);
+    r.no_answers = true;
+    for (uint16_t i = 0; i < CONFIG_MAX_TARGETS; i++) {
+        struct rig_packet k = syn(4000 + i);
+        rig_input(&r, 0, &k);
+        rig_step(&r);
+    }
+    rig_pass(&r, 3500, 100);
+    fake_log_clear();
+    for (unsigned seconds = 0; seconds < 4; seconds++) {
+        unsigned before = fake_log_count;
+        for (uint16_t i = 0; i < 20; i++) {
+            struct rig_packet k = syn(5000 + i);
+            rig_input(&r, 0, &k);
+            rig_step(&r);
+        }
+        assert_in_range(fake_log_count - before, 0, 4);
+        rig_flush(&r);
+        rig_pass(&r, 1000, 1000);
+    }
+    assert_int_equal(fake_log_count, CONFIG_MAX_TARGETS);
+}
+
 /* A port that host 10 has opened by itself, from its neighbour 5 by way of the outside address. */
 static struct rig_packet to_the_open_port(void)
 {
@@ -386,6 +427,7 @@ int main(void)
         TEST(test_target_dies),
         TEST(test_target_unplugged),
         TEST(test_silent_target_hairpin),
+        TEST(test_lines_are_bounded),
         TEST(test_neighbours_meet_outside),
         cmocka_unit_test_setup_teardown(test_isolated_neighbours, setup_isolated, teardown),
         cmocka_unit_test_setup_teardown(test_ruled_neighbours, setup_rule, teardown),

@@ -467,6 +467,13 @@ static void change_forwards(void)
     assert_int_equal(in_force, 0);
 }
 
+static bool answers(void *arg, const struct nat_forward *fwd, unsigned target)
+{
+    const struct naive_nat *n = arg;
+
+    return !(n->silent >> ntoh32(fwd->targets[target]) % 32 & 1);
+}
+
 static void change_reserved(void)
 {
     static const uint8_t protos[] = {6, 17, 1};
@@ -545,6 +552,7 @@ static void start(uint64_t with_seed)
     assert_int_equal(nat_init(&nat, &params, fake_alloc), 0);
     memset(&model, 0, sizeof(model));
     model.capacity = CAPACITY;
+    nat_set_answers(&nat, answers, &model);
     model.filtered_zones = params.filtered_zones;
 }
 
@@ -561,8 +569,10 @@ static void run(uint64_t with_seed, unsigned events)
             error();
         else if (what < 985)
             pass_time();
-        else if (what < 990)
+        else if (what < 988)
             change_reserved();
+        else if (what < 990)
+            model.silent = rnd(3) ? rnd(UINT32_MAX) : 0;
         else if (what < 995)
             change_forwards();
         else if (event_number < 100 || rnd(4) == 0)
