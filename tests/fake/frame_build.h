@@ -51,7 +51,8 @@ void frame_partial_csum(struct frame *f);
 uint16_t frame_naive_sum(const uint8_t *p, size_t n);
 
 /* True if the IPv4 header and the TCP, UDP or ICMP checksum of the packet at l3 are right and its
- * lengths reach exactly to n (of other protocols, the first and last). A UDP checksum of 0 is not taken for right. */
+ * lengths reach exactly to n (of other protocols, the first and last). A UDP checksum of 0 is not
+ * taken for right. */
 bool frame_sums_right(const uint8_t *b, size_t n, size_t l3, bool ip6);
 
 /* A packet with these bytes: head_bytes in the head, the rest in segments of 1..seg_max bytes as

@@ -480,8 +480,7 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
     if (!f) {
         if (n->outside == 0)
             return DROP_NO_UPLINK;
-        if (k.proto == 6 && (k.flags & 0x12) != 2 && n->moved &&
-            now_ms - n->moved_ms < 240000)
+        if (k.proto == 6 && (k.flags & 0x12) != 2 && n->moved && now_ms - n->moved_ms < 240000)
             return DROP_MOVED;
         if (!may_begin(&like, &k, true))
             return DROP_UNSOLICITED;
