@@ -6,9 +6,12 @@
 """
 
 import contextlib
+import subprocess
+import time
 
 from scapy.all import BOOTP, DHCP, ICMP, IP, TCP, UDP, Ether, raw
 
+from lab.home import Home
 from lab.wires import FAR, GATEWAY, Stage, only, sums_are_right, udp
 
 FIRST, SECOND, ROGUE = "203.0.113.2", "203.0.113.77", "203.0.113.66"
@@ -231,3 +234,24 @@ def test_lease_in_our_own_network():
         server.said(rf"^uplink +{SECOND}/24")
         stage.ends[0] = (GATEWAY, SECOND)
         assert only(stage.put(stage.a, udp(stage.a, 6000, FAR, 53)).outside).src == SECOND
+
+
+def test_real_client_and_server():
+    """Linux believes the reset: curl, which waits for an answer, ends when dnsmasq gives the router another address."""
+    with Home(hosts=1) as home:
+        curl = home.hosts[0].spawn("curl", "-sS", "-m", 60, "http://files.example/wait/50", stderr=subprocess.PIPE)
+        home.router.wait_for(r"^uplink +203\.0\.113\.")
+        time.sleep(2)
+        home.outside.stop_isp()
+        home.outside.start_isp(extra=[f"--dhcp-host={home.router.mac(0)},203.0.113.200"])
+        home.router.set_link(0, False)
+        home.router.wait_for("port 0 link down")
+        home.router.set_link(0, True)
+        home.router.wait_for(r"DHCP server 203\.0\.113\.1 refuses the address")
+        home.router.wait_for(r"^uplink +address .* was lost: 1 connections ended")
+        home.router.wait_for(r"^uplink +203\.0\.113\.200/24")
+        start = time.monotonic()
+        assert curl.wait(20) == 56, curl.stderr.read()
+        assert time.monotonic() - start < 10
+        assert b"reset by peer" in curl.stderr.read()
+        assert " 0% packet loss" in home.hosts[0].run("ping", "-c", 2, "-W", 5, "198.51.100.10").stdout
