@@ -136,8 +136,6 @@ static bool understand(void)
  */
 static bool start_forwarding(void)
 {
-    static const struct host_env env = {
-        .now_us = clock_now_us, .random = entropy_fill, .alloc_dirty = mem_alloc_dirty};
     bool filters = false;
     for (unsigned i = 0; i < router.config.net_count; i++)
         filters |= config_net_filters(&router.config.nets[i]);
@@ -150,6 +148,10 @@ static bool start_forwarding(void)
                   (unsigned long long)(mem_available() >> 20));
         return false;
     }
+    const struct host_env env = {.now_us = clock_now_us,
+                                 .random = entropy_fill,
+                                 .alloc_dirty = mem_alloc_dirty,
+                                 .dns_cache_bytes = plan.dns_cache_bytes};
     uint8_t random[64];
     entropy_fill(random, sizeof(random));
     router.host = host_instance();

@@ -6,6 +6,7 @@
  */
 #include "boot/plan.h"
 #include "pkt.h"
+#include "net/dns_cache.h"
 #include "net/nat.h"
 #include "net/switch.h"
 
@@ -16,7 +17,9 @@
 #define FLOWS_MAX        (1u << 20)
 #define ADDRESSES        65536u
 #define SMALL_BYTES      (16u << 20) /* below this, an eighth of the addresses */
-#define RESERVE_BYTES    (1u << 20)  /* for the router's own host and the smaller tables */
+#define DNS_CACHE_BYTES  (4u << 20)
+#define DNS_CACHE_SHARE  64         /* one part in so many of a smaller memory */
+#define RESERVE_BYTES    (1u << 20) /* for the router's own host and the smaller tables */
 
 struct buffer_plan plan_buffers(uint64_t free_bytes, unsigned ports)
 {
@@ -47,7 +50,9 @@ struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs
     struct table_plan plan;
     uint32_t by_memory = free_bytes >= SMALL_BYTES ? ADDRESSES : ADDRESSES / 8;
     plan.switch_addresses = macs ? macs : by_memory;
-    uint64_t others = switch_bytes(plan.switch_addresses) + RESERVE_BYTES;
+    plan.dns_cache_bytes =
+        (uint32_t)MIN(MAX(free_bytes / DNS_CACHE_SHARE, DNS_CACHE_MIN_BYTES), DNS_CACHE_BYTES);
+    uint64_t others = switch_bytes(plan.switch_addresses) + plan.dns_cache_bytes + RESERVE_BYTES;
     uint64_t left = free_bytes > others ? free_bytes - others : 0;
     plan.flows = flows ? flows : flows_for(left / 2, filters);
     plan.bytes = flows_bytes(plan.flows, filters) + switch_bytes(plan.switch_addresses);

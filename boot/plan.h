@@ -17,6 +17,7 @@ struct buffer_plan {
 struct table_plan {
     uint32_t flows;
     uint32_t switch_addresses;
+    uint32_t dns_cache_bytes;
     uint64_t bytes; /* of both */
     bool fits;      /* false: what was asked for needs more memory than there is */
 };

@@ -1,184 +1,47 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The DNS forwarder; see dns_proxy.h.
- *
- * Invariants: an entry in use is in one port chain, one question chain and the queue; an entry not
- * in use is in the free list. Its port is reserved exactly while it is in use.
  */
-#include "net/dns_proxy.h"
+#include "net/dns_proxy_internal.h"
 
 #include "check.h"
-#include "net/wire/dns.h"
+#include "net/wire/dns_records.h"
 
 #include <stdio.h>
 
-#define NONE               0xFFFF
-#define BUCKETS            512
-#define CLIENT_BUCKETS     256
 /* The longest that we write ourselves: head, a record with a name in it, OPT. */
-#define LOCAL_ANSWER_BYTES (DNS_HDR_BYTES + DNS_MAX_NAME_BYTES + 4 + 12 + DNS_MAX_NAME_BYTES + 11)
-static_assert((BUCKETS & (BUCKETS - 1)) == 0 && DNS_PENDING_MAX < NONE, "chains of 16-bit indices");
+#define LOCAL_ANSWER_BYTES                                                                         \
+    (DNS_HDR_BYTES + DNS_MAX_NAME_BYTES + 4 + 12 + DNS_MAX_NAME_BYTES + DNS_OPT_BYTES)
+static_assert(sizeof(((struct dns_proxy *)0)->answer) >= DNS_CACHE_MESSAGE_BYTES + DNS_OPT_BYTES,
+              "an answer of the cache, and an OPT");
 
-struct dns_waiter {
-    struct dns_client client;
-    be16 id;
-};
-
-struct dns_pending {
-    uint64_t due_us, give_up_us;
-    be32 server;
-    be16 port, id;
-    uint16_t next_port, next_question; /* next_port: also of the free list */
-    uint16_t older, newer;
-    uint16_t question_bucket, client_bucket;
-    uint16_t n, question_bytes;
-    uint8_t server_index, waiter_count;
-    uint8_t network; /* where it is asked */
-    bool one_server;
-    struct dns_waiter waiters[DNS_WAITERS_MAX];
-    uint8_t bytes[DNS_QUERY_MAX_BYTES];
-};
-
-int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, const uint8_t *random,
-                   alloc_fn alloc)
+int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, size_t cache_bytes,
+                   const uint8_t *random, alloc_fn alloc)
 {
+    int err;
+
     memset(d, 0, sizeof(*d));
     d->ops = ops;
     d->ctx = ctx;
     hash_key_init(&d->key, random);
-    d->pending = alloc(sizeof(*d->pending) * DNS_PENDING_MAX, 8);
-    d->by_port = alloc(sizeof(uint16_t) * BUCKETS, 8);
-    d->by_question = alloc(sizeof(uint16_t) * BUCKETS, 8);
-    d->per_client = alloc(sizeof(uint16_t) * CLIENT_BUCKETS, 8);
-    if (!d->pending || !d->by_port || !d->by_question || !d->per_client)
-        return -ENOMEM;
-    memset(d->by_port, 0xFF, sizeof(uint16_t) * BUCKETS);
-    memset(d->by_question, 0xFF, sizeof(uint16_t) * BUCKETS);
-    d->oldest = d->newest = d->free = NONE;
-    for (unsigned i = DNS_PENDING_MAX; i > 0; i--) {
-        d->pending[i - 1].next_port = d->free;
-        d->free = (uint16_t)(i - 1);
-    }
-    return 0;
+    err = dns_pending_init(d, alloc);
+    return err ? err : dns_cache_init(&d->cache, cache_bytes, random + 32, alloc);
 }
 
 void dns_proxy_set_servers(struct dns_proxy *d, const be32 *servers, unsigned count)
 {
+    bool same = MIN(count, DNS_SERVERS_MAX) == d->server_count;
+
+    for (unsigned i = 0; i < d->server_count && same; i++)
+        same = servers[i] == d->servers[i];
+    if (same)
+        return;
     d->server_count = (uint8_t)MIN(count, DNS_SERVERS_MAX);
     d->first_server = 0;
     for (unsigned i = 0; i < d->server_count; i++)
         d->servers[i] = servers[i];
-}
-
-/* ---- the chains ---- */
-
-static unsigned port_bucket(be16 port)
-{
-    return ntoh16(port) % BUCKETS;
-}
-
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
-/* Questions hash and compare without regard to case, as names do. (That the type and class are
- * taken for letters as well makes a few kinds of questions one, which does no harm here.) */
-static uint16_t question_bucket(const struct dns_proxy *d, const uint8_t *question, size_t n)
-{
-    uint64_t h = d->key.k[0];
-
-    for (size_t i = 0; i < n; i++)
-        h = hash_mix(h ^ lower(question[i]), d->key.k[1]);
-    return (uint16_t)(h % BUCKETS);
-}
-
-static bool question_equal(const uint8_t *a, const uint8_t *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (lower(a[i]) != lower(b[i]))
-            return false;
-    return true;
-}
-
-static struct dns_pending *by_port(const struct dns_proxy *d, be16 port)
-{
-    uint16_t i = d->by_port[port_bucket(port)];
-
-    while (i != NONE && d->pending[i].port != port)
-        i = d->pending[i].next_port;
-    return i == NONE ? NULL : &d->pending[i];
-}
-
-static uint16_t index_of(const struct dns_proxy *d, const struct dns_pending *p)
-{
-    return (uint16_t)(p - d->pending);
-}
-
-static void link_port(struct dns_proxy *d, struct dns_pending *p)
-{
-    uint16_t *head = &d->by_port[port_bucket(p->port)];
-
-    p->next_port = *head;
-    *head = index_of(d, p);
-}
-
-static void unlink_port(struct dns_proxy *d, struct dns_pending *p)
-{
-    uint16_t *link = &d->by_port[port_bucket(p->port)];
-
-    while (*link != index_of(d, p)) {
-        CHECK(*link != NONE);
-        link = &d->pending[*link].next_port;
-    }
-    *link = p->next_port;
-}
-
-static void unlink_question(struct dns_proxy *d, struct dns_pending *p)
-{
-    uint16_t *link = &d->by_question[p->question_bucket];
-
-    while (*link != index_of(d, p)) {
-        CHECK(*link != NONE);
-        link = &d->pending[*link].next_question;
-    }
-    *link = p->next_question;
-}
-
-static void enqueue(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us)
-{
-    p->due_us = due_us;
-    p->newer = NONE;
-    p->older = d->newest;
-    if (d->newest == NONE)
-        d->oldest = index_of(d, p);
-    else
-        d->pending[d->newest].newer = index_of(d, p);
-    d->newest = index_of(d, p);
-}
-
-static void dequeue(struct dns_proxy *d, struct dns_pending *p)
-{
-    if (p->older == NONE)
-        d->oldest = p->newer;
-    else
-        d->pending[p->older].newer = p->newer;
-    if (p->newer == NONE)
-        d->newest = p->older;
-    else
-        d->pending[p->newer].older = p->older;
-}
-
-static void forget(struct dns_proxy *d, struct dns_pending *p)
-{
-    d->ops->release_port(d->ctx, p->port);
-    unlink_port(d, p);
-    unlink_question(d, p);
-    dequeue(d, p);
-    d->per_client[p->client_bucket]--;
-    d->pending_count--;
-    p->next_port = d->free;
-    d->free = index_of(d, p);
+    /* Elsewhere names may mean something else. */
+    dns_cache_flush(&d->cache);
 }
 
 /* ---- queries ---- */
@@ -265,14 +128,14 @@ static bool share(struct dns_proxy *d, const struct dns_client *from, const uint
 {
     unsigned alike = 0;
 
-    for (uint16_t i = d->by_question[bucket]; i != NONE; i = d->pending[i].next_question) {
+    for (uint16_t i = d->by_question[bucket]; i != DNS_NONE; i = d->pending[i].next_question) {
         struct dns_pending *p = &d->pending[i];
         if (p->n == n && memcmp(p->bytes + 2, bytes + 2, n - 2) == 0) {
             if (join(p, from, load_raw16(bytes + DNS_ID_OFF)))
                 return true;
             alike++; /* its waiters are too many already */
         } else if (p->question_bytes == q->bytes &&
-                   question_equal(p->bytes + DNS_HDR_BYTES, bytes + DNS_HDR_BYTES, q->bytes)) {
+                   dns_question_equal(p->bytes + DNS_HDR_BYTES, bytes + DNS_HDR_BYTES, q->bytes)) {
             alike++;
         }
     }
@@ -289,27 +152,52 @@ static bool ask(struct dns_proxy *d, struct dns_pending *p)
     store_raw16(p->bytes + DNS_ID_OFF, p->id);
     if (!p->one_server)
         p->server = d->servers[p->server_index % d->server_count];
-    link_port(d, p);
     d->counters.relayed++;
     d->ops->ask(d->ctx, p->port, p->network, p->server, p->bytes, p->n);
     return true;
 }
 
-static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
-                  size_t n, const struct dns_question *q, uint16_t bucket,
-                  const struct dns_route *route, uint64_t now_us)
-{
-    uint16_t client = (uint16_t)(hash_words(&d->key, from->ip, from->network) % CLIENT_BUCKETS);
+/* What is known of a query besides its question. */
+struct shape {
+    struct dns_opt opt;
+    bool known;          /* there is nothing in it whose meaning we do not know */
+    uint8_t cache_flags; /* of a known one */
+};
 
-    if (d->free == NONE || d->per_client[client] >= DNS_PENDING_PER_CLIENT)
+/* A query whose answer depends on nothing but its question and the flags: that may be answered from
+ * the cache, and its answer kept there. */
+static void read_shape(struct shape *s, const uint8_t *bytes, size_t n,
+                       const struct dns_question *q)
+{
+    unsigned flags = load_be16(bytes + DNS_FLAGS_OFF);
+    bool whole = dns_read_query_opt(&s->opt, bytes, n, q);
+
+    s->known = whole && s->opt.version == 0 && !s->opt.client_subnet &&
+               (flags & ~(DNS_FLAG_AUTHENTIC_DATA | DNS_FLAG_CHECKING_DISABLED)) ==
+                   DNS_FLAG_RECURSION_DESIRED;
+    s->cache_flags =
+        (uint8_t)((s->opt.dnssec_ok ? DNS_CACHE_DNSSEC_OK : 0) |
+                  (flags & DNS_FLAG_CHECKING_DISABLED ? DNS_CACHE_CHECKING_DISABLED : 0) |
+                  (flags & DNS_FLAG_AUTHENTIC_DATA ? DNS_CACHE_AUTHENTIC_DATA : 0));
+    if (!whole) /* who can tell what it can take */
+        s->opt.size = UINT16_MAX;
+}
+
+static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
+                  size_t n, const struct dns_question *q, const struct shape *shape,
+                  uint16_t bucket, const struct dns_route *route, uint64_t now_us)
+{
+    struct dns_pending *p = dns_pending_new(d, from);
+
+    if (!p)
         return false;
-    struct dns_pending *p = &d->pending[d->free];
-    uint16_t next_free = p->next_port;
     memcpy(p->bytes, bytes, n);
     p->n = (uint16_t)n;
     p->question_bytes = q->bytes;
     p->question_bucket = bucket;
-    p->client_bucket = client;
+    p->most_bytes = shape->opt.size;
+    p->keep = shape->known;
+    p->cache_flags = shape->cache_flags;
     p->server_index = d->first_server;
     p->network = route->network;
     p->one_server = route->way == DNS_ONE_SERVER;
@@ -317,17 +205,54 @@ static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint
     p->waiters[0] = (struct dns_waiter){*from, load_raw16(bytes + DNS_ID_OFF)};
     p->waiter_count = 1;
     p->give_up_us = now_us + DNS_GIVE_UP_US;
-    if (!ask(d, p)) {
-        p->next_port = next_free;
+    if (!ask(d, p))
         return false;
-    }
-    d->free = next_free;
-    p->next_question = d->by_question[bucket];
-    d->by_question[bucket] = index_of(d, p);
-    enqueue(d, p, now_us + DNS_RETRY_US);
-    d->per_client[client]++;
-    d->pending_count++;
+    dns_pending_use(d, p, now_us + DNS_RETRY_US);
     return true;
+}
+
+/* From the cache, as if it had just come: with this query's id and letters. */
+static bool answer_cached(struct dns_proxy *d, const struct dns_client *from, const uint8_t *query,
+                          const struct dns_question *q, const struct shape *shape, uint64_t now_us)
+{
+    uint8_t *a = d->answer;
+    size_t n =
+        dns_cache_find(&d->cache, query, q, shape->cache_flags, a, (uint32_t)(now_us / 1000000));
+
+    if (n == 0)
+        return false;
+    memcpy(a + DNS_ID_OFF, query + DNS_ID_OFF, 2);
+    memcpy(a + DNS_HDR_BYTES, query + DNS_HDR_BYTES, q->bytes);
+    store_be16(a + DNS_FLAGS_OFF,
+               (uint16_t)((load_be16(a + DNS_FLAGS_OFF) & ~DNS_FLAG_AUTHORITATIVE) |
+                          DNS_FLAG_RECURSION_DESIRED));
+    if (n + (shape->opt.present ? DNS_OPT_BYTES : 0) > shape->opt.size)
+        n = dns_truncate(a, q);
+    if (shape->opt.present)
+        n = dns_append_opt(a, n, shape->opt.dnssec_ok);
+    d->counters.answered++;
+    d->ops->answer(d->ctx, from, a, n);
+    return true;
+}
+
+/* One that others know the answer to. */
+static void forward(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
+                    size_t n, const struct dns_question *q, const struct dns_route *route,
+                    uint64_t now_us)
+{
+    uint16_t bucket = dns_question_bucket(d, bytes + DNS_HDR_BYTES, q->bytes);
+    struct shape shape;
+
+    read_shape(&shape, bytes, n, q);
+    if (shape.known && answer_cached(d, from, bytes, q, &shape, now_us))
+        return;
+    if (d->server_count > 0 || route->way == DNS_ONE_SERVER) {
+        if (share(d, from, bytes, n, q, bucket) ||
+            begin(d, from, bytes, n, q, &shape, bucket, route, now_us))
+            return;
+    }
+    d->counters.refused++;
+    refuse(d, from, bytes, n, q, DNS_SERVFAIL);
 }
 
 void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
@@ -351,28 +276,19 @@ void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const u
     struct dns_route route = d->ops->route(d->ctx, from->network, name, q.type, now_us);
     if (route.way < DNS_FORBIDDEN) {
         answer_local(d, from, bytes, n, &q, &route);
-        return;
-    }
-    if (route.way == DNS_FORBIDDEN) {
+    } else if (route.way == DNS_FORBIDDEN) {
         d->counters.refused++;
         refuse(d, from, bytes, n, &q, DNS_REFUSED);
-        return;
+    } else {
+        forward(d, from, bytes, n, &q, &route, now_us);
     }
-    uint16_t bucket = question_bucket(d, bytes + DNS_HDR_BYTES, q.bytes);
-    if (d->server_count > 0 || route.way == DNS_ONE_SERVER) {
-        if (share(d, from, bytes, n, &q, bucket) ||
-            begin(d, from, bytes, n, &q, bucket, &route, now_us))
-            return;
-    }
-    d->counters.refused++;
-    refuse(d, from, bytes, n, &q, DNS_SERVFAIL);
 }
 
 /* ---- answers ---- */
 
 bool dns_proxy_listens(const struct dns_proxy *d, uint8_t network, be16 port)
 {
-    const struct dns_pending *p = by_port(d, port);
+    const struct dns_pending *p = dns_pending_by_port(d, port);
 
     return p && p->network == network;
 }
@@ -391,10 +307,25 @@ static bool matches(const struct dns_pending *p, be16 sport, const uint8_t *byte
            memcmp(bytes + DNS_HDR_BYTES, p->bytes + DNS_HDR_BYTES, p->question_bytes) == 0;
 }
 
-bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sport, be16 dport,
-                      uint8_t *bytes, size_t n)
+/* To all who wait for it. What is longer than they can take is cut to what says so. */
+static void give(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n)
 {
-    struct dns_pending *p = by_port(d, dport);
+    struct dns_question q = {.bytes = p->question_bytes};
+
+    if (n > p->most_bytes)
+        n = dns_truncate(bytes, &q);
+    for (unsigned i = 0; i < p->waiter_count; i++) {
+        store_raw16(bytes + DNS_ID_OFF, p->waiters[i].id);
+        d->ops->answer(d->ctx, &p->waiters[i].client, bytes, n);
+        d->counters.answered++;
+    }
+}
+
+bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sport, be16 dport,
+                      uint8_t *bytes, size_t n, uint64_t now_us)
+{
+    struct dns_pending *p = dns_pending_by_port(d, dport);
+    struct dns_question q;
 
     if (!p)
         return false;
@@ -406,12 +337,12 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
     for (unsigned i = 0; i < d->server_count && !p->one_server; i++)
         if (d->servers[i] == server)
             d->first_server = (uint8_t)i;
-    for (unsigned i = 0; i < p->waiter_count; i++) {
-        store_raw16(bytes + DNS_ID_OFF, p->waiters[i].id);
-        d->ops->answer(d->ctx, &p->waiters[i].client, bytes, n);
-        d->counters.answered++;
-    }
-    forget(d, p);
+    /* The question is that of the query, which was read when it came. */
+    CHECK(dns_read_question(&q, bytes, n));
+    if (p->keep)
+        dns_cache_keep(&d->cache, bytes, n, &q, p->cache_flags, (uint32_t)(now_us / 1000000));
+    give(d, p, bytes, n);
+    dns_pending_forget(d, p);
     return true;
 }
 
@@ -428,13 +359,13 @@ static void give_up(struct dns_proxy *d, struct dns_pending *p)
         refuse(d, &p->waiters[i].client, p->bytes, p->n, &q, DNS_SERVFAIL);
         d->counters.timed_out++;
     }
-    forget(d, p);
+    dns_pending_forget(d, p);
 }
 
 static void retry(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
-    dequeue(d, p);
-    enqueue(d, p, now_us + DNS_RETRY_US);
+    dns_pending_dequeue(d, p);
+    dns_pending_enqueue(d, p, now_us + DNS_RETRY_US);
     if (p->one_server || (d->server_count == 1 && p->server == d->servers[0])) {
         /* Nobody else to ask. The same port and id leave a late answer its chance, and a forger no
          * more. */
@@ -443,21 +374,20 @@ static void retry(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
         return;
     }
     be16 old = p->port;
-    unlink_port(d, p);
+    dns_pending_unlink_port(d, p);
     p->server_index++;
-    if (!ask(d, p)) {
+    if (ask(d, p))
+        d->ops->release_port(d->ctx, old);
+    else
         p->port = old; /* keep waiting for the one that was asked */
-        link_port(d, p);
-        return;
-    }
-    d->ops->release_port(d->ctx, old);
+    dns_pending_link_port(d, p);
 }
 
 unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
 {
     unsigned steps = 0;
 
-    while (d->oldest != NONE && d->pending[d->oldest].due_us <= now_us) {
+    while (d->oldest != DNS_NONE && d->pending[d->oldest].due_us <= now_us) {
         struct dns_pending *p = &d->pending[d->oldest];
         if (now_us >= p->give_up_us || (d->server_count == 0 && !p->one_server))
             give_up(d, p);
@@ -470,7 +400,7 @@ unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
 
 uint64_t dns_proxy_next_us(const struct dns_proxy *d)
 {
-    return d->oldest == NONE ? UINT64_MAX : d->pending[d->oldest].due_us;
+    return d->oldest == DNS_NONE ? UINT64_MAX : d->pending[d->oldest].due_us;
 }
 
 void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text))
@@ -487,5 +417,10 @@ void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text))
              "dns       forged %llu  timed out %llu  refused %llu  malformed %llu",
              (unsigned long long)c->forged, (unsigned long long)c->timed_out,
              (unsigned long long)c->refused, (unsigned long long)c->malformed);
+    line(text);
+    snprintf(text, sizeof(text),
+             "dns       cache: hits %llu  misses %llu  entries %u  evicted %llu",
+             (unsigned long long)d->cache.hits, (unsigned long long)d->cache.misses,
+             d->cache.entries, (unsigned long long)d->cache.evicted);
     line(text);
 }

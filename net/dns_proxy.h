@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The DNS forwarder: relays the networks' queries to the uplink's servers as they came, byte for
- * byte, but for the id (RFC 5625), and makes answers hard to forge (RFC 5452). It neither caches
- * nor resolves.
+ * byte, but for the id (RFC 5625), and makes answers hard to forge (RFC 5452). Answers are kept for
+ * as long as they allow (dns_cache.h). It does not resolve by itself.
  *
  * Theory of operation. A query that is under way is a "pending" entry: it has a source port of its
  * own, reserved from the router's outside ports, and a random id. An answer counts only if server,
@@ -20,6 +20,7 @@
 #define NET_DNS_PROXY_H
 
 #include "base.h"
+#include "net/dns_cache.h"
 #include "net/hash.h"
 
 #define DNS_PENDING_MAX        512
@@ -99,13 +100,16 @@ struct dns_proxy {
     uint8_t server_count;
     uint8_t first_server; /* the one that answered last is asked first */
     be32 servers[DNS_SERVERS_MAX];
+    struct dns_cache cache;
+    uint8_t answer[DNS_CACHE_MESSAGE_BYTES + DNS_OPT_BYTES]; /* one from the cache */
 };
 
-/* Takes its memory from alloc: -ENOMEM. random: 32 bytes. */
-int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, const uint8_t *random,
-                   alloc_fn alloc);
+/* Takes its memory from alloc, about cache_bytes of it for the cache: -ENOMEM. random: 64 bytes. */
+int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, size_t cache_bytes,
+                   const uint8_t *random, alloc_fn alloc);
 
-/* The servers to ask from now on; none: queries are answered with SERVFAIL. */
+/* The servers to ask from now on; none: queries are answered with SERVFAIL. If they are others than
+ * before, the cache is empty. */
 void dns_proxy_set_servers(struct dns_proxy *d, const be32 *servers, unsigned count);
 
 /* A UDP payload that came to port 53. */
@@ -113,9 +117,9 @@ void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const u
                      size_t n, uint64_t now_us);
 
 /* A UDP payload that came to the router's address on a network. False if no query of ours waits
- * there for an answer of this server. The id in bytes is written to. */
+ * there for an answer of this server. The head of bytes is written to. */
 bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sport, be16 dport,
-                      uint8_t *bytes, size_t n);
+                      uint8_t *bytes, size_t n, uint64_t now_us);
 
 /* True if a query of ours waits on that port for an answer from that network. */
 bool dns_proxy_listens(const struct dns_proxy *d, uint8_t network, be16 port);

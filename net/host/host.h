@@ -17,7 +17,8 @@
 struct host_env {
     uint64_t (*now_us)(void);
     void (*random)(void *to, size_t n);
-    alloc_fn alloc_dirty; /* for memory that need not be zeroed */
+    alloc_fn alloc_dirty;   /* for memory that need not be zeroed */
+    size_t dns_cache_bytes; /* 0: as little as works */
 };
 
 struct host;

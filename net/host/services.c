@@ -270,7 +270,7 @@ static bool serve_answer(struct host *h, const struct host_if *i, struct pbuf *p
     uint8_t *bytes = payload_of(&h->services, p, ip_current_header_tot_len(), &n);
 
     return !bytes || dns_proxy_answer(&h->services.dns, i->network, ip4_current_src_addr()->addr,
-                                      sport, dport, bytes, n);
+                                      sport, dport, bytes, n, h->env.now_us());
 }
 
 /* lwIP's callback for every UDP datagram; 1: it was ours, and p is freed. */
@@ -305,7 +305,7 @@ static u8_t on_datagram(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip
 int services_start(struct host *h, alloc_fn alloc)
 {
     struct services *s = &h->services;
-    uint8_t random[32];
+    uint8_t random[64];
     int err;
 
     h->env.random(random, sizeof(random));
@@ -315,7 +315,7 @@ int services_start(struct host *h, alloc_fn alloc)
     bind_reservations(h);
     names_init(&s->names, h->config, &s->dhcp);
     h->env.random(random, sizeof(random));
-    err = dns_proxy_init(&s->dns, &dns_ops, h, random, alloc);
+    err = dns_proxy_init(&s->dns, &dns_ops, h, h->env.dns_cache_bytes, random, alloc);
     if (err)
         return err;
     h->env.random(random, sizeof(random));

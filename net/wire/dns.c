@@ -111,17 +111,30 @@ static bool put_record(struct writer *w, size_t at, uint16_t type, uint32_t ttl_
     return true;
 }
 
-/* The OPT of an answer; that DNSSEC is understood is said back (RFC 3225, section 3). */
-static void put_opt(struct writer *w, const uint8_t *query, const struct dns_question *q)
+size_t dns_append_opt(uint8_t *answer, size_t n, bool dnssec_ok)
 {
-    uint8_t opt[11] = {0, 0, DNS_TYPE_OPT, 1232 >> 8, 1232 & 255};
+    /* That DNSSEC is understood is said back (RFC 3225, section 3). */
+    const uint8_t opt[DNS_OPT_BYTES] = {0, 0, DNS_TYPE_OPT,        1232 >> 8, 1232 & 255,
+                                        0, 0, dnssec_ok ? 0x80 : 0};
 
-    if (w->room - w->used < sizeof(opt))
-        return;
-    opt[7] = query[DNS_HDR_BYTES + q->bytes + 7] & 0x80;
-    memcpy(w->to + w->used, opt, sizeof(opt));
-    store_be16(w->to + DNS_ARCOUNT_OFF, 1);
-    w->used += sizeof(opt);
+    memcpy(answer + n, opt, sizeof(opt));
+    store_be16(answer + DNS_ARCOUNT_OFF, (uint16_t)(load_be16(answer + DNS_ARCOUNT_OFF) + 1));
+    return n + sizeof(opt);
+}
+
+size_t dns_truncate(uint8_t *answer, const struct dns_question *q)
+{
+    store_be16(answer + DNS_FLAGS_OFF,
+               (uint16_t)(load_be16(answer + DNS_FLAGS_OFF) | DNS_FLAG_TRUNCATED));
+    memset(answer + DNS_ANCOUNT_OFF, 0, DNS_HDR_BYTES - DNS_ANCOUNT_OFF);
+    return DNS_HDR_BYTES + (size_t)q->bytes;
+}
+
+/* An OPT if the query had one. */
+static void put_opt(struct writer *w, const uint8_t *query, size_t n, const struct dns_question *q)
+{
+    if (has_opt(query, n, q) && w->room - w->used >= DNS_OPT_BYTES)
+        w->used = dns_append_opt(w->to, w->used, query[DNS_HDR_BYTES + q->bytes + 7] & 0x80);
 }
 
 size_t dns_write_error(uint8_t *to, size_t room, const uint8_t *query, size_t n,
@@ -129,8 +142,8 @@ size_t dns_write_error(uint8_t *to, size_t room, const uint8_t *query, size_t n,
 {
     struct writer w = {to, room, 0};
 
-    if (put_head(&w, query, q, code) && q && has_opt(query, n, q))
-        put_opt(&w, query, q);
+    if (put_head(&w, query, q, code) && q)
+        put_opt(&w, query, n, q);
     return w.used;
 }
 
@@ -144,8 +157,7 @@ size_t dns_write_record(uint8_t *to, size_t room, const uint8_t *query, size_t n
         return 0;
     if (put_record(&w, DNS_HDR_BYTES, type, ttl_s, data, bytes))
         store_be16(to + DNS_ANCOUNT_OFF, 1);
-    if (has_opt(query, n, q))
-        put_opt(&w, query, q);
+    put_opt(&w, query, n, q);
     return w.used;
 }
 
@@ -169,8 +181,7 @@ size_t dns_write_none(uint8_t *to, size_t room, const uint8_t *query, size_t n,
     store_be32(data + sizeof(data) - 4, ttl_s);
     if (put_record(&w, at, DNS_TYPE_SOA, ttl_s, soa, (size_t)(data + sizeof(data) - soa)))
         store_be16(to + DNS_NSCOUNT_OFF, 1);
-    if (has_opt(query, n, q))
-        put_opt(&w, query, q);
+    put_opt(&w, query, n, q);
     return w.used;
 }
 

@@ -21,8 +21,11 @@
 #define DNS_FLAG_RESPONSE            0x8000u
 #define DNS_FLAG_OPCODE              0x7800u
 #define DNS_FLAG_AUTHORITATIVE       0x0400u
+#define DNS_FLAG_TRUNCATED           0x0200u
 #define DNS_FLAG_RECURSION_DESIRED   0x0100u
 #define DNS_FLAG_RECURSION_AVAILABLE 0x0080u
+#define DNS_FLAG_RESERVED            0x0040u
+#define DNS_FLAG_AUTHENTIC_DATA      0x0020u
 #define DNS_FLAG_CHECKING_DISABLED   0x0010u
 #define DNS_FLAG_RCODE               0x000Fu
 
@@ -43,10 +46,12 @@ enum dns_type {
     DNS_TYPE_OPT = 41,
     DNS_TYPE_DS = 43,
     DNS_TYPE_DNSKEY = 48,
+    DNS_TYPE_FIRST_META = 128, /* types of questions only, to the last one, ANY (RFC 6895) */
     DNS_TYPE_ANY = 255
 };
 enum dns_class { DNS_CLASS_IN = 1, DNS_CLASS_ANY = 255 };
 
+#define DNS_OPT_BYTES       11  /* without options */
 #define DNS_MAX_NAME_BYTES  255 /* encoded, with lengths and root (RFC 1035, section 2.3.4) */
 #define DNS_MAX_LABEL_BYTES 63
 
@@ -82,6 +87,12 @@ size_t dns_write_record(uint8_t *to, size_t room, const uint8_t *query, size_t n
 size_t dns_write_none(uint8_t *to, size_t room, const uint8_t *query, size_t n,
                       const struct dns_question *q, enum dns_rcode code, size_t zone_chars,
                       uint32_t ttl_s);
+
+/* Cuts an answer to its question, and says so (TC); its length. */
+size_t dns_truncate(uint8_t *answer, const struct dns_question *q);
+
+/* Puts an OPT of ours behind an answer that has none; DNS_OPT_BYTES are free there. Its length. */
+size_t dns_append_opt(uint8_t *answer, size_t n, bool dnssec_ok);
 
 /* Writes the name that is front with domain ("": none) behind it, both as text, as a message has
  * it; its length, or 0 if there is no such name. */

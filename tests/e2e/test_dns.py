@@ -86,6 +86,23 @@ def test_nothing_of_ours_leaks(home):
     assert "9.0.0.1" in home.outside.log() or "1.0.0.9.in-addr.arpa" in home.outside.log(), "the log shows what is asked"
 
 
+def test_answers_are_kept():
+    """The second host to ask is answered by the router, with a TTL that has gone down; the status counts it."""
+    with Home(hosts=2, upstream=False, web=False, leases=False) as home:
+        home.outside.start_isp(extra=["--local-ttl=300"])
+        for host in home.hosts:
+            lease_by("udhcpc", host)
+        first = dig(home.hosts[0], "files.example")
+        asked = home.outside.log().count("query[A]")
+        home.hosts[1].run("sleep", 2)
+        second = dig(home.hosts[1], "FILES.example")
+        assert first.values == second.values == ["198.51.100.10"]
+        assert int(first.records[0][1]) == 300 and 290 <= int(second.records[0][1]) <= 299, second
+        assert second.records[0][0] == "FILES.example.", second
+        assert home.outside.log().count("query[A]") == asked
+        assert re.search(r"dns +cache: hits 1 ", home.router.status().text)
+
+
 def test_a_client_cannot_take_a_name(home):
     """A client that calls itself as the router, a reservation or a record keeps its address, and no name; one with a
     name of its own has it both ways."""

@@ -116,11 +116,12 @@ static const struct dns_ops ops = {
 int dns_rig_start(void **state)
 {
     const be32 servers[] = {SERVER(0), SERVER(1)};
-    static const uint8_t secret[33] = "a secret of thirty-two bytes...";
+    static const uint8_t secret[64] =
+        "a secret of sixty-four bytes, most of which are nothing at all";
 
     (void)state;
     fake_alloc_free_all();
-    CHECK(dns_proxy_init(&rig.proxy, &ops, NULL, secret, fake_alloc) == 0);
+    CHECK(dns_proxy_init(&rig.proxy, &ops, NULL, DNS_CACHE_MIN_BYTES, secret, fake_alloc) == 0);
     dns_proxy_set_servers(&rig.proxy, servers, 2);
     rig.asked_count = rig.answered_count = rig.reserved_count = 0;
     memset(rig.reserved, 0, sizeof(rig.reserved));
@@ -218,7 +219,8 @@ bool dns_rig_answer_with(const struct dns_sent *q, const uint8_t *b, size_t n)
     uint8_t *exact = malloc(n + 1);
 
     memcpy(exact, b, n);
-    bool ours = dns_proxy_answer(&rig.proxy, q->network, q->to, BE16(DNS_PORT), q->port, exact, n);
+    bool ours = dns_proxy_answer(&rig.proxy, q->network, q->to, BE16(DNS_PORT), q->port, exact, n,
+                                 rig.now_us);
     free(exact);
     return ours;
 }

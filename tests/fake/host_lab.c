@@ -220,7 +220,8 @@ int lab_start_as(unsigned ports, const char *config)
     struct nic *list[CONFIG_MAX_PORTS];
     uint8_t *memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
     uint8_t random[64];
-    struct host_env env = {clock_us, random_bytes, fake_alloc_dirty};
+    struct host_env env = {
+        .now_us = clock_us, .random = random_bytes, .alloc_dirty = fake_alloc_dirty};
 
     pkt_pool_init(&lab.pool, memory, POOL_COUNT);
     lab.port_count = ports;

@@ -124,7 +124,7 @@ static struct dns_route route(void *ctx, uint8_t network, const char *name, uint
                               .domain = "domain.example"};
 }
 
-static void give_answer(const uint8_t *bytes, size_t n, bool right)
+static void give_answer(const uint8_t *bytes, size_t n, bool right, uint64_t now_us)
 {
     uint8_t *exact = malloc(n + last.n + 1);
 
@@ -136,7 +136,8 @@ static void give_answer(const uint8_t *bytes, size_t n, bool right)
         n += last.n;
     }
     unsigned pending = proxy.pending_count, before = answers;
-    dns_proxy_answer(&proxy, last.network, last.server, BE16(DNS_PORT), last.port, exact, n);
+    dns_proxy_answer(&proxy, last.network, last.server, BE16(DNS_PORT), last.port, exact, n,
+                     now_us);
     REQUIRE((proxy.pending_count < pending) == (answers > before));
     free(exact);
 }
@@ -145,12 +146,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dns_ops ops = {reserve_port, release_port, ask,
                                        answer,       random_bytes, route};
-    static const uint8_t secret[32] = {1};
+    static const uint8_t secret[64] = {1};
     static const be32 servers[] = {BE_IP4(9, 9, 9, 9), BE_IP4(8, 8, 8, 8)};
     uint64_t now_us = 0;
 
     fake_alloc_free_all();
-    REQUIRE(dns_proxy_init(&proxy, &ops, NULL, secret, fake_alloc) == 0);
+    REQUIRE(dns_proxy_init(&proxy, &ops, NULL, DNS_CACHE_MIN_BYTES, secret, fake_alloc) == 0);
     dns_proxy_set_servers(&proxy, servers, 2);
     last.n = 0;
     while (size >= 2) {
@@ -163,7 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             dns_proxy_query(&proxy, &from, exact, n, now_us);
             free(exact);
         } else if ((what & 3) == 2) {
-            give_answer(data + 2, n, what & 16);
+            give_answer(data + 2, n, what & 16, now_us);
         } else {
             now_us += n * 50000;
             dns_proxy_poll(&proxy, now_us);

@@ -11,6 +11,7 @@
 
 #include "tests/fake/dns_rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void test_relays_bytes_unaltered(void **state)
@@ -35,7 +36,7 @@ static void test_relays_bytes_unaltered(void **state)
 
     size_t length = dns_rig_make_answer(back, &rig.asked[0]);
     assert_true(dns_proxy_answer(&rig.proxy, OUTSIDE, SERVER(0), BE16(DNS_PORT), rig.asked[0].port,
-                                 back, length));
+                                 back, length, rig.now_us));
     assert_int_equal(rig.answered_count, 1);
     assert_int_equal(rig.answered[0].to, from.ip);
     assert_int_equal(rig.answered[0].port, from.port);
@@ -84,7 +85,7 @@ static void test_only_the_right_answer_counts(void **state)
         memcpy(exact, b, n);
         be16 port = hton16((uint16_t)(ntoh16(rig.asked[0].port) + rows[i].port));
         bool ours = dns_proxy_answer(&rig.proxy, OUTSIDE, SERVER(rows[i].server),
-                                     hton16(rows[i].sport), port, exact, n);
+                                     hton16(rows[i].sport), port, exact, n, rig.now_us);
         free(exact);
         if (ours != (rows[i].port == 0 && rows[i].server == 0) || rig.answered_count != 0)
             fail_msg("row %d", rows[i].id);
@@ -112,7 +113,7 @@ static void test_forged_answers_are_refused(void **state)
         for (unsigned k = 0; k < rig.asked_count; k++)
             hits += rig.asked[k].port == port && load_raw16(rig.asked[k].bytes) == id;
         store_raw16(b, id);
-        dns_proxy_answer(&rig.proxy, OUTSIDE, SERVER(0), BE16(DNS_PORT), port, b, n);
+        dns_proxy_answer(&rig.proxy, OUTSIDE, SERVER(0), BE16(DNS_PORT), port, b, n, rig.now_us);
     }
     assert_int_equal(hits, 0); /* the seed is such that nobody guessed right */
     assert_int_equal(rig.answered_count, 0);
@@ -124,7 +125,9 @@ static void test_ids_and_ports_vary(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 1000; i++) {
-        dns_rig_query(1, (uint16_t)i, "example.org");
+        char name[24];
+        snprintf(name, sizeof(name), "n%u.example.org", i);
+        dns_rig_query(1, (uint16_t)i, name);
         const struct dns_sent *s = dns_rig_asked();
         if (i > 0) {
             same_id += load_raw16(s->bytes) == load_raw16(rig.asked[(i - 1) % 2048].bytes);
@@ -328,15 +331,16 @@ static void test_one_server(void **state)
     assert_int_equal(rig.asked[1].port, rig.asked[0].port);
     /* The uplink's servers, the right address on another network, and then the right one. */
     size_t n = dns_rig_make_answer(b, &rig.asked[0]);
-    assert_false(
-        dns_proxy_answer(&rig.proxy, OUTSIDE, SERVER(0), BE16(53), rig.asked[0].port, b, n));
-    assert_false(
-        dns_proxy_answer(&rig.proxy, OUTSIDE, INSIDE_SERVER, BE16(53), rig.asked[0].port, b, n));
-    assert_false(
-        dns_proxy_answer(&rig.proxy, INSIDE, SERVER(0), BE16(53), rig.asked[0].port, b, n));
+    assert_false(dns_proxy_answer(&rig.proxy, OUTSIDE, SERVER(0), BE16(53), rig.asked[0].port, b, n,
+                                  rig.now_us));
+    assert_false(dns_proxy_answer(&rig.proxy, OUTSIDE, INSIDE_SERVER, BE16(53), rig.asked[0].port,
+                                  b, n, rig.now_us));
+    assert_false(dns_proxy_answer(&rig.proxy, INSIDE, SERVER(0), BE16(53), rig.asked[0].port, b, n,
+                                  rig.now_us));
     assert_int_equal(rig.proxy.counters.forged, 3);
     assert_int_equal(rig.answered_count, 0);
     assert_true(dns_rig_answer(&rig.asked[0]));
+    dns_cache_flush(&rig.proxy.cache);
     assert_int_equal(rig.answered_count, 2);
 
     /* It needs no servers of the uplink, and outlives their loss. */
@@ -349,6 +353,7 @@ static void test_one_server(void **state)
     assert_int_equal(rig.answered_count, 3); /* the other's SERVFAIL */
     assert_int_equal(load_be16(dns_rig_answered()->bytes), 10);
     assert_true(dns_rig_answer(dns_rig_asked()));
+    dns_cache_flush(&rig.proxy.cache);
     assert_int_equal(load_be16(dns_rig_answered()->bytes), 9);
     dns_rig_query(1, 11, "corp.example");
     assert_int_equal(dns_rig_asked()->to, INSIDE_SERVER);
@@ -365,9 +370,11 @@ static void test_one_server(void **state)
     dns_proxy_set_servers(&rig.proxy, servers, 2);
     dns_rig_query(1, 12, "corp.example");
     dns_rig_answer(dns_rig_asked());
+    dns_cache_flush(&rig.proxy.cache);
     dns_rig_query(1, 13, "example.org");
     assert_int_equal(dns_rig_asked()->to, SERVER(0));
     dns_rig_answer(dns_rig_asked());
+    dns_cache_flush(&rig.proxy.cache);
 }
 
 static void test_malformed_queries(void **state)

@@ -34,7 +34,7 @@ static void everything_fits(void **state)
             taken += filters ? nat_filter_bytes(tables.flows) : 0;
             assert_int_equal(tables.bytes, taken);
             used += taken;
-            assert_true(used + (1u << 20) <= bytes);
+            assert_true(used + tables.dns_cache_bytes + (1u << 20) <= bytes);
         }
     }
 }
@@ -54,6 +54,9 @@ static void figures(void **state)
     assert_int_equal(plan_tables(510u << 20, 0, 100000, false).switch_addresses, 100000);
     assert_true(plan_tables(30u << 20, 0, 1u << 20, false).fits);
     assert_false(plan_tables(17u << 20, 0, 1u << 20, false).fits);
+    assert_int_equal(plan_tables(510u << 20, 0, 0, false).dns_cache_bytes, 4u << 20);
+    assert_int_equal(plan_tables(64u << 20, 0, 0, false).dns_cache_bytes, 1u << 20);
+    assert_int_equal(plan_tables(2u << 20, 0, 0, false).dns_cache_bytes, 64u << 10);
     assert_int_equal(switch_bytes(1u << 20), 16u << 20);
     assert_int_equal(plan_buffers(510u << 20, 2).rx_per_port, 256);
 }

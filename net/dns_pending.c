@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The DNS forwarder's table of queries under way; see dns_proxy.h.
+ *
+ * Invariants: an entry in use is in one port chain, one question chain and the queue; an entry not
+ * in use is in the free list. Its port is reserved exactly while it is in use.
+ */
+#include "net/dns_proxy_internal.h"
+
+#include "check.h"
+
+#define BUCKETS        512
+#define CLIENT_BUCKETS 256
+static_assert((BUCKETS & (BUCKETS - 1)) == 0 && DNS_PENDING_MAX < DNS_NONE,
+              "chains of 16-bit indices");
+
+int dns_pending_init(struct dns_proxy *d, alloc_fn alloc)
+{
+    d->pending = alloc(sizeof(*d->pending) * DNS_PENDING_MAX, 8);
+    d->by_port = alloc(sizeof(uint16_t) * BUCKETS, 8);
+    d->by_question = alloc(sizeof(uint16_t) * BUCKETS, 8);
+    d->per_client = alloc(sizeof(uint16_t) * CLIENT_BUCKETS, 8);
+    if (!d->pending || !d->by_port || !d->by_question || !d->per_client)
+        return -ENOMEM;
+    memset(d->by_port, 0xFF, sizeof(uint16_t) * BUCKETS);
+    memset(d->by_question, 0xFF, sizeof(uint16_t) * BUCKETS);
+    d->oldest = d->newest = d->free = DNS_NONE;
+    for (unsigned i = DNS_PENDING_MAX; i > 0; i--) {
+        d->pending[i - 1].next_port = d->free;
+        d->free = (uint16_t)(i - 1);
+    }
+    return 0;
+}
+
+static unsigned port_bucket(be16 port)
+{
+    return ntoh16(port) % BUCKETS;
+}
+
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* Questions hash and compare without regard to case, as names do. (That the type and class are
+ * taken for letters as well makes a few kinds of questions one, which does no harm here.) */
+uint16_t dns_question_bucket(const struct dns_proxy *d, const uint8_t *question, size_t n)
+{
+    uint64_t h = d->key.k[0];
+
+    for (size_t i = 0; i < n; i++)
+        h = hash_mix(h ^ lower(question[i]), d->key.k[1]);
+    return (uint16_t)(h % BUCKETS);
+}
+
+bool dns_question_equal(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (lower(a[i]) != lower(b[i]))
+            return false;
+    return true;
+}
+
+struct dns_pending *dns_pending_by_port(const struct dns_proxy *d, be16 port)
+{
+    uint16_t i = d->by_port[port_bucket(port)];
+
+    while (i != DNS_NONE && d->pending[i].port != port)
+        i = d->pending[i].next_port;
+    return i == DNS_NONE ? NULL : &d->pending[i];
+}
+
+static uint16_t index_of(const struct dns_proxy *d, const struct dns_pending *p)
+{
+    return (uint16_t)(p - d->pending);
+}
+
+void dns_pending_link_port(struct dns_proxy *d, struct dns_pending *p)
+{
+    uint16_t *head = &d->by_port[port_bucket(p->port)];
+
+    p->next_port = *head;
+    *head = index_of(d, p);
+}
+
+void dns_pending_unlink_port(struct dns_proxy *d, struct dns_pending *p)
+{
+    uint16_t *link = &d->by_port[port_bucket(p->port)];
+
+    while (*link != index_of(d, p)) {
+        CHECK(*link != DNS_NONE);
+        link = &d->pending[*link].next_port;
+    }
+    *link = p->next_port;
+}
+
+static void unlink_question(struct dns_proxy *d, struct dns_pending *p)
+{
+    uint16_t *link = &d->by_question[p->question_bucket];
+
+    while (*link != index_of(d, p)) {
+        CHECK(*link != DNS_NONE);
+        link = &d->pending[*link].next_question;
+    }
+    *link = p->next_question;
+}
+
+void dns_pending_enqueue(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us)
+{
+    p->due_us = due_us;
+    p->newer = DNS_NONE;
+    p->older = d->newest;
+    if (d->newest == DNS_NONE)
+        d->oldest = index_of(d, p);
+    else
+        d->pending[d->newest].newer = index_of(d, p);
+    d->newest = index_of(d, p);
+}
+
+void dns_pending_dequeue(struct dns_proxy *d, struct dns_pending *p)
+{
+    if (p->older == DNS_NONE)
+        d->oldest = p->newer;
+    else
+        d->pending[p->older].newer = p->newer;
+    if (p->newer == DNS_NONE)
+        d->newest = p->older;
+    else
+        d->pending[p->newer].older = p->older;
+}
+
+struct dns_pending *dns_pending_new(struct dns_proxy *d, const struct dns_client *from)
+{
+    uint16_t client = (uint16_t)(hash_words(&d->key, from->ip, from->network) % CLIENT_BUCKETS);
+
+    if (d->free == DNS_NONE || d->per_client[client] >= DNS_PENDING_PER_CLIENT)
+        return NULL;
+    d->pending[d->free].client_bucket = client;
+    return &d->pending[d->free];
+}
+
+void dns_pending_use(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us)
+{
+    uint16_t *head = &d->by_question[p->question_bucket];
+
+    CHECK(d->free == index_of(d, p));
+    d->free = p->next_port;
+    dns_pending_link_port(d, p);
+    p->next_question = *head;
+    *head = index_of(d, p);
+    dns_pending_enqueue(d, p, due_us);
+    d->per_client[p->client_bucket]++;
+    d->pending_count++;
+}
+
+void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p)
+{
+    d->ops->release_port(d->ctx, p->port);
+    dns_pending_unlink_port(d, p);
+    unlink_question(d, p);
+    dns_pending_dequeue(d, p);
+    d->per_client[p->client_bucket]--;
+    d->pending_count--;
+    p->next_port = d->free;
+    d->free = index_of(d, p);
+}
