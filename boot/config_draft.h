@@ -93,6 +93,8 @@ enum net_field {
     FIELD_NET_ISOLATE,
     FIELD_NET_PCP,
     FIELD_NET_FILTER,
+    FIELD_NET_FLOWS,
+    FIELD_NET_HOST_FLOWS,
 };
 enum port_field {
     FIELD_PORT_PORT,
@@ -148,6 +150,7 @@ struct draft_net {
     bool isolate;
     bool pcp;
     uint8_t filter; /* enum config_filter */
+    uint32_t flows, host_flows;
 };
 
 /* port= */

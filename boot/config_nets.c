@@ -268,6 +268,11 @@ static const struct {
      "the outside tells its hosts; for the router itself write uplink=PORT,...,dns=A"},
     {FIELD_NET_MTU, "mtu=", "a switch limits no packets; the NICs do",
      "its MTU is the uplink's, uplink=PORT,mtu=N"},
+    {FIELD_NET_FLOWS, "flows=", "a switch knows no flows; in mode nat or routed there are some",
+     "a switch knows no flows; in mode nat or routed there are some"},
+    {FIELD_NET_HOST_FLOWS,
+     "hostflows=", "a switch knows no flows; in mode nat or routed there are some",
+     "a switch knows no flows; in mode nat or routed there are some"},
 };
 
 static void check_mode_options(struct resolver *r, unsigned i)
@@ -280,6 +285,21 @@ static void check_mode_options(struct resolver *r, unsigned i)
                              net->name, mode->name, router_options[k].option,
                              mode->joins_uplink ? router_options[k].bridge
                                                 : router_options[k].internal);
+}
+
+static void check_flow_limits(struct resolver *r, unsigned i)
+{
+    const struct draft_net *net = &r->draft->nets[i];
+    uint32_t room = (uint32_t)r->draft->flows.value;
+    if (net->flows && net->host_flows > net->flows)
+        resolve_conflict(r, &net->item, "net",
+                         "network %s: hostflows=%u for each host is more than flows=%u for all",
+                         net->name, net->host_flows, net->flows);
+    if (room && MAX(net->flows, net->host_flows) > room)
+        resolve_conflict(r, &net->item, "net",
+                         "network %s: %s=%u is more than flows=%u, the room for all networks",
+                         net->name, net->flows > room ? "flows" : "hostflows",
+                         net->flows > room ? net->flows : net->host_flows, room);
 }
 
 static void copy_net(struct resolver *r, unsigned i)
@@ -302,7 +322,10 @@ static void copy_net(struct resolver *r, unsigned i)
     net->isolate = draft->isolate;
     net->pcp = draft->pcp;
     net->filter = draft->filter;
+    net->flows = draft->flows;
+    net->host_flows = draft->host_flows;
     check_mode_options(r, i);
+    check_flow_limits(r, i);
     if (net->pcp && !config_mode(net)->translates)
         resolve_conflict(r, &draft->item, "net",
                          "network %s is %s and takes no pcp: only hosts in mode nat have ports of "

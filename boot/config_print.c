@@ -274,6 +274,10 @@ static void print_net(const struct config *config, const struct config_net *net,
         add_piece(&line, NET_INDENT, out, "pcp  ");
     if (net->filter == FILTER_ADDRESS_DEPENDENT)
         add_piece(&line, NET_INDENT, out, "filter address-dependent  ");
+    if (net->flows)
+        add_piece(&line, NET_INDENT, out, "flows %u  ", net->flows);
+    if (net->host_flows)
+        add_piece(&line, NET_INDENT, out, "hostflows %u  ", net->host_flows);
     end_line(&line, out);
 }
 

@@ -65,6 +65,12 @@ static const struct field_row net_fields[] = {
                           "endpoint-independent",
                           "who may answer to a port outside that a host has opened by sending: "
                           "anybody, or only addresses that it has sent to; only in mode nat"},
+    [FIELD_NET_FLOWS] = {"flows", FIELD_NAMED, &value_flow_limit, FIELD(net, flows),
+                         "a share of what is free",
+                         "flows that all its hosts together may have at a time"},
+    [FIELD_NET_HOST_FLOWS] = {"hostflows", FIELD_NAMED, &value_flow_limit, FIELD(net, host_flows),
+                              "a share of what is free",
+                              "flows that each of its hosts may have at a time"},
 };
 
 static const struct field_row port_fields[] = {

@@ -417,6 +417,18 @@ static const char *flows_read(struct span *text, void *to)
 
 const struct value_type value_flows = {"N", "64 to 16777216 flows", flows_read, NULL, false};
 
+static const char *flow_limit_read(struct span *text, void *to)
+{
+    uint64_t number;
+    if (!value_read_number(*text, 16777216, &number) || number == 0)
+        return value_flow_limit.what;
+    *(uint32_t *)to = (uint32_t)number;
+    return NULL;
+}
+
+const struct value_type value_flow_limit = {"N", "1 to 16777216 flows", flow_limit_read, NULL,
+                                            false};
+
 static const char *macs_read(struct span *text, void *to)
 {
     uint64_t number;

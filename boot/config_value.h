@@ -59,15 +59,16 @@ extern const struct value_type value_pool;      /* struct draft_pool */
 extern const struct value_type value_duration;  /* uint32_t, seconds */
 extern const struct value_type value_mtu;       /* uint16_t */
 extern const struct value_type value_flows;     /* uint64_t */
-extern const struct value_type value_macs;      /* uint64_t */
-extern const struct value_type value_seed;      /* uint64_t */
-extern const struct value_type value_level;     /* uint8_t, enum log_level */
-extern const struct value_type value_filter;    /* uint8_t, enum config_filter */
-extern const struct value_type value_panic;     /* uint8_t, 1: halt */
-extern const struct value_type value_config;    /* uint8_t, enum config_strictness */
-extern const struct value_type value_forward;   /* struct draft_forward; config_forward.c */
-extern const struct value_type value_outside;   /* struct draft_subnet; config_forward.c */
-extern const struct value_type value_target;    /* struct draft_target; config_forward.c */
+extern const struct value_type value_flow_limit; /* uint32_t */
+extern const struct value_type value_macs;       /* uint64_t */
+extern const struct value_type value_seed;       /* uint64_t */
+extern const struct value_type value_level;      /* uint8_t, enum log_level */
+extern const struct value_type value_filter;     /* uint8_t, enum config_filter */
+extern const struct value_type value_panic;      /* uint8_t, 1: halt */
+extern const struct value_type value_config;     /* uint8_t, enum config_strictness */
+extern const struct value_type value_forward;    /* struct draft_forward; config_forward.c */
+extern const struct value_type value_outside;    /* struct draft_subnet; config_forward.c */
+extern const struct value_type value_target;     /* struct draft_target; config_forward.c */
 
 /* Other people's spellings of a forward (config_forward.c): their whole value, commas included. */
 bool forward_is_qemu(struct span text);

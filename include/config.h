@@ -98,7 +98,9 @@ struct config_net {
     be32 pool_last;
     uint32_t lease_s; /* CONFIG_FOREVER: inf */
     be32 dns[CONFIG_MAX_DNS];
-    uint16_t mtu; /* 0: the port's own */
+    uint16_t mtu;        /* 0: the port's own */
+    uint32_t flows;      /* that its hosts may have at a time, 0: what their share allows; */
+    uint32_t host_flows; /* and each of them */
     char domain[CONFIG_DOMAIN_BYTES];
 };
 

@@ -46,6 +46,7 @@
     X(NO_MAPPING, "icmp-no-flow", "ICMP error about a flow that does not exist")                   \
     X(FLOWS_FULL, "flows-full", "flow table is full")                                              \
     X(PORTS_FULL, "ports-full", "no outside port is free")                                         \
+    X(SHARE, "share", "a host or network has its share, or limit, of flows or ports")              \
     X(PEER_TAKEN, "peer-taken",                                                                    \
       "GRE or ESP to a peer with which another host of ours has such a conversation")              \
     X(HAIRPIN, "hairpin", "hairpin to a port nothing is mapped to")                                \

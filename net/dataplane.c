@@ -242,6 +242,8 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
         error = neighbor_init(&dp->neighbors, &dp_neighbor_ops, dp, &key, alloc);
     if (!error)
         error = nat_init(&dp->nat, &nat, alloc);
+    if (!error)
+        dp_share_init(dp);
     nat_set_answers(&dp->nat, dp_target_answers, dp);
     if (!error)
         error = dp_fragment_init(dp, &key, alloc);
@@ -384,6 +386,7 @@ static unsigned run_timers(struct dataplane *dp)
     steps += fragment_tick(&dp->datagrams, dp->now_ms);
     steps += dp_reset_step(dp);
     dp_rules_tick(dp);
+    dp_share_tick(dp);
     if (dp->flows_more || dp->now_ms - dp->flows_look_ms >= FLOWS_LOOK_MS) {
         unsigned looked_at = nat_tick(&dp->nat, dp->now_ms, EXPIRY_BUDGET);
         dp->flows_more = looked_at >= EXPIRY_BUDGET;
@@ -569,5 +572,5 @@ void dataplane_let_go_port(struct dataplane *dp, uint8_t network, uint8_t proto,
 {
     const struct flow_tuple inside = {.src = ip, .sport = port, .proto = proto, .zone = network};
     dp_stir(dp);
-    nat_let_go(&dp->nat, &inside);
+    nat_let_go(&dp->nat, &inside, dp->now_ms);
 }

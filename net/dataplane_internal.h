@@ -136,6 +136,12 @@ struct icmp_limiter {
     struct hash_key key;
 };
 
+/* Lines about hosts that have their share of flows or ports: at most one in SHARE_LOG_S. */
+struct share_log {
+    uint64_t evicted, refused; /* when the last line was written, */
+    uint32_t second;           /* and that moment */
+};
+
 struct dataplane {
     const struct config *config;
     const struct self_ops *self_ops;
@@ -176,6 +182,7 @@ struct dataplane {
     struct dp_reset reset;
     struct rule_log rule_log;
     struct target_log target_log;
+    struct share_log share_log;
     uint64_t rule_hits[CONFIG_MAX_RULES]; /* packets that each rule has decided on */
     bool router_rules;                  /* some rule has a say in what the router itself is sent */
     uint64_t self_ports[2][PORT_WORDS]; /* TCP, UDP: outside ports of the router's own sockets */
@@ -413,5 +420,12 @@ void dp_refuse(struct dataplane *dp, struct dp_job *job, enum drop_reason reason
 
 /* Drops the job's packet (DROP_POLICY) and tells its sender that it was rejected. */
 void dp_reject(struct dataplane *dp, struct dp_job *job);
+
+/* ---- shares (dataplane_share.c) ---- */
+
+void dp_share_init(struct dataplane *dp);
+void dp_share_tick(struct dataplane *dp);
+/* The status line about them. */
+void dp_share_print(const struct dataplane *dp, void (*line)(const char *text));
 
 #endif

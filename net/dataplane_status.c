@@ -158,6 +158,7 @@ void dataplane_print_status(const struct dataplane *dp, void (*line)(const char 
              t.flows_live, t.flow_capacity, dp->nat.flows.created, dp->nat.flows.expired,
              dp->nat.flows.refused);
     line(text);
+    dp_share_print(dp, line);
     snprintf(text, sizeof(text),
              "neighbors %u switch learned %" PRIu64 " displaced %" PRIu64 " refused %" PRIu64
              " moved %" PRIu64 " limited %" PRIu64,

@@ -7,6 +7,7 @@
 #include "net/nat_forward.h"
 #include "net/nat_mapping.h"
 #include "net/nat_reset.h"
+#include "net/nat_share.h"
 #include "net/nat_track.h"
 
 /* Ports of a protocol that the last resort leaves free: which it takes is strangers' to say, and
@@ -47,6 +48,7 @@ int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
         const uint64_t seed[2] = {params->random + i, hash_mix(params->random, params->key.k[i])};
         port_pool_init(&nat->pools[i], seed);
     }
+    share_init(nat);
     err = mapping_init(nat, params->flow_capacity, alloc);
     nat->filtered_zones = params->filtered_zones;
     if (!err && nat->filtered_zones)
@@ -56,9 +58,15 @@ int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
 
 /* ---- ends of flows ---- */
 
+struct moment {
+    struct nat *nat;
+    uint32_t now_ms;
+};
+
 static void flow_gone(void *arg, struct flow *f)
 {
-    mapping_leave(arg, f);
+    const struct moment *moment = arg;
+    mapping_leave_to_rest(moment->nat, f, moment->now_ms);
 }
 
 void nat_end(struct nat *nat, struct flow *f)
@@ -69,11 +77,25 @@ void nat_end(struct nat *nat, struct flow *f)
 
 unsigned nat_tick(struct nat *nat, uint32_t now_ms, unsigned budget)
 {
+    struct moment moment = {nat, now_ms};
+
     reset_tick(nat, now_ms);
-    return flow_expire(&nat->flows, now_ms, budget, flow_gone, nat);
+    unsigned looked_at = flow_expire(&nat->flows, now_ms, budget, flow_gone, &moment);
+    return looked_at + mapping_tick(nat, now_ms, budget - looked_at);
 }
 
 /* ---- forwards and the router's own ports ---- */
+
+struct forward_list {
+    const struct nat_forward *forwards;
+    unsigned count;
+};
+
+static bool is_wanted(const struct nat_mapping *m, const void *arg)
+{
+    const struct forward_list *list = arg;
+    return forward_wants(list->forwards, list->count, m->proto, m->out_port);
+}
 
 /* Flows of hosts whose outside port is to be forwarded; their mappings go with them. */
 static void end_in_the_way(struct nat *nat, const struct nat_forward *forwards, unsigned count)
@@ -84,6 +106,7 @@ static void end_in_the_way(struct nat *nat, const struct nat_forward *forwards, 
             forward_wants(forwards, count, f->proto, f->out_port))
             nat_end(nat, f);
     }
+    mapping_end_rest(nat, is_wanted, &(struct forward_list){forwards, count});
 }
 
 /* Flows that lead through a forward that is no more, or leads elsewhere now. */
@@ -112,18 +135,38 @@ unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, u
     return in_force;
 }
 
+/* True if it is of the host that the last resort leads to, by the port that leads there. */
+static bool is_last_resorts(const struct nat *nat, const struct nat_mapping *m)
+{
+    const struct nat_forward *fwd = nat->last_resort;
+
+    return fwd && (fwd->bind_ip == 0 || fwd->bind_ip == nat->outside_ip) &&
+           m->in_ip == fwd->targets[0] && m->zone == fwd->zone && m->in_port == m->out_port;
+}
+
 bool nat_claims(const struct nat *nat, uint8_t proto, be16 port)
 {
-    return forward_claims(nat, proto, port) || mapping_find_outside(nat, proto, port) != NULL;
+    if (forward_claims(nat, proto, port))
+        return true;
+    const struct nat_mapping *m = mapping_find_outside(nat, proto, port);
+    return m && (!mapping_rests(m) || is_last_resorts(nat, m));
 }
 
 be16 nat_reserve(struct nat *nat, uint8_t proto)
 {
-    return hton16(port_pool_take_random(mapping_pool(nat, proto)));
+    uint16_t port = port_pool_take_random(mapping_pool(nat, proto));
+
+    while (port == 0 && mapping_cut_short(nat, proto))
+        port = port_pool_take_random(mapping_pool(nat, proto));
+    return hton16(port);
 }
 
 bool nat_reserve_port(struct nat *nat, uint8_t proto, be16 port)
 {
+    struct nat_mapping *m = mapping_find_outside(nat, proto, port);
+
+    if (m && mapping_rests(m))
+        mapping_destroy(nat, m);
     return port_pool_take_exact(mapping_pool(nat, proto), ntoh16(port));
 }
 
@@ -169,7 +212,7 @@ static bool is_pick_up(const struct view *v, enum flow_state state)
 /* An outbound flow by this outside port; NULL: its remote end has one by that port already, or the
  * index has no room. */
 static struct flow *create_out(struct nat *nat, const struct nat_job *job, be16 out_port,
-                               enum flow_state state, uint32_t now_ms)
+                               uint16_t user, enum flow_state state, uint32_t now_ms)
 {
     const struct flow_tuple *k = &job->key;
     struct flow like = {
@@ -180,6 +223,7 @@ static struct flow *create_out(struct nat *nat, const struct nat_job *job, be16 
         .rem_port = k->dport,
         .out_port = out_port,
         .proto = k->proto,
+        .user = user,
         .zone = k->zone,
         .rem_zone = NETWORK_UPLINK,
     };
@@ -187,10 +231,10 @@ static struct flow *create_out(struct nat *nat, const struct nat_job *job, be16 
 }
 
 /* An outbound flow of a protocol that goes by addresses. */
-static struct flow *open_to_peer(struct nat *nat, const struct nat_job *job, enum flow_state state,
-                                 uint32_t now_ms, enum drop_reason *why)
+static struct flow *open_to_peer(struct nat *nat, const struct nat_job *job, uint16_t user,
+                                 enum flow_state state, uint32_t now_ms, enum drop_reason *why)
 {
-    struct flow *f = create_out(nat, job, 0, state, now_ms);
+    struct flow *f = create_out(nat, job, 0, user, state, now_ms);
 
     if (!f)
         *why = DROP_PEER_TAKEN;
@@ -198,19 +242,21 @@ static struct flow *open_to_peer(struct nat *nat, const struct nat_job *job, enu
 }
 
 /* An outbound flow through a mapping, made if there is none. */
-static struct flow *open_mapped(struct nat *nat, const struct nat_job *job, enum flow_state state,
-                                uint32_t now_ms, enum drop_reason *why)
+static struct flow *open_mapped(struct nat *nat, const struct nat_job *job, uint16_t user,
+                                enum flow_state state, uint32_t now_ms, enum drop_reason *why)
 {
-    struct nat_mapping *m = mapping_find_inside(nat, &job->key);
+    const struct flow_tuple *k = &job->key;
+    struct nat_mapping *m = mapping_find_inside(nat, k);
 
+    if ((!m || mapping_rests(m)) && !share_port(nat, user, k, now_ms, why))
+        return NULL;
     if (!m)
-        m = mapping_create(nat, &job->key, why);
+        m = mapping_create(nat, k, why);
     if (!m)
         return NULL;
-    struct flow *f = create_out(nat, job, m->out_port, state, now_ms);
+    struct flow *f = create_out(nat, job, m->out_port, user, state, now_ms);
     if (!f) {
-        if (m->flows == 0)
-            mapping_destroy(nat, m);
+        mapping_unused(nat, m);
         *why = DROP_PORTS_FULL;
         return NULL;
     }
@@ -230,32 +276,52 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
         *why = nat->outside_ip == 0                       ? DROP_NO_UPLINK
                : reset_is_left_over(nat, &job->v, now_ms) ? DROP_MOVED
                : state == FLOW_FREE                       ? DROP_UNSOLICITED
-               : nat->flows.live == nat->flows.capacity   ? DROP_FLOWS_FULL
                                                           : DROP_NONE;
-    if (*why != DROP_NONE) {
-        nat->flows.refused += *why == DROP_FLOWS_FULL;
+    if (*why != DROP_NONE)
         return NULL;
-    }
+    int user = share_flow(nat, k->zone, k->src, false, now_ms, why);
+    if (user < 0)
+        return NULL;
 
     /* A host behind a forward keeps its port; unless another such host is there already, in a
      * conversation with the same remote end. */
     const struct nat_forward *fwd = forward_find_inside(nat, k);
     struct flow *f =
-        fwd ? create_out(nat, job, forward_out_port(fwd, k->sport), state, now_ms) : NULL;
+        fwd ? create_out(nat, job, forward_out_port(fwd, k->sport), (uint16_t)user, state, now_ms)
+            : NULL;
     if (!f)
-        f = nat_goes_by_address(k->proto) ? open_to_peer(nat, job, state, now_ms, why)
-                                          : open_mapped(nat, job, state, now_ms, why);
-    if (!f)
+        f = nat_goes_by_address(k->proto)
+                ? open_to_peer(nat, job, (uint16_t)user, state, now_ms, why)
+                : open_mapped(nat, job, (uint16_t)user, state, now_ms, why);
+    if (!f) {
+        flow_user_drop(&nat->flows.users, &nat->flows.key, (uint16_t)user);
         return NULL;
+    }
     f->tcp_seen = tcp_seen;
     nat->counters.picked_up += is_pick_up(&job->v, state);
     return f;
 }
 
+/* A flow to an inside end, opened from outside or not translated, if its host may have one more. */
+static struct flow *create_shared(struct nat *nat, struct flow *like, bool in,
+                                  enum flow_state state, uint32_t now_ms, enum drop_reason *why)
+{
+    int user = share_flow(nat, like->zone, like->in_ip, in, now_ms, why);
+
+    if (user < 0)
+        return NULL;
+    like->user = (uint16_t)user;
+    struct flow *f = flow_create(&nat->flows, like, state, now_ms);
+    if (!f)
+        flow_user_drop(&nat->flows.users, &nat->flows.key, like->user);
+    return f;
+}
+
 /* An inbound flow to this endpoint inside; NULL: the same two ends have a flow already, by another
- * outside port. */
+ * outside port, or *why. */
 static struct flow *create_in(struct nat *nat, const struct nat_job *job, be32 in_ip, be16 in_port,
-                              uint8_t zone, enum flow_state state, uint32_t now_ms)
+                              uint8_t zone, enum flow_state state, uint32_t now_ms,
+                              enum drop_reason *why)
 {
     const struct flow_tuple *k = &job->key;
     struct flow like = {
@@ -269,7 +335,7 @@ static struct flow *create_in(struct nat *nat, const struct nat_job *job, be32 i
         .zone = zone,
         .rem_zone = NETWORK_UPLINK,
     };
-    return flow_create(&nat->flows, &like, state, now_ms);
+    return create_shared(nat, &like, true, state, now_ms, why);
 }
 
 void nat_set_answers(struct nat *nat, nat_answers_fn answers, void *arg)
@@ -303,7 +369,7 @@ bool nat_is_stranded(const struct nat *nat, const struct flow *f)
  * are those that do not answer, until all have been tried. */
 static struct flow *open_forwarded(struct nat *nat, const struct nat_job *job,
                                    const struct nat_forward *fwd, enum flow_state state,
-                                   uint32_t now_ms)
+                                   uint32_t now_ms, enum drop_reason *why)
 {
     uint8_t *turn = &nat->forward_turn[fwd - nat->forwards];
     be16 port = forward_in_port(fwd, job->key.dport);
@@ -313,7 +379,7 @@ static struct flow *open_forwarded(struct nat *nat, const struct nat_job *job,
         unsigned target = *turn;
         *turn = (uint8_t)((target + 1) % fwd->target_count);
         if (i >= fwd->target_count || answers(nat, fwd, target))
-            f = create_in(nat, job, fwd->targets[target], port, fwd->zone, state, now_ms);
+            f = create_in(nat, job, fwd->targets[target], port, fwd->zone, state, now_ms, why);
     }
     if (f && fwd->target_count > 1)
         f->flags |= FLOW_IN_TURN;
@@ -346,7 +412,7 @@ static bool find_way_in(struct nat *nat, const struct flow_tuple *k, struct way_
     way->m = mapping_find_outside(nat, k->proto, k->dport);
     if (way->m) {
         way->last_resort &= mapping_is_of(way->m, &way->inside);
-        if (way->last_resort || way->m->holders == 0)
+        if (way->last_resort || mapping_rests(way->m) || way->m->holders == 0)
             return way->last_resort;
         bool admitted = mapping_admits(nat, way->m, k->src);
         if (!admitted)
@@ -361,17 +427,15 @@ static struct nat_mapping *map_last_resort(struct nat *nat, const struct flow_tu
                                            enum drop_reason *why)
 {
     struct port_pool *pool = mapping_pool(nat, inside->proto);
+    uint32_t resting = nat->resting[mapping_pool_number(inside->proto)].count;
     uint16_t port = ntoh16(inside->sport);
-    bool second = mapping_find_inside(nat, inside) != NULL;
 
-    if (pool->free_count <= LAST_RESORT_LEAVES || !port_pool_take_exact(pool, port)) {
+    if (pool->free_count + resting <= LAST_RESORT_LEAVES || !port_pool_take_exact(pool, port)) {
         *why = DROP_PORTS_FULL;
         return NULL;
     }
     struct nat_mapping *m = mapping_create_at(nat, inside, port);
-    if (m) {
-        m->second = second;
-    } else {
+    if (!m) {
         port_pool_release(pool, port);
         *why = DROP_FLOWS_FULL;
     }
@@ -382,15 +446,15 @@ static struct flow *open_way_in(struct nat *nat, const struct nat_job *job, stru
                                 enum flow_state state, uint32_t now_ms, enum drop_reason *why)
 {
     if (way->fwd)
-        return open_forwarded(nat, job, way->fwd, state, now_ms);
+        return open_forwarded(nat, job, way->fwd, state, now_ms, why);
     struct nat_mapping *m = way->m ? way->m : map_last_resort(nat, &way->inside, why);
     if (!m)
         return NULL;
-    struct flow *f = create_in(nat, job, m->in_ip, m->in_port, m->zone, state, now_ms);
+    struct flow *f = create_in(nat, job, m->in_ip, m->in_port, m->zone, state, now_ms, why);
     if (f)
         mapping_join(nat, m, f, false);
-    else if (m->flows == 0)
-        mapping_destroy(nat, m);
+    else
+        mapping_unused(nat, m);
     return f;
 }
 
@@ -411,12 +475,6 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
     enum flow_state state = track_first(&job->v, FLOW_IN, pick_up, &tcp_seen);
     if (state == FLOW_FREE)
         return NULL;
-    if (nat->flows.live == nat->flows.capacity) {
-        nat->flows.refused++;
-        *why = DROP_FLOWS_FULL;
-        return NULL;
-    }
-
     struct flow *f = open_way_in(nat, job, &way, state, now_ms, why);
     if (!f)
         return NULL;
@@ -452,13 +510,13 @@ struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t 
         .zone = in ? to : k->zone,
         .rem_zone = in ? k->zone : to,
     };
-    struct flow *f = flow_create(&nat->flows, &like, state, now_ms);
-    if (!f) {
-        /* Not full: between these two there is a flow already, whose other end is in another zone,
-         * or whose pings with identifier 0 go the other way. */
-        *why = nat->flows.live == nat->flows.capacity ? DROP_FLOWS_FULL : DROP_UNSOLICITED;
+    /* If there is room: between these two there is a flow already, whose other end is in another
+     * zone, or whose pings with identifier 0 go the other way. */
+    *why = DROP_UNSOLICITED;
+    struct flow *f = create_shared(nat, &like, in, state, now_ms, why);
+    if (!f)
         return NULL;
-    }
+    *why = DROP_NONE;
     f->tcp_seen = tcp_seen;
     f->flags |= FLOW_PLAIN | (in ? FLOW_OPENED_IN : 0);
     nat->counters.picked_up += is_pick_up(&job->v, state);

@@ -12,8 +12,10 @@
  * come in by a mapping (endpoint-independent filtering), or where a network wants it so, only the
  * addresses that its host has spoken to by it (nat_permit.h); forwards, and mappings that somebody
  * holds, are open to anybody everywhere. A mapping lives as long as it has flows, or somebody holds
- * it. nat_open_plain() makes a flow that needs no mapping, and of which nothing is rewritten. Which
- * of the three it is, and whether it may be, is the caller's to decide, once a flow.
+ * it; then its port rests, and only the same inside endpoint can have it, for NAT_REST_MS (RFC
+ * 6888, REQ-8), unless ports run out. nat_open_plain() makes a flow that needs no mapping, and of
+ * which nothing is rewritten. Which of the three it is, and whether it may be, is the caller's to
+ * decide, once a flow.
  *
  * The outside ports of the router itself (its DNS queries, its DHCP client) come from the same
  * allocator (nat_reserve), so that no host's flow can ever shadow them.
@@ -65,6 +67,32 @@ struct nat_counters {
     uint64_t icmp_errors_translated;
     uint64_t hairpins;  /* inbound flows from our own outside address */
     uint64_t picked_up; /* flows that began in the middle of a connection */
+    uint64_t evicted;   /* half-open flows that made room for others */
+    uint64_t refused;   /* flows and ports beyond a share or a limit */
+    uint64_t cut_short; /* ports at rest that somebody had to have before the time */
+};
+
+/* What a network may have at most, and each host in it; 0: what its share allows. */
+struct nat_limits {
+    uint32_t flows, host_flows;
+};
+
+#define NAT_SHARE   8u           /* a host may have this many times as much as is free */
+#define NAT_REST_MS (120 * 1000) /* RFC 6888, REQ-8 */
+
+#define NAT_SHARE_WEIGHTS 3
+
+/* Whom the last shortage was about: who lost a half-open flow, or was refused a new one. */
+struct nat_pressure {
+    be32 ip;
+    uint32_t flows, ports;
+    uint8_t zone;
+    bool for_ports, refused;
+};
+
+/* Mappings at rest, the oldest first. */
+struct nat_resting {
+    uint32_t oldest, newest, count;
 };
 
 struct nat_params {
@@ -112,7 +140,13 @@ struct nat {
     uint32_t sweep_at, sweep_end; /* numbers of flows */
     bool moved;                   /* to an address it did not have before, lately: */
     uint32_t moved_ms;
-    uint32_t holds; /* nat_hold(), and not let go yet */
+    uint32_t holds;                /* nat_hold(), and not let go yet */
+    struct nat_resting resting[3]; /* as the pools */
+    struct nat_limits limits[FLOW_USER_NETWORKS];
+    uint32_t limited; /* bit: a network that shares with the others */
+    uint16_t heaviest[FLOW_USER_NETWORKS][NAT_SHARE_WEIGHTS];
+    uint16_t hand;
+    struct nat_pressure pressure;
     struct nat_counters counters;
 };
 
@@ -128,6 +162,10 @@ size_t nat_filter_bytes(uint32_t flow_capacity);
  * unchanged. Returns how many are in force: one all of whose ports nat_reserve* gave away is not.
  */
 unsigned nat_set_forwards(struct nat *nat, const struct nat_forward *forwards, unsigned count);
+
+/* This network opens flows, within these limits. Networks named here share what there is between
+ * them as hosts do. */
+void nat_set_limits(struct nat *nat, uint8_t zone, const struct nat_limits *limits);
 
 /* Who knows which hosts answer. It is asked about each new flow through a forward of several hosts:
  * those that do not are passed over, as long as another does. */
@@ -202,11 +240,11 @@ enum drop_reason nat_check_out(const struct view *v);
 
 /* Slow path, after nat_find() said NULL: translated flows. On NULL, *why: outbound DROP_NO_UPLINK,
  * DROP_MOVED (TCP that has lost its flow to a change of the outside address), DROP_FLOWS_FULL,
- * DROP_PORTS_FULL, DROP_PEER_TAKEN (another host has this protocol with this peer),
+ * DROP_PORTS_FULL, DROP_SHARE, DROP_PEER_TAKEN (another host has this protocol with this peer),
  * DROP_UNSOLICITED (what cannot begin a connection or a flow: a stray RST, FIN or SYN-ACK, an echo
- * reply); inbound DROP_UNSOLICITED, DROP_FILTERED (by a mapping that is not open to this address)
- * or DROP_FLOWS_FULL. Protocols that cannot be translated: DROP_PROTOCOL. Later fragments open
- * nothing: DROP_FRAGMENT. */
+ * reply); inbound DROP_UNSOLICITED, DROP_FILTERED (by a mapping that is not open to this address),
+ * DROP_FLOWS_FULL or DROP_SHARE. Protocols that cannot be translated: DROP_PROTOCOL. Later
+ * fragments open nothing: DROP_FRAGMENT. */
 struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
                           enum drop_reason *why);
 struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t now_ms,
@@ -215,7 +253,7 @@ struct flow *nat_open_in(struct nat *nat, const struct nat_job *job, uint32_t no
 /* The same for a plain flow, whose other end, the packet's destination, is in zone to. From a
  * network (job->dir FLOW_OUT): the source is the inside end, to is another network or
  * NETWORK_UPLINK. From the uplink (FLOW_IN): the destination is, to is its network. *why on NULL:
- * DROP_FLOWS_FULL, DROP_UNSOLICITED, DROP_FRAGMENT. */
+ * DROP_FLOWS_FULL, DROP_SHARE, DROP_UNSOLICITED, DROP_FRAGMENT. */
 struct flow *nat_open_plain(struct nat *nat, const struct nat_job *job, uint8_t to, uint32_t now_ms,
                             enum drop_reason *why);
 
@@ -258,7 +296,7 @@ void nat_release(struct nat *nat, uint8_t proto, be16 port);
  * exact) by another. Returns the outside port, or 0: it cannot be that one, or there is no room
  * (NAT_MAX_HOLDS). Holds outlive a change of the outside address. */
 be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exact);
-void nat_let_go(struct nat *nat, const struct flow_tuple *k);
+void nat_let_go(struct nat *nat, const struct flow_tuple *k, uint32_t now_ms);
 
 /* A flow as people see it. */
 struct nat_flow_info {

@@ -24,8 +24,14 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
 
     if (nat->holds == NAT_MAX_HOLDS)
         return 0;
+    if (m && mapping_rests(m) && wanted != 0 && m->out_port != wanted) {
+        mapping_destroy(nat, m); /* it need not be that one any more */
+        m = NULL;
+    }
     if (m && exact && m->out_port != wanted)
         return 0;
+    if (m && mapping_rests(m))
+        mapping_wake(nat, m);
     if (!m) {
         struct port_pool *pool = mapping_pool(nat, k->proto);
         uint16_t port = take_port(pool, ntoh16(wanted), exact);
@@ -44,7 +50,7 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
     return m->out_port;
 }
 
-void nat_let_go(struct nat *nat, const struct flow_tuple *k)
+void nat_let_go(struct nat *nat, const struct flow_tuple *k, uint32_t now_ms)
 {
     struct nat_mapping *m = mapping_find_inside(nat, k);
 
@@ -53,5 +59,5 @@ void nat_let_go(struct nat *nat, const struct flow_tuple *k)
     m->holders--;
     m->holds--;
     if (--m->flows == 0)
-        mapping_destroy(nat, m);
+        mapping_rest(nat, m, now_ms);
 }

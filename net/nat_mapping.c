@@ -3,10 +3,12 @@
  * Mappings; see nat_mapping.h, and nat.h for what they mean.
  *
  * One index holds two references to each mapping: under the hash of its inside endpoint and under
- * that of its outside port. Every mapping has at least one flow or hold (nat_hold.c), so there can
- * be no more of them than flows and holds, nor than ports.
+ * that of its outside port. Every mapping that does not rest has at least one flow or hold
+ * (nat_hold.c), so there can be no more of them than flows and holds, nor than ports; those that
+ * rest have what is left.
  *
- * Invariant: the port of every mapping is taken in the pool of its protocol, by it alone.
+ * Invariants: the port of every mapping is taken in the pool of its protocol, by it alone. The
+ * ports in an account are those of its host's mappings that do not rest.
  */
 #include "net/nat_mapping.h"
 
@@ -29,6 +31,8 @@ int mapping_init(struct nat *nat, uint32_t flow_capacity, alloc_fn alloc)
     nat->mapping_capacity = mapping_capacity(flow_capacity);
     nat->mapping_free = NONE;
     nat->mapping_fresh = 0;
+    for (unsigned i = 0; i < ARRAY_COUNT(nat->resting); i++)
+        nat->resting[i] = (struct nat_resting){.oldest = NONE, .newest = NONE};
     nat->mappings = alloc(nat->mapping_capacity * sizeof(struct nat_mapping), CACHE_LINE_BYTES);
     if (!nat->mappings)
         return -ENOMEM;
@@ -47,10 +51,16 @@ static uint32_t outside_hash(const struct nat *nat, uint8_t proto, be16 port)
     return hash_words(&nat->key, port | (uint64_t)proto << 48, NETWORK_UPLINK);
 }
 
+/* Of two of one endpoint. */
+static unsigned rank(const struct nat_mapping *m)
+{
+    return (mapping_rests(m) ? 0 : 2) + (m->out_port != m->in_port);
+}
+
 struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k)
 {
     uint32_t hash = inside_hash(nat, k->src, k->sport, k->proto, k->zone);
-    struct nat_mapping *second = NULL;
+    struct nat_mapping *found = NULL;
     struct index_cursor c;
 
     for (uint32_t ref = index_first(&nat->mapping_index, hash, &c); ref != INDEX_END;
@@ -58,11 +68,10 @@ struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple
         struct nat_mapping *m = &nat->mappings[ref];
         if (!mapping_is_of(m, k))
             continue;
-        if (LIKELY(!m->second))
-            return m;
-        second = m;
+        if (!found || rank(m) > rank(found))
+            found = m;
     }
-    return second;
+    return found;
 }
 
 struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, be16 port)
@@ -76,6 +85,31 @@ struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, b
             return m;
     }
     return NULL;
+}
+
+/* ---- accounts ---- */
+
+static void count_port(struct nat *nat, struct nat_mapping *m)
+{
+    struct flow_table *t = &nat->flows;
+    unsigned pool = mapping_pool_number(m->proto);
+
+    m->user = flow_user_take(&t->users, &t->key, m->zone, m->in_ip, FLOW_USER_REST);
+    t->users.user[m->user].ports[pool]++;
+    t->users.network[m->zone].ports[pool]++;
+    nat->counters.mappings_live++;
+}
+
+static void uncount_port(struct nat *nat, struct nat_mapping *m)
+{
+    struct flow_table *t = &nat->flows;
+    unsigned pool = mapping_pool_number(m->proto);
+
+    t->users.user[m->user].ports[pool]--;
+    t->users.network[m->zone].ports[pool]--;
+    flow_user_drop(&t->users, &t->key, m->user);
+    m->user = MAPPING_AT_REST;
+    nat->counters.mappings_live--;
 }
 
 /* ---- coming and going ---- */
@@ -108,6 +142,8 @@ static uint32_t hash_of(const struct nat *nat, const struct nat_mapping *m, bool
 static struct nat_mapping *link_mapping(struct nat *nat, const struct nat_mapping *like)
 {
     struct nat_mapping *m = take_free(nat);
+    if (!m && (mapping_cut_short(nat, IP_PROTO_UDP) || mapping_cut_short(nat, IP_PROTO_TCP)))
+        m = take_free(nat);
     if (!m)
         return NULL;
 
@@ -134,7 +170,8 @@ struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *
                                                   .proto = k->proto,
                                                   .zone = k->zone,
                                               });
-    nat->counters.mappings_live += m != NULL;
+    if (m)
+        count_port(nat, m);
     return m;
 }
 
@@ -143,6 +180,8 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
 {
     struct port_pool *pool = mapping_pool(nat, k->proto);
     uint16_t port = port_pool_take(pool, ntoh16(k->sport));
+    while (port == 0 && mapping_cut_short(nat, k->proto))
+        port = port_pool_take(pool, ntoh16(k->sport));
     if (port == 0) {
         *why = DROP_PORTS_FULL;
         return NULL;
@@ -155,17 +194,106 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
     return m;
 }
 
+/* Out of the list, without flows. */
+static void leave_rest(struct nat *nat, struct nat_mapping *m)
+{
+    struct nat_resting *resting = &nat->resting[mapping_pool_number(m->proto)];
+
+    if (m->older == NONE)
+        resting->oldest = m->newer;
+    else
+        nat->mappings[m->older].newer = m->newer;
+    if (m->newer == NONE)
+        resting->newest = m->older;
+    else
+        nat->mappings[m->newer].older = m->older;
+    resting->count--;
+    m->flows = m->holders = m->holds = 0;
+}
+
 void mapping_destroy(struct nat *nat, struct nat_mapping *m)
 {
     uint32_t id = mapping_id(nat, m);
 
+    if (mapping_rests(m))
+        leave_rest(nat, m);
+    else
+        uncount_port(nat, m);
     CHECK(m->flows == 0 && m->holders == 0);
     bool inside_gone = index_remove(&nat->mapping_index, hash_of(nat, m, true), id);
     bool outside_gone = index_remove(&nat->mapping_index, hash_of(nat, m, false), id);
     CHECK(inside_gone && outside_gone);
     port_pool_release(mapping_pool(nat, m->proto), ntoh16(m->out_port));
-    nat->counters.mappings_live--;
     give_free(nat, m);
+}
+
+void mapping_unused(struct nat *nat, struct nat_mapping *m)
+{
+    if (!mapping_rests(m) && m->flows == 0)
+        mapping_destroy(nat, m);
+}
+
+/* ---- rest ---- */
+
+void mapping_rest(struct nat *nat, struct nat_mapping *m, uint32_t now_ms)
+{
+    struct nat_resting *resting = &nat->resting[mapping_pool_number(m->proto)];
+    uint32_t id = mapping_id(nat, m);
+
+    CHECK(m->flows == 0 && m->holders == 0);
+    uncount_port(nat, m);
+    m->rests_since_ms = now_ms;
+    m->newer = NONE;
+    m->older = resting->newest;
+    if (m->older == NONE)
+        resting->oldest = id;
+    else
+        nat->mappings[m->older].newer = id;
+    resting->newest = id;
+    resting->count++;
+}
+
+void mapping_wake(struct nat *nat, struct nat_mapping *m)
+{
+    leave_rest(nat, m);
+    count_port(nat, m);
+}
+
+bool mapping_cut_short(struct nat *nat, uint8_t proto)
+{
+    uint32_t oldest = nat->resting[mapping_pool_number(proto)].oldest;
+
+    if (oldest == NONE)
+        return false;
+    mapping_destroy(nat, &nat->mappings[oldest]);
+    nat->counters.cut_short++;
+    return true;
+}
+
+unsigned mapping_tick(struct nat *nat, uint32_t now_ms, unsigned budget)
+{
+    unsigned ended = 0;
+
+    for (unsigned i = 0; i < ARRAY_COUNT(nat->resting); i++)
+        for (uint32_t id = nat->resting[i].oldest; id != NONE && ended < budget; ended++) {
+            if ((int32_t)(now_ms - nat->mappings[id].rests_since_ms) < NAT_REST_MS)
+                break;
+            mapping_destroy(nat, &nat->mappings[id]);
+            id = nat->resting[i].oldest;
+        }
+    return ended;
+}
+
+void mapping_end_rest(struct nat *nat, bool (*wanted)(const struct nat_mapping *m, const void *arg),
+                      const void *arg)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(nat->resting); i++)
+        for (uint32_t id = nat->resting[i].oldest, newer; id != NONE; id = newer) {
+            struct nat_mapping *m = &nat->mappings[id];
+            newer = m->newer;
+            if (wanted(m, arg))
+                mapping_destroy(nat, m);
+        }
 }
 
 /* ---- flows ---- */
@@ -183,6 +311,8 @@ bool mapping_admits(const struct nat *nat, const struct nat_mapping *m, be32 rem
 
 void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds)
 {
+    if (mapping_rests(m))
+        mapping_wake(nat, m);
     flow_cold(&nat->flows, f)->mapping = mapping_id(nat, m);
     m->flows++;
     if (holds)
@@ -201,18 +331,37 @@ void mapping_hold(struct nat *nat, struct flow *f)
         f->flags |= FLOW_PERMITS;
 }
 
-void mapping_leave(struct nat *nat, struct flow *f)
+/* The mapping that f was the last to use, or NULL. */
+static struct nat_mapping *leave(struct nat *nat, struct flow *f)
 {
     uint32_t *mapping = &flow_cold(&nat->flows, f)->mapping;
 
     if (*mapping == FLOW_NONE)
-        return;
+        return NULL;
     struct nat_mapping *m = &nat->mappings[*mapping];
     if (f->flags & FLOW_HOLDS_MAPPING)
         m->holders--;
     if (f->flags & FLOW_PERMITS)
         permit_leave(&nat->permits, *mapping, f->rem_ip);
     *mapping = FLOW_NONE;
-    if (--m->flows == 0)
+    return --m->flows == 0 ? m : NULL;
+}
+
+void mapping_leave(struct nat *nat, struct flow *f)
+{
+    struct nat_mapping *m = leave(nat, f);
+
+    if (m)
         mapping_destroy(nat, m);
+}
+
+void mapping_leave_to_rest(struct nat *nat, struct flow *f, uint32_t now_ms)
+{
+    bool exempt = f->state == FLOW_TCP_CLOSING || f->proto == IP_PROTO_ICMP;
+    struct nat_mapping *m = leave(nat, f);
+
+    if (m && exempt)
+        mapping_destroy(nat, m);
+    else if (m)
+        mapping_rest(nat, m, now_ms);
 }

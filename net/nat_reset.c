@@ -29,12 +29,20 @@ static void begin_sweep(struct nat *nat)
     nat->sweeping = nat->flows.live > 0;
 }
 
+static bool is_any(const struct nat_mapping *m, const void *arg)
+{
+    (void)m;
+    (void)arg;
+    return true;
+}
+
 void nat_set_outside(struct nat *nat, be32 ip, uint32_t now_ms)
 {
     nat->closed = false;
     if (ip == nat->outside_ip)
         return;
     nat->outside_ip = ip;
+    mapping_end_rest(nat, is_any, NULL);
     if (ip && ip != nat->last_outside) {
         nat->moved = nat->last_outside != 0;
         nat->moved_ms = now_ms;

@@ -74,6 +74,7 @@ static uint16_t take(struct port_pool *pool, uint32_t port)
 {
     pool->taken[port / 64] |= 1ull << port % 64;
     pool->free_count--;
+    pool->free_low -= port < PORT_POOL_FIRST;
     note_full(pool, port / 64);
     return (uint16_t)port;
 }
@@ -85,6 +86,7 @@ void port_pool_init(struct port_pool *pool, const uint64_t seed[2])
     pool->key[1] = seed[1];
     pool->taken[0] = 1;
     pool->free_count = 65535;
+    pool->free_low = PORT_POOL_FIRST - 1;
 }
 
 bool port_pool_take_exact(struct port_pool *pool, uint16_t port)
@@ -100,6 +102,7 @@ void port_pool_release(struct port_pool *pool, uint16_t port)
     CHECK(port != 0 && port_pool_is_taken(pool, port));
     pool->taken[port / 64] &= ~(1ull << port % 64);
     pool->free_count++;
+    pool->free_low += port < PORT_POOL_FIRST;
     note_full(pool, port / 64);
 }
 

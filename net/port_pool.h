@@ -18,6 +18,7 @@ struct port_pool {
     uint64_t
         full[2][16]; /* by parity: a bit a word of taken, all its ports of that parity are taken */
     uint32_t free_count; /* ports of 1..65535 that are not taken */
+    uint32_t free_low;   /* of them below PORT_POOL_FIRST, which only who wants such a one gets */
     uint64_t key[2];     /* of its generator: a keyed permutation of a counter */
     uint64_t counter;
 };

@@ -152,7 +152,7 @@ static void make_router(uint32_t flows)
     struct dataplane_params params = {.config = &config,
                                       .nics = list,
                                       .pool = &pool,
-                                      .flow_capacity = flows,
+                                      .flow_capacity = flows + flows / 64 + 64, /* no shares */
                                       .switch_capacity = STATIONS,
                                       .random = random,
                                       .self_ops = &self_ops,

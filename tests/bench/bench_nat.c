@@ -126,7 +126,8 @@ static struct flow_tuple tuple_number(uint32_t i, enum flow_dir dir)
 
 static void make_nat(uint32_t capacity)
 {
-    struct nat_params params = {.flow_capacity = capacity, .random = 42};
+    /* A little more, so that nobody has all of his share. */
+    struct nat_params params = {.flow_capacity = capacity + capacity / 64 + 64, .random = 42};
     for (unsigned i = 0; i < 4; i++)
         params.key.k[i] = (uint64_t)rnd(UINT32_MAX) << 32 | rnd(UINT32_MAX) | 1;
     if (nat_init(&nat, &params, fake_alloc) != 0)

@@ -10,7 +10,6 @@ from scapy.all import DNS, DNSQR, DNSRR, ICMP, IP, TCP, UDP, UDPerror
 from lab.requirements import requirement
 from lab.wires import FAR, FARTHER, GATEWAY, ROUTER, UPLINK, Stage, flood_frame, only, udp
 
-SHARES = "a host may take all flows and ports there are"
 SERVER = "203.0.113.53"  # the outside's DNS server
 
 
@@ -20,9 +19,9 @@ def opened(stage, host, count, flags=None):
     return len({packet.sport for packet in stage.put(host, *frames).outside})
 
 
-@requirement("C4", "RFC 6888 REQ-4", missing=SHARES)
-@requirement("C5", "RFC 6888 REQ-5", missing=SHARES)
-@requirement("exhaustion", "SYN and UDP floods", missing=SHARES)
+@requirement("C4", "RFC 6888 REQ-4")
+@requirement("C5", "RFC 6888 REQ-5")
+@requirement("exhaustion", "SYN and UDP floods")
 @pytest.mark.parametrize("flags", [None, 0x02], ids=["UDP", "SYN"])
 def test_a_host_that_floods_does_not_keep_others_out(flags):
     """a opens 6,000 flows where there is room for 4,096; then b opens 1,000, and all 1,000 come about."""
@@ -32,7 +31,7 @@ def test_a_host_that_floods_does_not_keep_others_out(flags):
         assert opened(stage, stage.b, 1000, flags) == 1000
 
 
-@requirement("C8", "RFC 6888 REQ-8", missing="a freed port is given away at once")
+@requirement("C8", "RFC 6888 REQ-8")
 def test_a_freed_port_rests():
     """The outside port of a's mapping, which has expired, is no other host's within the next 120 s."""
     with Stage() as stage:
@@ -51,17 +50,22 @@ def test_a_freed_port_rests():
 @requirement("T7", "RFC 5382 REQ-7")
 @requirement("C11", "RFC 6888 REQ-11")
 def test_all_ports_taken_and_none_twice():
-    """All ports but 5,535 belong to a forward. 200 hosts open 30 flows each: no port is two hosts' or the forward's,
-    who finds none is told so with ICMP 3/13, and the first mapping is as it was."""
+    """All ports but 5,535 belong to a forward. 200 hosts open 30 flows each, all answered: no port is two hosts' or the
+    forward's, who finds none is told so with ICMP 3/13, and the first mapping is as it was."""
     with Stage("fwd=udp:1024-60000:192.168.8.10:1024") as stage:
         first = only(stage.put(stage.b, udp(stage.b, 61000, FAR, 9)).outside).sport
-        frames = [flood_frame(stage.b, f"192.168.8.{20 + number % 200}", 1024 + number // 200, FAR, 80)
-                  for number in range(6_000)]
-        seen = stage.put(stage.b, *frames)
-        ports = [packet.sport for packet in seen.outside if UDP in packet]
-        assert len(ports) == len(set(ports)) == 5535 - 1 and first not in ports and min(ports) > 60000
+        ports = []
+        for port in range(1024, 1054):
+            seen = stage.put(stage.b, *(flood_frame(stage.b, f"192.168.8.{20 + number}", port, FAR, 80)
+                                        for number in range(200)))
+            new = [packet.sport for packet in seen.outside if UDP in packet]
+            stage.put(stage.gateway, *(flood_frame(stage.gateway, FAR, 80, UPLINK, port) for port in new))
+            ports += new
+        assert len(ports) == len(set(ports)) and first not in ports and min(ports) > 60000
+        assert 5500 <= len(ports) <= 5535 - 1, "all but what is kept for newcomers"
         status = stage.status()
-        assert status.drops["ports-full"] == 6_000 - 5534 and "tx-full" not in status.drops
+        assert status.drops["share"] + status.drops.get("ports-full", 0) == 6_000 - len(ports)
+        assert "tx-full" not in status.drops
         stage.pass_time(20)
         got = only(stage.put(stage.b, udp("192.168.8.250", 65001, FAR, 9)).packets[2])
         assert (got[ICMP].type, got[ICMP].code, got[UDPerror].sport) == (3, 13, 65001)

@@ -66,16 +66,36 @@ static bool has_spoken(const struct naive_nat *n, const struct naive_mapping *m,
     return false;
 }
 
-static void end(struct naive_nat *n, struct naive_flow *f)
+/* Returns the mapping that nothing uses now, or NULL. */
+static struct naive_mapping *leave(struct naive_nat *n, struct naive_flow *f)
 {
     f->live = false;
     if (f->through_forward)
-        return;
+        return NULL;
     struct naive_mapping *m = mapping_of(n, f);
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
         if (uses(&n->flows[i], m))
-            return;
-    m->live = false;
+            return NULL;
+    return m;
+}
+
+static void end(struct naive_nat *n, struct naive_flow *f)
+{
+    struct naive_mapping *m = leave(n, f);
+    if (m)
+        m->live = false;
+}
+
+static void end_to_rest(struct naive_nat *n, struct naive_flow *f, uint32_t now_ms)
+{
+    bool exempt = f->proto == 1 || naive_state_of(f) == NAIVE_CLOSING;
+    struct naive_mapping *m = leave(n, f);
+    if (!m)
+        return;
+    m->resting = true;
+    m->rests_since_ms = now_ms;
+    if (exempt)
+        m->live = m->resting = false;
 }
 
 static struct naive_flow *new_flow(struct naive_nat *n)
@@ -135,12 +155,26 @@ static uint32_t timeout_ms(const struct naive_flow *f)
     return seconds[naive_state_of(f)] * 1000;
 }
 
+/* Closed ones first: if there was one, the other way around is as good. */
 void naive_expire(struct naive_nat *n, uint32_t now_ms)
 {
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
+            struct naive_flow *f = &n->flows[i];
+            bool closed = naive_state_of(f) == NAIVE_CLOSING;
+            if (!f->live || closed != (round == 0) ||
+                (uint32_t)(now_ms - f->last_ms) < timeout_ms(f))
+                continue;
+            struct naive_mapping *m = mapping_of(n, f);
+            end_to_rest(n, f, now_ms);
+            if (m && closed && m->live)
+                m->unclear = true;
+        }
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
-        struct naive_flow *f = &n->flows[i];
-        if (f->live && (uint32_t)(now_ms - f->last_ms) >= timeout_ms(f))
-            end(n, f);
+        struct naive_mapping *m = &n->mappings[i];
+        m->unclear &= m->resting && m->rests_since_ms == now_ms;
+        if (m->live && m->resting && now_ms - m->rests_since_ms >= 120000)
+            m->live = m->resting = false;
     }
 }
 
@@ -156,7 +190,15 @@ unsigned naive_mapping_count(const struct naive_nat *n)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
-        count += n->mappings[i].live;
+        count += n->mappings[i].live && !n->mappings[i].resting;
+    return count;
+}
+
+unsigned naive_resting_count(const struct naive_nat *n)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
+        count += n->mappings[i].live && n->mappings[i].resting;
     return count;
 }
 
@@ -196,6 +238,14 @@ static bool leads_to(const struct naive_forward *fwd, const struct naive_flow *f
     return target && fwd->zone == f->zone && port_behind(fwd, f->out_port) == f->in_port;
 }
 
+/* True if the last resort leads to this mapping. */
+static bool is_resorts(struct naive_nat *n, const struct naive_mapping *m)
+{
+    const struct naive_forward *resort = last_resort(n, m->proto);
+    return resort && m->in_ip == resort->targets[0] && m->zone == resort->zone &&
+           m->in_port == m->out_port;
+}
+
 bool naive_claims(struct naive_nat *n, unsigned proto, unsigned port)
 {
     if (open_forward(n, proto, port, NULL) ||
@@ -203,7 +253,7 @@ bool naive_claims(struct naive_nat *n, unsigned proto, unsigned port)
         return true;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
         if (n->mappings[i].live && n->mappings[i].proto == proto && n->mappings[i].out_port == port)
-            return true;
+            return !n->mappings[i].resting || is_resorts(n, &n->mappings[i]);
     return false;
 }
 
@@ -214,6 +264,9 @@ void naive_set_outside(struct naive_nat *n, uint32_t ip, uint32_t now_ms)
         n->moved_ms = now_ms;
         n->last_outside = ip;
     }
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
+        if (n->mappings[i].resting && ip != n->outside)
+            n->mappings[i].live = n->mappings[i].resting = false;
     n->outside = ip;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
         if (n->flows[i].live && n->flows[i].out_ip != ip)
@@ -230,6 +283,11 @@ void naive_set_forwards(struct naive_nat *n, const struct naive_forward *forward
              port++)
             n->forwarded[pool_of(forwards[i].proto)][port] =
                 !n->reserved[pool_of(forwards[i].proto)][port];
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
+        struct naive_mapping *m = &n->mappings[i];
+        if (m->resting && n->forwarded[pool_of(m->proto)][m->out_port])
+            m->live = m->resting = false;
+    }
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         struct naive_flow *f = &n->flows[i];
         if (!f->live || naive_is_portless(f->proto))
@@ -356,9 +414,15 @@ static void track_tcp(struct naive_flow *f, const struct naive_packet *k, unsign
         f->rst = f->life[0] = f->life[1] = false;
 }
 
-/* What a packet does to its flow. */
-static enum drop_reason track(struct naive_flow *f, const struct naive_packet *k, unsigned way,
-                              uint32_t now_ms)
+/* Which list of half-open flows it is in, or none. */
+static unsigned half_of(const struct naive_flow *f)
+{
+    enum naive_state state = naive_state_of(f);
+    return state == NAIVE_OPENING ? 0 : state == NAIVE_ONE_WAY || state == NAIVE_PING ? 1 : 2;
+}
+
+static enum drop_reason track_any(struct naive_flow *f, const struct naive_packet *k, unsigned way,
+                                  uint32_t now_ms)
 {
     if (f->proto == 6 && (k->flags & RST)) {
         enum drop_reason why = track_reset(f, k, way, now_ms);
@@ -376,6 +440,110 @@ static enum drop_reason track(struct naive_flow *f, const struct naive_packet *k
     }
     f->bytes[way] += k->ip_bytes;
     f->packets[way]++;
+    return DROP_NONE;
+}
+
+/* What a packet does to its flow. */
+static enum drop_reason track(struct naive_nat *n, struct naive_flow *f,
+                              const struct naive_packet *k, unsigned way, uint32_t now_ms)
+{
+    unsigned before = half_of(f);
+    enum drop_reason why = track_any(f, k, way, now_ms);
+    if (half_of(f) != before)
+        f->stamp = ++n->stamps;
+    return why;
+}
+
+/* ---- shares ---- */
+
+/* Flows of this host (or, ip 0, network; or, zone -1, all); half: that are half open. */
+static unsigned count_of(const struct naive_nat *n, int zone, uint32_t ip, bool half)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
+        const struct naive_flow *f = &n->flows[i];
+        count += f->live && (zone < 0 || (int)f->zone == zone) && (ip == 0 || f->in_ip == ip) &&
+                 (!half || half_of(f) < 2);
+    }
+    return count;
+}
+
+static bool below(unsigned has, unsigned max)
+{
+    return max == 0 || has < max;
+}
+
+static bool network_may(const struct naive_nat *n, unsigned zone, unsigned room)
+{
+    unsigned has = count_of(n, (int)zone, 0, false);
+    bool alone = !n->networks[0] || !n->networks[1];
+    return below(has, n->max_flows[zone]) && (alone || has < 8 * room);
+}
+
+/* The oldest half-open flow of a host, those of TCP before others; NULL if there is none. */
+static struct naive_flow *oldest_half(struct naive_nat *n, unsigned zone, uint32_t ip)
+{
+    struct naive_flow *oldest = NULL;
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
+        struct naive_flow *f = &n->flows[i];
+        if (f->live && f->zone == zone && f->in_ip == ip && half_of(f) < 2 &&
+            (!oldest || half_of(f) < half_of(oldest) ||
+             (half_of(f) == half_of(oldest) && f->stamp < oldest->stamp)))
+            oldest = f;
+    }
+    return oldest;
+}
+
+/* The flow that the translator made room with, if it is the oldest of the host that has most half
+ * open in this network; of several such hosts, any. */
+static struct naive_flow *oldest_of_heaviest(struct naive_nat *n, unsigned zone, unsigned most)
+{
+    struct naive_flow *oldest = NULL;
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
+        const struct naive_flow *f = &n->flows[i];
+        if (!f->live || f->zone != zone || count_of(n, (int)zone, f->in_ip, true) != most)
+            continue;
+        oldest = oldest_half(n, zone, f->in_ip);
+        if (oldest->gone)
+            return oldest;
+    }
+    return oldest;
+}
+
+static unsigned most_half(const struct naive_nat *n, unsigned zone)
+{
+    unsigned most = 0;
+    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
+        if (n->flows[i].live && n->flows[i].zone == zone)
+            most = MAX(most, count_of(n, (int)zone, n->flows[i].in_ip, true));
+    return most;
+}
+
+/* One more flow for this host: DROP_NONE, perhaps after another was ended. */
+static enum drop_reason share(struct naive_nat *n, unsigned zone, uint32_t ip, bool in,
+                              uint32_t now_ms)
+{
+    unsigned room = n->capacity - naive_flow_count(n), has = count_of(n, (int)zone, ip, false);
+    unsigned left = n->max_flows[zone] ? n->max_flows[zone] : UINT16_MAX;
+    unsigned net_has = count_of(n, (int)zone, 0, false), from = zone;
+    left = net_has < left ? MIN(left - net_has, room) : 0;
+
+    if (below(has, n->max_host_flows[zone]) && network_may(n, zone, room) && has < 8 * left)
+        return DROP_NONE;
+    unsigned half = count_of(n, -1, 0, true);
+    if (network_may(n, zone, room + half) &&
+        count_of(n, !zone, 0, true) > count_of(n, (int)zone, 0, true))
+        from = !zone;
+    bool others = !in && below(has, n->max_host_flows[zone]) &&
+                  has < 8 * (from == zone ? left + count_of(n, (int)zone, 0, true) : room + half);
+    unsigned most = most_half(n, from);
+    bool theirs = others && (from != zone || most > count_of(n, (int)zone, ip, true));
+    struct naive_flow *f = theirs ? oldest_of_heaviest(n, from, most) : oldest_half(n, zone, ip);
+    if (!f)
+        return room == 0 ? DROP_FLOWS_FULL : DROP_SHARE;
+    check(n, f->gone, "the oldest half-open flow of who has most makes room");
+    f->gone = false;
+    end_to_rest(n, f, now_ms);
     return DROP_NONE;
 }
 
@@ -420,14 +588,15 @@ static unsigned forward_out(struct naive_nat *n, const struct naive_packet *k, u
 }
 
 /* Only the last resort's endpoint can have two: the one to its own port came later then. */
-static const struct naive_mapping *find_mapping(const struct naive_nat *n, unsigned proto,
-                                                unsigned zone, uint32_t ip, unsigned port)
+static struct naive_mapping *find_mapping(struct naive_nat *n, unsigned proto, unsigned zone,
+                                          uint32_t ip, unsigned port)
 {
-    const struct naive_mapping *found = NULL;
+    struct naive_mapping *found = NULL;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
-        const struct naive_mapping *m = &n->mappings[i];
+        struct naive_mapping *m = &n->mappings[i];
         if (m->live && m->proto == proto && m->zone == zone && m->in_ip == ip &&
-            m->in_port == port && (!found || m->out_port != port))
+            m->in_port == port &&
+            (!found || (m->resting == found->resting ? m->out_port != port : !m->resting)))
             found = m;
     }
     return found;
@@ -437,8 +606,12 @@ static void new_mapping(struct naive_nat *n, const struct naive_flow *f)
 {
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         if (!n->mappings[i].live) {
-            n->mappings[i] =
-                (struct naive_mapping){true, f->proto, f->zone, f->in_port, f->out_port, f->in_ip};
+            n->mappings[i] = (struct naive_mapping){.live = true,
+                                                    .proto = f->proto,
+                                                    .zone = f->zone,
+                                                    .in_port = f->in_port,
+                                                    .out_port = f->out_port,
+                                                    .in_ip = f->in_ip};
             return;
         }
     }
@@ -457,10 +630,13 @@ static bool map_out(struct naive_nat *n, const struct naive_packet *k, unsigned 
         like->out_port && !find_in(n, k->proto, k->dst, k->dport, n->outside, like->out_port);
     if (like->through_forward)
         return true;
-    const struct naive_mapping *m = find_mapping(n, k->proto, like->zone, k->src, k->sport);
+    struct naive_mapping *m = find_mapping(n, k->proto, like->zone, k->src, k->sport);
     if (m) {
         like->out_port = m->out_port;
-        return !find_in(n, k->proto, k->dst, k->dport, n->outside, m->out_port);
+        if (find_in(n, k->proto, k->dst, k->dport, n->outside, m->out_port))
+            return false;
+        m->resting = false;
+        return true;
     }
     judge_choice(n, k, chosen);
     like->out_port = chosen;
@@ -484,8 +660,9 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
             return DROP_MOVED;
         if (!may_begin(&like, &k, true))
             return DROP_UNSOLICITED;
-        if (naive_flow_count(n) == n->capacity)
-            return DROP_FLOWS_FULL;
+        enum drop_reason shared = share(n, zone, k.src, false, now_ms);
+        if (shared)
+            return shared;
         like.proto = k.proto;
         like.zone = zone;
         like.in_ip = k.src;
@@ -496,10 +673,11 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
         if (!map_out(n, &k, chosen, &like))
             return naive_is_portless(k.proto) ? DROP_PEER_TAKEN : DROP_PORTS_FULL;
         f = new_flow(n);
+        like.stamp = ++n->stamps;
         *f = like;
     }
     check(n, chosen == f->out_port, "U1: one outside port, whatever the remote end");
-    enum drop_reason why = track(f, &k, 0, now_ms);
+    enum drop_reason why = track(n, f, &k, 0, now_ms);
     if (!why)
         naive_put_endpoint(&k, true, f->out_ip, f->out_port);
     return why;
@@ -524,7 +702,7 @@ static bool map_in(struct naive_nat *n, const struct naive_packet *k, struct nai
                     m->zone == resort->zone;
     else
         to_resort = to_resort && port_is_free(n, k->proto, k->dport);
-    if (!to_resort && (!m || !mapping_is_held(n, m)))
+    if (!to_resort && (!m || m->resting || !mapping_is_held(n, m)))
         return false;
     like->filtered = !to_resort && (n->filtered_zones >> m->zone & 1) && !has_spoken(n, m, k->src);
     if (like->filtered)
@@ -536,19 +714,23 @@ static bool map_in(struct naive_nat *n, const struct naive_packet *k, struct nai
     return may_begin(like, k, to_resort);
 }
 
-/* Whose turn it is: of several targets, the next that answers and has no such flow; if there is
- * none, one that does not. */
+/* Whose turn it is: of several targets, the next that answers, may have a flow more, and has no
+ * such flow; if there is none, one that does not answer. */
 static bool choose_target(struct naive_nat *n, const struct naive_packet *k,
-                          struct naive_flow *like)
+                          struct naive_flow *like, uint32_t now_ms, enum drop_reason *why)
 {
     unsigned tries = like->forward ? like->forward->target_count : 1;
 
-    for (unsigned t = 0; t < 2 * tries; t++) {
+    *why = DROP_UNSOLICITED;
+    for (unsigned t = 0; t < (like->forward ? 2 * tries : 1); t++) {
         if (like->forward)
             like->in_ip = like->forward->targets[like->forward->turn++ % tries];
         if (tries > 1 && t < tries && n->silent >> like->in_ip % 32 & 1)
             continue;
-        if (!find_out(n, k->proto, like->zone, like->in_ip, like->in_port, k->src, k->sport))
+        enum drop_reason shared = share(n, like->zone, like->in_ip, true, now_ms);
+        if (shared)
+            *why = shared;
+        else if (!find_out(n, k->proto, like->zone, like->in_ip, like->in_port, k->src, k->sport))
             return true;
     }
     return false;
@@ -573,16 +755,18 @@ enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uin
         like.rem_port = k.sport;
         like.out_ip = k.dst;
         like.last_ms = now_ms;
-        if (naive_flow_count(n) == n->capacity)
-            return DROP_FLOWS_FULL;
-        if (!choose_target(n, &k, &like))
-            return DROP_UNSOLICITED;
+        enum drop_reason refused;
+        if (!choose_target(n, &k, &like, now_ms, &refused))
+            return refused;
         if (like.new_mapping)
             new_mapping(n, &like);
+        else if (!like.forward)
+            mapping_of(n, &like)->resting = false;
         f = new_flow(n);
+        like.stamp = ++n->stamps;
         *f = like;
     }
-    enum drop_reason why = track(f, &k, 1, now_ms);
+    enum drop_reason why = track(n, f, &k, 1, now_ms);
     if (!why)
         naive_put_endpoint(&k, false, f->in_ip, f->in_port);
     return why;

@@ -3,9 +3,10 @@
  * The translator again, as plainly as it can be written, to compare net/nat.h with: lists searched
  * from end to end, frames read and written byte by byte, every checksum computed from nothing.
  *
- * Two things it takes from the translator it judges: which outside port was chosen when one had to
- * be (it then checks that the choice was lawful), and nothing else. Numbers are in host order
- * throughout, unlike everywhere else.
+ * Three things it takes from the translator it judges, and then checks that they were lawful: which
+ * outside port was chosen when one had to be, which flow made room for another one, and whether a
+ * port rests whose last flows, one closed and one not, ended at the same time. Numbers are in host
+ * order throughout, unlike everywhere else.
  */
 #ifndef NAIVE_NAT_H
 #define NAIVE_NAT_H
@@ -18,6 +19,9 @@
 
 struct naive_mapping {
     bool live;
+    bool resting; /* live, but without flows */
+    bool unclear; /* whether it rests or is gone is for the translator to say */
+    uint32_t rests_since_ms;
     unsigned proto, zone, in_port, out_port;
     uint32_t in_ip;
 };
@@ -26,6 +30,8 @@ struct naive_forward;
 
 struct naive_flow {
     bool live;
+    bool gone;      /* the translator has it no more */
+    uint64_t stamp; /* when it came to be as half open as it is */
     unsigned proto, zone, in_port, rem_port, out_port;
     uint32_t in_ip, rem_ip, out_ip;
     bool through_forward, opened_in, answered, holds;
@@ -54,6 +60,9 @@ struct naive_nat {
     struct naive_mapping mappings[NAIVE_MAX_FLOWS];
     struct naive_forward forwards[NAIVE_MAX_FORWARDS];
     unsigned forward_count, capacity;
+    uint64_t stamps;
+    unsigned max_flows[2], max_host_flows[2]; /* by zone; 0: any number */
+    bool networks[2];                         /* that share */
     uint32_t filtered_zones;  /* bit n: in zone n only who was spoken to may come in */
     bool reserved[3][65536];  /* the router's own, by protocol: TCP, UDP, ICMP */
     bool forwarded[3][65536]; /* what was to be forwarded and was not the router's own */
@@ -82,6 +91,7 @@ void naive_set_forwards(struct naive_nat *n, const struct naive_forward *f, unsi
 void naive_expire(struct naive_nat *n, uint32_t now_ms);
 unsigned naive_flow_count(const struct naive_nat *n);
 unsigned naive_mapping_count(const struct naive_nat *n);
+unsigned naive_resting_count(const struct naive_nat *n);
 bool naive_claims(struct naive_nat *n, unsigned proto, unsigned port);
 
 /* Translates the frame (Ethernet, IPv4) in place. chosen is the outside port the translator under

@@ -267,6 +267,10 @@ static const struct row rows[] = {
      "3 4 5 6 7 8 9 10 11\n"
      "                                                   12 13 14 15  dhcp 100.100.0.1"
      "00-100.100.0.250\n"},
+    {40, 2, "net=lan,nat,flows=1000,hostflows=100 flows=2000",
+     "uplink   port 0  52:54:00:12:34:56  dhcp\n"
+     "network  lan        nat       192.168.8.1/24      port 1       dhcp .100-.250  flows 1000\n"
+     "                                                  hostflows 100\n"},
     {36, 3, "net=lan,nat,pcp,ports=1,isolate net=b,nat",
      "uplink   port 0  52:54:00:12:34:56  dhcp\n"
      "network  lan        nat       192.168.8.1/24      port 1       dhcp .100-.250  isolate  pcp\n"

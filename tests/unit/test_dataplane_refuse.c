@@ -341,11 +341,20 @@ static void test_full_table(void **state)
     struct rig_packet k = {.src = RIG_HOST(5), .dst = RIG_SERVER, .dport = 2};
 
     (void)state;
+    struct rig_packet answer = {.src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 2};
+
     rig_start(&r, RIG_TINY);
-    for (uint16_t i = 0; i < 5; i++) {
-        k.sport = 10 + i;
+    for (uint16_t i = 0; i < 4; i++) { /* answered, or they would make room */
+        k.sport = answer.dport = 10 + i;
+        k.src = RIG_HOST(5u + i);
         rig_input(&r, 1, &k);
+        rig_step(&r);
+        rig_input(&r, 0, &answer);
+        rig_step(&r);
+        assert_true(rig_output(&r, 1));
     }
+    k.src = RIG_HOST(9);
+    rig_input(&r, 1, &k);
     rig_step(&r);
     assert_int_equal(fake_nic_sent_count(&r.nics[0]), 4);
     assert_int_equal(rig_dropped(&r, DROP_FLOWS_FULL), 1);

@@ -27,7 +27,7 @@ static unsigned hold(uint8_t proto, be32 ip, uint16_t port, uint16_t wanted, boo
 static void let_go(uint8_t proto, be32 ip, uint16_t port)
 {
     struct flow_tuple k = inside(proto, ip, port, 0);
-    nat_let_go(&rig_nat, &k);
+    nat_let_go(&rig_nat, &k, rig_now_ms);
 }
 
 static void test_which_port(void **state)
@@ -83,7 +83,14 @@ static void test_open_without_flows(void **state)
     REFUSED(rig_in(UDP, R1, 53, 9090, 0), UNSOLICITED);
     assert_false(nat_claims(&rig_nat, UDP, BE16(9090)));
     assert_int_equal(rig_nat.counters.mappings_live, 0);
+    assert_int_equal(hold(UDP, B, 8080, 9090, true), 0); /* it rests */
+    rig_wait_ms(121 * 1000);
     assert_int_equal(hold(UDP, B, 8080, 9090, true), 9090);
+    let_go(UDP, B, 8080);
+    assert_int_equal(hold(UDP, B, 8080, 9090, false), 9090); /* but not from him */
+    let_go(UDP, B, 8080);
+    assert_int_equal(hold(UDP, B, 8080, 9091, true), 9091); /* nor does it keep him */
+    assert_int_equal(rig_nat.resting[1].count, 0);
     let_go(UDP, B, 8080);
 }
 
@@ -105,6 +112,7 @@ static void test_flows_go_on(void **state)
     assert_int_equal(hold(TCP, B, 80, 80, true), 0); /* still A's */
     rig_wait_ms(3 * HOUR_MS);
     assert_int_equal(rig_nat.counters.mappings_live, 0);
+    rig_wait_ms(121 * 1000);
     assert_int_equal(hold(TCP, B, 80, 80, true), 80);
     PASSES(rig_in(TCP, R1, 5000, 80, TCP_SYN));
     let_go(TCP, B, 80);

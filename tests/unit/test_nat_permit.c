@@ -209,9 +209,9 @@ static void test_what_is_not_filtered(void **state)
     PASSES(rig_out(UDP, A, 5000, R1, 9, 0));
     PASSES(rig_in(UDP, R3, 9, 5000, 0));
     assert_int_equal(nat_hold(&rig_nat, &asked, BE16(5000), true), BE16(5000));
-    nat_let_go(&rig_nat, &asked);
+    nat_let_go(&rig_nat, &asked, rig_now_ms);
     PASSES(rig_in(UDP, R3, 10, 5000, 0));
-    nat_let_go(&rig_nat, &asked); /* from now on it is like any other */
+    nat_let_go(&rig_nat, &asked, rig_now_ms); /* from now on it is like any other */
     REFUSED(rig_in(UDP, R3, 11, 5000, 0), FILTERED);
     PASSES(rig_in(UDP, R1, 11, 5000, 0));
 }
@@ -230,11 +230,10 @@ static void test_errors_are_not_filtered(void **state)
 static void test_memory(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < 1000; i++)
+    for (uint32_t i = 0; i < 888; i++) /* a host's share */
         PASSES(rig_out(UDP, A, 5000, R3 + (i << 16), 53, 0));
-    assert_int_equal(rig_nat.permits.live, 1000);
-    for (uint32_t i = 0; i < 1000; i++)
-        REFUSED(rig_in(UDP, R3 + (i << 16), 54, 5000, 0), FLOWS_FULL);
+    assert_int_equal(rig_nat.permits.live, 888);
+    assert_int_equal(rig_nat.counters.evicted, 0);
     rig_wait_ms(121 * 1000);
     assert_int_equal(rig_nat.permits.live, 0);
     assert_int_equal(rig_nat.permits.index.used, 0);

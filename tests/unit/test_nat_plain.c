@@ -222,6 +222,7 @@ static void test_refused(void **state)
     rig_restart(1);
     REFUSED(plain(0, A, 1, C, 2, 0, 0, 1), PROTOCOL); /* protocol 0 */
     PASSES(plain(UDP, A, 5000, C, 53, 0, 0, 1));
+    PASSES(plain(UDP, C, 53, A, 5000, 0, 1, 0)); /* now it does not make room */
     REFUSED(plain(UDP, A, 5001, C, 53, 0, 0, 1), FLOWS_FULL);
     REFUSED(plain(UDP, R1, 5001, D, 53, 0, UP, 2), FLOWS_FULL);
     assert_int_equal(rig_nat.flows.refused, 2);

@@ -13,7 +13,7 @@
 #include "tests/fake/fake_alloc.h"
 #include "tests/fake/nat_rig.h"
 
-#define CAPACITY 60
+#define CAPACITY 400
 #define EVENTS   60000
 #define GRE      47
 #define UP       NETWORK_UPLINK
@@ -105,7 +105,7 @@ static enum drop_reason expected(const struct way *w, uint8_t to, bool reply, st
     if (reply)
         return DROP_UNSOLICITED;
     if (*f || find(&returning, &back)) /* identifier 0; or A's packets to C have their flow */
-        return count() == CAPACITY ? DROP_FLOWS_FULL : DROP_UNSOLICITED;
+        return DROP_UNSOLICITED;
     for (unsigned i = 0; i < CAPACITY; i++) {
         if (flows[i].live)
             continue;
@@ -117,6 +117,7 @@ static enum drop_reason expected(const struct way *w, uint8_t to, bool reply, st
                                   .last_ms = rig_now_ms};
         return DROP_NONE;
     }
+    fail_msg("more flows than the model has room for");
     return DROP_FLOWS_FULL;
 }
 
@@ -261,8 +262,7 @@ static void translate(void)
                                               .target_port = 1,
                                               .target_count = 1,
                                               .targets = {BE_IP4(192, 168, 8, 2)}}};
-    if (rig_nat.flows.live < CAPACITY)
-        rig_out(UDP, BE_IP4(192, 168, 8, 9), (uint16_t)rnd(65536), R1, 53, 0);
+    rig_out(UDP, BE_IP4(192, 168, 8, 9), (uint16_t)rnd(65536), R1, 53, 0);
     nat_set_forwards(&rig_nat, web, rnd(2));
     rig_set_outside(outsides[rnd(3)]);
     rig_set_outside(0); /* no translated one is left */
@@ -271,7 +271,7 @@ static void translate(void)
 
 static void run(uint64_t with_seed, unsigned events)
 {
-    unsigned full = 0;
+    unsigned most = 0;
     seed = with_seed;
     memset(flows, 0, sizeof(flows));
     for (unsigned i = 0; i < events; i++) {
@@ -285,16 +285,16 @@ static void run(uint64_t with_seed, unsigned events)
         else
             translate();
         assert_int_equal(rig_nat.flows.live, count());
-        full += count() == CAPACITY;
+        most = MAX(most, count());
     }
-    assert_true(events < EVENTS || (full > 1000 && rig_nat.flows.expired > 1000));
+    assert_true(events < EVENTS || (most > 60 && rig_nat.flows.expired > 1000));
 }
 
 static void test_random(void **state)
 {
     (void)state;
     fake_alloc_free_all();
-    rig_restart(CAPACITY);
+    rig_restart(9 * CAPACITY); /* test_nat_model.c has what happens when it is full */
     run(88172645463325252ull, EVENTS);
 }
 
@@ -303,7 +303,7 @@ static void test_many_starts(void **state)
     (void)state;
     for (unsigned i = 1; i <= 20; i++) {
         fake_alloc_free_all();
-        rig_restart(CAPACITY);
+        rig_restart(9 * CAPACITY);
         run(0x9E3779B97F4A7C15ull * i, 1000);
     }
 }
