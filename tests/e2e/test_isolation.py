@@ -44,7 +44,7 @@ MILLION = 1_000_000
 FROM_OUTSIDE = 40_000  # by the ISP's TAP, which loses what the router is too busy for
 DISTINCT = 8_000       # frames a segment; they are sent in random order
 SEED = 20250311
-RECOVERY_S = 90        # Linux takes up to 53 s to forget a wrong MAC, the router 30
+RECOVERY_S = 20        # the router needs two; who believed a lie needed 30 and more
 
 
 @pytest.fixture(scope="module", name="site")

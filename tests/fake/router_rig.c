@@ -49,8 +49,17 @@ static void stack_link(void *self, uint8_t network, bool up)
     r->link_up = up;
 }
 
+static void stack_conflict(void *self, uint8_t network, const uint8_t *mac)
+{
+    struct rig *r = self;
+
+    r->conflicts++;
+    r->conflict_network = network;
+    memcpy(r->conflict_mac, mac, MAC_BYTES);
+}
+
 static const struct self_ops ops = {
-    .input = stack_input, .resolve = stack_resolve, .link = stack_link};
+    .input = stack_input, .resolve = stack_resolve, .link = stack_link, .conflict = stack_conflict};
 
 /* ---- start and stop ---- */
 

@@ -48,6 +48,8 @@ struct rig {
     unsigned link_calls;
     uint8_t link_network;
     bool link_up;
+    unsigned conflicts;
+    uint8_t conflict_network, conflict_mac[MAC_BYTES];
 
     struct frame in;  /* what rig_make() made */
     struct frame out; /* what rig_output() took */

@@ -104,6 +104,73 @@ static void test_where_frames_go(void **state)
     }
 }
 
+/* Stations a on port 1, b on port 2 of lan, known to the switch, so that all but the tagged and the
+ * broadcast frames come by its short way. */
+static void test_who_says_what_in_arp(void **state)
+{
+    static const uint8_t a[] = {2, 1, 0, 0, 0, 0xA}, b[] = {2, 1, 0, 0, 0, 0xB},
+                         own[] = {2, 0, 0, 0, 0, 0xE1}, own_lab[] = {2, 0, 0, 0, 0, 0xE4};
+    static const struct {
+        int id;
+        unsigned port;
+        const uint8_t *dst, *sender_mac;
+        be32 sender_ip;
+        uint16_t tag; /* 0: none */
+        uint8_t op, hardware;
+        unsigned sent;
+        enum drop_reason dropped;
+        unsigned told;
+    } rows[] = {
+        {1, 1, b, a, RIG_HOST(5), 0, 2, 1, 0x04, 0, 0},
+        {2, 1, b, a, RIG_ROUTER, 0, 2, 1, 0, DROP_ARP_FORGED, 1},
+        {3, 1, b, a, RIG_ROUTER, 0, 1, 1, 0, DROP_ARP_FORGED, 1},
+        {4, 1, b, a, RIG_ROUTER, 0, 2, 6, 0, DROP_ARP_FORGED, 1}, /* Linux believes IEEE 802 too */
+        {5, 1, broadcast, a, RIG_ROUTER, 0, 1, 1, 0, DROP_ARP_FORGED, 1},
+        {6, 1, multicast, a, RIG_ROUTER, 0, 2, 1, 0, DROP_ARP_FORGED, 1},
+        {7, 1, own, a, RIG_ROUTER, 0, 2, 1, 0, DROP_ARP_FORGED, 1},
+        {8, 1, b, a, RIG_ROUTER, 0x8100, 2, 1, 0, DROP_ARP_FORGED, 1}, /* a priority tag */
+        {9, 1, broadcast, a, RIG_ROUTER, 0x8100, 1, 1, 0, DROP_ARP_FORGED, 1},
+        {10, 1, b, own, RIG_HOST(5), 0, 2, 1, 0, DROP_ARP_FORGED, 0},
+        {11, 1, b, own_lab, RIG_HOST(5), 0, 2, 1, 0x04, 0, 0}, /* it is nobody's here */
+        {12, 1, b, a, RIG_LAB_ROUTER, 0, 2, 1, 0x04, 0, 0},    /* as is this */
+        {13, 1, b, a, RIG_HOST(5), 0, 2, 1, 0x04, 0, 0},
+    };
+
+    (void)state;
+    rig_ask(&r, 1, b, a, 0x86DD);
+    rig_ask(&r, 2, a, b, 0x86DD);
+    rig_flush(&r);
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        uint8_t f[60] = {0}, *arp = f + ETH_HDR_BYTES;
+        uint64_t before = rig_dropped(&r, DROP_ARP_FORGED);
+        memcpy(f, rows[i].dst, MAC_BYTES);
+        memcpy(f + ETH_SRC_OFF, a, MAC_BYTES);
+        if (rows[i].tag) {
+            store_be16(f + ETH_TYPE_OFF, rows[i].tag);
+            arp += 4;
+        }
+        store_be16(arp - 2, 0x0806);
+        memcpy(arp, (uint8_t[]){0, rows[i].hardware, 8, 0, 6, 4, 0, rows[i].op}, 8);
+        memcpy(arp + 8, rows[i].sender_mac, MAC_BYTES);
+        store_raw32(arp + 14, rows[i].sender_ip);
+        store_raw32(arp + 24, RIG_HOST(6));
+        memcpy(r.in.b, f, r.in.n = sizeof(f));
+        r.conflicts = 0;
+        rig_input_raw(&r, rows[i].port);
+        rig_step(&r);
+        unsigned sent = rig_ports_sent(&r);
+        if (sent != rows[i].sent || r.conflicts != rows[i].told)
+            fail_msg("row %d: ports %x, told %u", rows[i].id, sent, r.conflicts);
+        if (rig_dropped(&r, DROP_ARP_FORGED) - before != (rows[i].dropped != 0))
+            fail_msg("row %d: dropped or not", rows[i].id);
+        if (r.conflicts && (r.conflict_network != RIG_LAN || !mac_equal(r.conflict_mac, a)))
+            fail_msg("row %d: told of another", rows[i].id);
+        if (r.delivered_count)
+            fail_msg("row %d: heard", rows[i].id);
+        rig_flush(&r);
+    }
+}
+
 /* Where the router has no address it hears nothing, and the MAC of nobody is not its own either. */
 static void test_mute_network(void **state)
 {
@@ -403,6 +470,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_where_frames_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_says_what_in_arp, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mute_network, setup, teardown),
         cmocka_unit_test_setup_teardown(test_frames_are_untouched, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ageing, setup, teardown),
