@@ -103,7 +103,8 @@ static void pass(uint32_t ms)
 }
 
 /* u: a packet uses the entry. abc: the station with that MAC claims the address, and is believed;
- * ABC: answers; behind a '!': is not. '-': 100 ms; '_': a second; '=': 29 s. p: the link of the
+ * ABC: answers; behind a '!': is not. '-': 100 ms; '_': a second; '=': 29 s;
+ * '~': a second in which nobody looked. p: the link of the
  * port it is on goes down. */
 static void play(int id, const char *events)
 {
@@ -122,6 +123,8 @@ static void play(int id, const char *events)
             fail_msg("row %d: believed or not at %s", id, events);
         else if (e == '-' || e == '_' || e == '=')
             pass(e == '-' ? 100 : e == '_' ? NEIGHBOR_RETRY_MS : NEIGHBOR_REFRESH_MS - 1000);
+        else if (e == '~')
+            now_ms += NEIGHBOR_RETRY_MS;
         else if (e == 'p') {
             n->port = PORT;
             neighbor_port_lost(&table, PORT);
@@ -187,6 +190,8 @@ static void test_rows(void **state)
         {38, "uApa!b", 'a', 2, 0, 0, 0},
         /* In doubt for a second nobody asks twice, whatever the entry's age. */
         {39, "uA=_-!buuu-u", 'a', 2, 0, 0, 0},
+        {40, "uA=_-!b~u", 'a', 2, 0, 0, 0},
+        {41, "uA!b!c!b_", 'a', 2, 0, 0, 0}, /* saying it again is no answer here either */
     };
 
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
