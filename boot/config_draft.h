@@ -205,7 +205,7 @@ struct draft_dmz {
     struct draft_target target;
 };
 
-/* dnsrec= and dnsfwd=: a name or domain, and an address. */
+/* dnsrec= and dnsfwd=: a name or domain, and an address; dnsprivate=: a domain. */
 struct draft_named {
     char name[CONFIG_DOMAIN_BYTES];
     be32 ip;
@@ -278,9 +278,10 @@ struct config_draft {
     struct draft_host hosts[CONFIG_MAX_HOSTS];
     struct draft_fwd fwds[CONFIG_MAX_FWDS];
     struct draft_dmz dmz;
-    unsigned dnsrec_count, dnsfwd_count;
+    unsigned dnsrec_count, dnsfwd_count, dnsprivate_count;
     struct draft_dns dnsrecs[CONFIG_MAX_DNSRECS];
     struct draft_dns dnsfwds[CONFIG_MAX_DNSFWDS];
+    struct draft_dns dnsprivates[CONFIG_MAX_PRIVATES];
     unsigned rule_count, assert_count;
     struct draft_rule rules[CONFIG_MAX_RULES];
     struct draft_assert asserts[CONFIG_MAX_ASSERTS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * dnsrec= and dnsfwd=: reading them, and whether they contradict other names, the networks or the
- * uplink.
+ * dnsrec=, dnsfwd= and dnsprivate=: reading them, and whether they contradict other names, the
+ * networks or the uplink.
  *
  * A dnsfwd= server may be outside or a host of one of our networks: the router asks from its own
  * address there. It cannot be the router itself, which would ask itself for ever, nor an address
@@ -74,6 +74,11 @@ static const char *dnsfwd_read(struct span *text, void *to)
     return named_read(text, &value_dnsfwd, to);
 }
 
+static const char *dnsprivate_read(struct span *text, void *to)
+{
+    return read_name(*text, ((struct draft_named *)to)->name) ? NULL : value_dnsprivate.what;
+}
+
 const struct value_type value_dnsrec = {
     "NAME:A", "a name and its address, like nas:192.168.8.5 or nas.home.example:192.168.8.5",
     dnsrec_read, NULL, false};
@@ -81,6 +86,9 @@ const struct value_type value_dnsrec = {
 const struct value_type value_dnsfwd = {"DOMAIN:A",
                                         "a domain and its server, like corp.example:192.168.8.53",
                                         dnsfwd_read, NULL, false};
+
+const struct value_type value_dnsprivate = {"DOMAIN|all", "a domain, like plex.direct, or all",
+                                            dnsprivate_read, NULL, false};
 
 /* ---- names ---- */
 
@@ -216,6 +224,12 @@ void resolve_names(struct resolver *r)
         config->dnsfwds[i].server = named->ip;
         resolve_server(r, i);
     }
+    config->dnsprivate_count = (uint16_t)r->draft->dnsprivate_count;
+    for (unsigned i = 0; i < config->dnsprivate_count; i++) {
+        const char *name = r->draft->dnsprivates[i].value.name;
+        if (strcmp(name, "all") != 0)
+            memcpy(config->dnsprivates[i], name, CONFIG_DOMAIN_BYTES);
+    }
     for (unsigned i = 0; i < config->net_count; i++)
         asked |= config->nets[i].ip && config->nets[i].dns_self;
     if (!asked && (config->dnsrec_count || config->dnsfwd_count) && !(r->broken & BROKEN_NET))
@@ -230,6 +244,11 @@ void config_print_names(const struct config *config, config_line out)
     if (config->dnsrec_count) {
         snprintf(text, sizeof(text), "%-9s%u of dnsrec=", "names", config->dnsrec_count);
         out(text);
+    }
+    for (unsigned i = 0; i < config->dnsprivate_count; i++) {
+        snprintf(text, sizeof(text), "%s may lead inside",
+                 config->dnsprivates[i][0] ? config->dnsprivates[i] : "any name");
+        config_print_wrapped("names", text, out);
     }
     for (unsigned i = 0; i < config->dnsfwd_count; i++) {
         const struct config_dnsfwd *fwd = &config->dnsfwds[i];

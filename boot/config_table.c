@@ -144,6 +144,11 @@ static const struct field_row dnsfwd_fields[] = {
      "the domain, with all below it, and its server: outside, or a host of a network"},
 };
 
+static const struct field_row dnsprivate_fields[] = {
+    {"domain", FIELD_REQUIRED, &value_dnsprivate, FIELD(dns, value), NULL,
+     "the domain, with all below it; all: every name"},
+};
+
 static const struct field_row rule_fields[] = {
     {"action", FIELD_REQUIRED, &value_action, FIELD(rule, action), NULL,
      "deny drops without a word; reject tells the sender, by a TCP reset or an ICMP error"},
@@ -315,6 +320,15 @@ const struct option_row config_options[] = {
      .same = same_dns,
      ROW_FIELDS(dnsfwd_fields),
      ROW_ARRAY(draft_dns, dnsfwds, dnsfwd_count, CONFIG_MAX_DNSFWDS)},
+    {.key = "dnsprivate",
+     .help = "A domain whose names may lead to private addresses, to the networks' own, or to the "
+             "router's outside; answers from outside that do are not passed on otherwise. May be "
+             "repeated.",
+     .example = "dnsprivate=plex.direct",
+     .broken = BROKEN_OTHER,
+     .same = same_dns,
+     ROW_FIELDS(dnsprivate_fields),
+     ROW_ARRAY(draft_dns, dnsprivates, dnsprivate_count, CONFIG_MAX_PRIVATES)},
     {.key = "hostname",
      .help = "The router's own name.",
      .example = "hostname=gate",

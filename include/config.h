@@ -36,6 +36,7 @@
 #define CONFIG_MAX_ASSERTS  64
 #define CONFIG_MAX_DNSRECS  256
 #define CONFIG_MAX_DNSFWDS  32
+#define CONFIG_MAX_PRIVATES 32 /* of dnsprivate= */
 #define CONFIG_MAX_DNS      3
 #define CONFIG_NAME_BYTES   32         /* of networks, with the final NUL */
 #define CONFIG_DOMAIN_BYTES 64         /* of hosts and domains, with the final NUL */
@@ -212,6 +213,7 @@ struct config {
     uint16_t assert_count;
     uint16_t dnsrec_count;
     uint16_t dnsfwd_count;
+    uint16_t dnsprivate_count;
     uint32_t flows; /* flow table capacity; 0: from memory size */
     uint32_t macs;  /* switch table capacity; 0: 65,536, fewer on small machines */
     be32 dmz;       /* where what is not otherwise forwarded goes; 0: nowhere */
@@ -227,6 +229,8 @@ struct config {
     struct config_assert asserts[CONFIG_MAX_ASSERTS];
     struct config_dnsrec dnsrecs[CONFIG_MAX_DNSRECS];
     struct config_dnsfwd dnsfwds[CONFIG_MAX_DNSFWDS];
+    /* dnsprivate=: domains whose names may lead to addresses inside; "": all. */
+    char dnsprivates[CONFIG_MAX_PRIVATES][CONFIG_DOMAIN_BYTES];
 };
 
 /* Ends of a way through the router: a network's index, or */

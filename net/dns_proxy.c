@@ -5,10 +5,13 @@
 #include "net/dns_proxy_internal.h"
 
 #include "check.h"
+#include "log.h"
+#include "net/dns_rebind.h"
 #include "net/wire/dns_records.h"
 
 #include <stdio.h>
 
+#define TELL_US 60000000u /* a line about rebinding at most this often */
 /* The longest that we write ourselves: head, a record with a name in it, OPT. */
 #define LOCAL_ANSWER_BYTES                                                                         \
     (DNS_HDR_BYTES + DNS_MAX_NAME_BYTES + 4 + 12 + DNS_MAX_NAME_BYTES + DNS_OPT_BYTES)
@@ -201,6 +204,7 @@ static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint
     p->server_index = d->first_server;
     p->network = route->network;
     p->one_server = route->way == DNS_ONE_SERVER;
+    p->may_lead_inside = p->one_server || route->may_lead_inside;
     p->server = route->ip;
     p->waiters[0] = (struct dns_waiter){*from, load_raw16(bytes + DNS_ID_OFF)};
     p->waiter_count = 1;
@@ -321,6 +325,54 @@ static void give(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, siz
     }
 }
 
+/* An error, or that there is no record, to all who wait. */
+static void give_none(struct dns_proxy *d, struct dns_pending *p, const struct dns_question *q,
+                      enum dns_rcode code)
+{
+    for (unsigned i = 0; i < p->waiter_count; i++) {
+        store_raw16(p->bytes + DNS_ID_OFF, p->waiters[i].id);
+        refuse(d, &p->waiters[i].client, p->bytes, p->n, q, code);
+    }
+}
+
+static void tell_rebinding(struct dns_proxy *d, const uint8_t *bytes, const struct dns_question *q,
+                           uint64_t now_us)
+{
+    char name[DNS_MAX_NAME_BYTES];
+
+    d->counters.rebinding++;
+    if (now_us < d->next_told_us)
+        return;
+    d->next_told_us = now_us + TELL_US;
+    dns_name_text(name, bytes, q);
+    log_warn("dns       %.60s leads to an address inside, says a server outside: not passed on "
+             "(dnsprivate= allows it)",
+             name);
+}
+
+/* An answer that is the query's. */
+static void take_answer(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
+                        const struct dns_question *q, uint64_t now_us)
+{
+    enum dns_rebind verdict = DNS_REBIND_NONE;
+
+    if (!p->may_lead_inside)
+        verdict = dns_rebind_judge(bytes, n, q, d->ops->is_inside, d->ctx);
+    if (verdict == DNS_REBIND_INSIDE) {
+        tell_rebinding(d, bytes, q, now_us);
+        give_none(d, p, q, DNS_NOERROR);
+        return;
+    }
+    if (verdict == DNS_REBIND_UNREADABLE) {
+        d->counters.malformed++;
+        give_none(d, p, q, DNS_SERVFAIL);
+        return;
+    }
+    if (p->keep)
+        dns_cache_keep(&d->cache, bytes, n, q, p->cache_flags, (uint32_t)(now_us / 1000000));
+    give(d, p, bytes, n);
+}
+
 bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sport, be16 dport,
                       uint8_t *bytes, size_t n, uint64_t now_us)
 {
@@ -339,9 +391,7 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
             d->first_server = (uint8_t)i;
     /* The question is that of the query, which was read when it came. */
     CHECK(dns_read_question(&q, bytes, n));
-    if (p->keep)
-        dns_cache_keep(&d->cache, bytes, n, &q, p->cache_flags, (uint32_t)(now_us / 1000000));
-    give(d, p, bytes, n);
+    take_answer(d, p, bytes, n, &q, now_us);
     dns_pending_forget(d, p);
     return true;
 }
@@ -354,11 +404,8 @@ static void give_up(struct dns_proxy *d, struct dns_pending *p)
 
     /* It was read when the query came. */
     CHECK(dns_read_question(&q, p->bytes, p->n));
-    for (unsigned i = 0; i < p->waiter_count; i++) {
-        store_raw16(p->bytes + DNS_ID_OFF, p->waiters[i].id);
-        refuse(d, &p->waiters[i].client, p->bytes, p->n, &q, DNS_SERVFAIL);
-        d->counters.timed_out++;
-    }
+    d->counters.timed_out += p->waiter_count;
+    give_none(d, p, &q, DNS_SERVFAIL);
     dns_pending_forget(d, p);
 }
 
@@ -414,9 +461,10 @@ void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text))
              (unsigned long long)c->relayed, (unsigned long long)c->answered, d->pending_count);
     line(text);
     snprintf(text, sizeof(text),
-             "dns       forged %llu  timed out %llu  refused %llu  malformed %llu",
+             "dns       forged %llu  timed out %llu  refused %llu  malformed %llu  rebinding %llu",
              (unsigned long long)c->forged, (unsigned long long)c->timed_out,
-             (unsigned long long)c->refused, (unsigned long long)c->malformed);
+             (unsigned long long)c->refused, (unsigned long long)c->malformed,
+             (unsigned long long)c->rebinding);
     line(text);
     snprintf(text, sizeof(text),
              "dns       cache: hits %llu  misses %llu  entries %u  evicted %llu",

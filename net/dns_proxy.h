@@ -13,6 +13,10 @@
  * after DNS_GIVE_UP_US the client gets SERVFAIL. All retries take equally long, so the entries
  * stand in one queue by the time at which they are due.
  *
+ * An answer from outside that leads to a host inside is how a web page anywhere reaches it with the
+ * browser's help (rebinding): it is not passed on (dns_rebind.h). The host is told that the name
+ * has no address, which ends its search, where an error would send it to another server.
+ *
  * Which names are our own, and who may ask whom for the others, is decided outside: see struct
  * dns_route. What is ours is answered here and never sent on.
  */
@@ -55,8 +59,9 @@ enum dns_way {
 
 struct dns_route {
     enum dns_way way;
-    uint8_t network;    /* DNS_ALL, DNS_ONE_SERVER: where the servers are */
-    uint8_t zone_chars; /* ours: how much of the name, from its end, is the zone; 0: the root */
+    uint8_t network;      /* DNS_ALL, DNS_ONE_SERVER: where the servers are */
+    uint8_t zone_chars;   /* ours: how much of the name, from its end, is the zone; 0: the root */
+    bool may_lead_inside; /* DNS_ALL: the answer may be any address */
     be32 ip;
     const char *host, *domain; /* DNS_POINTER; they hold until the next call */
 };
@@ -72,9 +77,13 @@ struct dns_ops {
      * have the same servers, whoever asks. */
     struct dns_route (*route)(void *ctx, uint8_t network, const char *name, uint16_t type,
                               uint64_t now_us);
+    /* True if a server outside has no business to lead a host there: it is an address of a network
+     * of ours, or the router's own. */
+    bool (*is_inside)(void *ctx, be32 ip);
 };
 
 struct dns_counters {
+    uint64_t rebinding; /* answers from outside that lead inside, and were not passed on */
     uint64_t queries;   /* from hosts */
     uint64_t local;     /* answered by ourselves, be it that there is no such name */
     uint64_t relayed;   /* datagrams sent to servers, retries included */
@@ -100,6 +109,7 @@ struct dns_proxy {
     uint8_t server_count;
     uint8_t first_server; /* the one that answered last is asked first */
     be32 servers[DNS_SERVERS_MAX];
+    uint64_t next_told_us; /* that an answer led inside */
     struct dns_cache cache;
     uint8_t answer[DNS_CACHE_MESSAGE_BYTES + DNS_OPT_BYTES]; /* one from the cache */
 };

@@ -27,6 +27,7 @@ struct dns_pending {
     uint8_t server_index, waiter_count;
     uint8_t network; /* where it is asked */
     bool one_server;
+    bool may_lead_inside;
     bool keep; /* the answer goes to the cache, under these flags */
     uint8_t cache_flags;
     struct dns_waiter waiters[DNS_WAITERS_MAX];

@@ -229,6 +229,17 @@ static struct zone own_zone(const struct names *n, const char *name)
     return zone;
 }
 
+/* True if it is said that names like this may lead inside. */
+static bool may_lead_inside(const struct names *n, const char *name)
+{
+    for (unsigned i = 0; i < n->config->dnsprivate_count; i++) {
+        const char *domain = n->config->dnsprivates[i];
+        if (!domain[0] || zone_within(name, domain))
+            return true;
+    }
+    return false;
+}
+
 /* What resolvers ask of the outside about a name of one label: how a domain like "com" is run and
  * signed. Nobody asks that about a host. */
 static bool is_about_a_domain(uint16_t type)
@@ -280,6 +291,7 @@ struct dns_route names_route(const struct names *n, uint8_t network, const char 
         route.way = local_way(n, name, &zone);
         return route;
     }
+    route.may_lead_inside = may_lead_inside(n, name);
     if (!(n->reaches[network] >> route.network & 1))
         route.way = DNS_FORBIDDEN;
     return route;

@@ -139,6 +139,22 @@ static struct dns_route dns_route(void *ctx, uint8_t network, const char *name, 
     return route;
 }
 
+/* Our networks' addresses; and the router's outside, unless something is published there, when a
+ * name for it is what its hosts should use as well. */
+static bool dns_is_inside(void *ctx, be32 ip)
+{
+    const struct host *h = ctx;
+    const struct config *config = h->config;
+    bool published = config->fwd_count > 0 || config->dmz;
+
+    for (unsigned i = 0; i < config->net_count; i++) {
+        if (config_net_has(&config->nets[i], ip))
+            return true;
+        published |= config->nets[i].pcp;
+    }
+    return !published && h->uplink.ip && ip == h->uplink.ip;
+}
+
 static const struct dns_ops dns_ops = {
     .reserve_port = dns_reserve_port,
     .release_port = dns_release_port,
@@ -146,6 +162,7 @@ static const struct dns_ops dns_ops = {
     .answer = dns_answer,
     .random = dns_random,
     .route = dns_route,
+    .is_inside = dns_is_inside,
 };
 
 /* ---- NAT-PMP and PCP ---- */

@@ -46,6 +46,8 @@ enum dns_type {
     DNS_TYPE_OPT = 41,
     DNS_TYPE_DS = 43,
     DNS_TYPE_DNSKEY = 48,
+    DNS_TYPE_SVCB = 64,
+    DNS_TYPE_HTTPS = 65,
     DNS_TYPE_FIRST_META = 128, /* types of questions only, to the last one, ANY (RFC 6895) */
     DNS_TYPE_ANY = 255
 };

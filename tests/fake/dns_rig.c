@@ -90,6 +90,7 @@ static struct dns_route route(void *ctx, uint8_t network, const char *name, uint
         {"localhost", {.way = DNS_LOOPBACK, .zone_chars = 9}},
         {"10.8.168.192.in-addr.arpa", {.way = DNS_POINTER, .host = "web", .domain = "lan"}},
         {"11.8.168.192.in-addr.arpa", {.way = DNS_POINTER, .host = "a.b.example", .domain = ""}},
+        {"allowed.example", {.way = DNS_ALL, .network = OUTSIDE, .may_lead_inside = true}},
         {"private.example", {.way = DNS_FORBIDDEN}},
         {"corp.example", {.way = DNS_ONE_SERVER, .network = INSIDE, .ip = INSIDE_SERVER}},
     };
@@ -104,6 +105,12 @@ static struct dns_route route(void *ctx, uint8_t network, const char *name, uint
     return (struct dns_route){.way = DNS_ALL, .network = OUTSIDE};
 }
 
+static bool is_inside(void *ctx, be32 ip)
+{
+    (void)ctx;
+    return ip == DNS_RIG_INSIDE;
+}
+
 static const struct dns_ops ops = {
     .reserve_port = reserve_port,
     .release_port = release_port,
@@ -111,6 +118,7 @@ static const struct dns_ops ops = {
     .answer = answer,
     .random = random_bytes,
     .route = route,
+    .is_inside = is_inside,
 };
 
 int dns_rig_start(void **state)

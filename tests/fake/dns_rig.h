@@ -12,11 +12,12 @@
 #include "net/dns_proxy.h"
 #include "net/wire/dns.h"
 
-#define SERVER(i)     BE_IP4(9, 9, 9, 1 + (i))
-#define OWN_IP        BE_IP4(192, 168, 8, 10)
-#define OUTSIDE       16 /* networks, where servers are */
-#define INSIDE        3
-#define INSIDE_SERVER BE_IP4(192, 168, 12, 53)
+#define SERVER(i)      BE_IP4(9, 9, 9, 1 + (i))
+#define OWN_IP         BE_IP4(192, 168, 8, 10)
+#define OUTSIDE        16 /* networks, where servers are */
+#define INSIDE         3
+#define INSIDE_SERVER  BE_IP4(192, 168, 12, 53)
+#define DNS_RIG_INSIDE BE_IP4(9, 9, 4, 18) /* an address of ours that is not private */
 
 #define DNS_RIG_SENT       2048 /* this many are kept */
 #define DNS_RIG_SENT_BYTES 4096

@@ -124,6 +124,12 @@ static struct dns_route route(void *ctx, uint8_t network, const char *name, uint
                               .domain = "domain.example"};
 }
 
+static bool is_inside(void *ctx, be32 ip)
+{
+    (void)ctx;
+    return ip == INSIDE_SERVER;
+}
+
 static void give_answer(const uint8_t *bytes, size_t n, bool right, uint64_t now_us)
 {
     uint8_t *exact = malloc(n + last.n + 1);
@@ -144,8 +150,8 @@ static void give_answer(const uint8_t *bytes, size_t n, bool right, uint64_t now
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct dns_ops ops = {reserve_port, release_port, ask,
-                                       answer,       random_bytes, route};
+    static const struct dns_ops ops = {reserve_port, release_port, ask,      answer,
+                                       random_bytes, route,        is_inside};
     static const uint8_t secret[64] = {1};
     static const be32 servers[] = {BE_IP4(9, 9, 9, 9), BE_IP4(8, 8, 8, 8)};
     uint64_t now_us = 0;

@@ -79,6 +79,13 @@ static void test_errors(void **state)
          "31 dnsfwd=C.example:198.51.100.2: this dnsfwd= is given twice, first at command line, "
          "column 1\n"},
         {48, 2, "dnsfwd=c.example:198.51.100.1 dnsfwd=www.c.example:192.168.8.9", ""},
+        {60, 2, "dnsprivate=plex.direct dnsprivate=all", ""},
+        {61, 2, "dnsprivate=a..b", "12 'a..b' in dnsprivate=a..b: expected a domain, like plex.direct, "
+         "or all\n"},
+        {62, 2, "dnsprivate=192.168.8.0", "12 '192.168.8.0' in dnsprivate=192.168.8.0: expected a "
+         "domain, like plex.direct, or all\n"},
+        {63, 2, "dnsprivate=a.example dnsprivate=A.example", "22 dnsprivate=A.example: this "
+         "dnsprivate= is given twice, first at command line, column 1\n"},
         /* clang-format on */
     };
 
@@ -102,6 +109,7 @@ static void test_result(void **state)
     assert_true(fake_config_run(&f, 3,
                                 TWO "dnsrec=Nas:192.168.8.5 dnsrec=a.b.example:203.0.113.5 "
                                     "dnsfwd=Corp.example:198.51.100.1 "
+                                    "dnsprivate=Plex.direct dnsprivate=all "
                                     "dnsfwd=8.168.192.in-addr.arpa:192.168.9.53"));
     assert_int_equal(c->dnsrec_count, 2);
     assert_string_equal(c->dnsrecs[0].name, "nas");
@@ -112,8 +120,13 @@ static void test_result(void **state)
     assert_int_equal(c->dnsfwds[0].server, BE_IP4(198, 51, 100, 1));
     assert_int_equal(c->dnsfwds[0].net, CONFIG_NO_NET);
     assert_int_equal(c->dnsfwds[1].net, 1);
+    assert_int_equal(c->dnsprivate_count, 2);
+    assert_string_equal(c->dnsprivates[0], "plex.direct");
+    assert_string_equal(c->dnsprivates[1], "");
     fake_config_print(&f);
     assert_non_null(strstr(f.said, "names    2 of dnsrec=\n"
+                                   "names    plex.direct may lead inside\n"
+                                   "names    any name may lead inside\n"
                                    "names    corp.example -> 198.51.100.1 outside\n"
                                    "names    8.168.192.in-addr.arpa -> 192.168.9.53 lab\n"));
 

@@ -86,6 +86,13 @@ REQUIREMENTS = [
         ("P2", "RFC 6886, RFC 6887", "only for the host's own address; lifetimes of 120 s to a day; 0 deletes"),
         ("P3", "RFC 6887", "only the nonce changes a mapping; lengths"),
     ]),
+    ("DNS: RFC 5452, 5625 and 9267", [
+        ("N1", "RFC 5452", "unpredictable ports and identifiers; only an answer that matches in everything counts"),
+        ("N2", "RFC 5452 s. 5", "few questions alike are under way at a time"),
+        ("N3", "RFC 5625", "what nobody knows passes unaltered; answers of any size, by UDP and TCP"),
+        ("N4", "RFC 5625 s. 6.2, rebinding", "deaf outside; no answer of a server outside leads inside"),
+        ("N5", "RFC 9267", "names that are too long, or that go round, are refused"),
+    ]),
     ("Threats", [
         ("hijack", "ReDAN, TCP hijack behind NAT", "RSTs that do not fit a connection do not shorten its life; nobody"
                                                    " speaks for others"),

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a DNS proxy owes, in virtual time, with frames by hand: RFC 5452, RFC 5625, RFC 9267, and rebinding.
+
+    [a] 192.168.8.10 ---- port 1 [ router ] port 0 203.0.113.2 ---- [gateway], and 203.0.113.53, the DNS server
+    [b] 192.168.8.11 ---- port 2 [        ]
+"""
+
+import struct
+
+import pytest
+from scapy.all import ICMP, IP, TCP, UDP
+
+from lab.requirements import requirement
+from lab.wires import FAR, GATEWAY, ROUTER, UPLINK, Stage, only, payload, udp
+
+SERVER = "203.0.113.53"
+A, NOERROR, FORMERR, SERVFAIL = 1, 0, 1, 2
+TYPE_ANYTHING = 65399  # private use: nobody knows it
+
+
+@pytest.fixture(scope="module", name="stage")
+def fixture_stage():
+    """A router with one DNS server outside."""
+    config = "dnsprivate=home.example"
+    with Stage(config, uplink=f"uplink=0,ip={UPLINK}/24,gw={GATEWAY},dns={SERVER}") as made:
+        yield made
+        made.status().check_sum()
+
+
+def encode(name):
+    """A name as a message has it."""
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+def query(name, ident, kind=A, flags=0x0100, extra=b"", extras=0):
+    """A question, and perhaps a record behind it."""
+    return struct.pack("!6H", ident, flags, 1, 0, 0, extras) + encode(name) + struct.pack("!HH", kind, 1) + extra
+
+
+def opt(size=1232, flags=0, options=b""):
+    """An OPT record."""
+    return b"\0" + struct.pack("!HHIH", 41, size, flags, len(options)) + options
+
+
+def record(address, ttl=60):
+    """An address of the question's name."""
+    return struct.pack("!HHHIH", 0xC00C, A, 1, ttl, 4) + bytes(int(part) for part in address.split("."))
+
+
+def reply(asked, records=b"", answers=0, flags=0x8180, extra=b"", extras=0):
+    """What a server says to what it was asked."""
+    end = asked.index(b"\0", 12) + 5
+    return asked[:2] + struct.pack("!5H", flags, 1, answers, 0, extras) + asked[12:end] + records + extra
+
+
+def ask(stage, message, host=None, sport=40000):
+    """A host asks: the router's own datagrams to the server, and what it answered at once."""
+    seen = stage.put(host or stage.a, udp(host or stage.a, sport, ROUTER, 53, message))
+    return [p for p in seen.outside if UDP in p and p[UDP].dport == 53], [p for p in seen.inside if UDP in p]
+
+
+def answer(stage, relayed, message, source=SERVER):
+    """The server answers: what hosts get of it."""
+    seen = stage.put(stage.gateway, udp(source, 53, UPLINK, relayed[UDP].sport, message))
+    return [payload(p) for p in seen.inside if UDP in p]
+
+
+@requirement("N1", "RFC 5452 s. 4, 9")
+def test_ids_and_ports_are_spread_and_only_a_match_counts(stage):
+    """100 questions use as many ports and identifiers; an answer that is wrong in one thing is none."""
+    pairs = set()
+    for number in range(100):
+        relayed = only(ask(stage, query(f"n{number}.spread.example", number))[0])
+        asked = payload(relayed)
+        pairs.add((relayed[UDP].sport, asked[:2]))
+        if number % 10 == 0:
+            right = reply(asked, record("192.0.2.66"), 1)
+            wrong = [bytes([right[0] ^ 1]) + right[1:], right[:13] + b"x" + right[14:], right[:5] + b"\2" + right[6:]]
+            assert not any(answer(stage, relayed, message) for message in wrong)
+            assert not answer(stage, relayed, right, FAR)
+        assert only(answer(stage, relayed, reply(asked, record("192.0.2.1"), 1)))[:2] == struct.pack("!H", number)
+    assert len({port for port, _ in pairs}) >= 98 and len({ident for _, ident in pairs}) >= 98
+
+
+@requirement("N2", "RFC 5452 s. 5")
+def test_one_question_is_asked_few_times(stage):
+    """The same question in 60 spellings, from two hosts: no more than four are under way."""
+    name = "birthday.example"
+    relayed = []
+    for number in range(60):
+        spelling = "".join(c.upper() if number >> i & 1 else c for i, c in enumerate(name[:8])) + name[8:]
+        host = stage.lan[number % 2]
+        relayed += ask(stage, query(spelling, number), host, 41000 + number)[0]
+    assert 1 <= len(relayed) <= 4
+    for packet in relayed:
+        assert answer(stage, packet, reply(payload(packet), record("192.0.2.1"), 1))
+
+
+@requirement("N3", "RFC 5625 s. 4")
+def test_what_nobody_knows_passes(stage):
+    """Unknown types, the bits AD, CD and DO, an EDNS option and version nobody knows, there and back."""
+    for number, (kind, flags, extra) in enumerate([
+            (TYPE_ANYTHING, 0x0100, b""), (A, 0x0130, opt(flags=0x8000)), (A, 0x0100, opt(options=b"\xfd\xe9\0\3abc")),
+            (A, 0x0100, opt(flags=0x10000)), (A, 0x2100, b"")]):
+        message = query("odd.example", 500 + number, kind, flags, extra, bool(extra))
+        relayed = only(ask(stage, message)[0])
+        assert payload(relayed)[2:].lower() == message[2:].lower()
+        back = reply(payload(relayed), flags=0x8180 | flags & 0x7830, extra=extra, extras=bool(extra))
+        got = only(answer(stage, relayed, back))
+        assert got == message[:2] + back[2:12] + message[12:len(message) - len(extra)] + extra
+
+
+@requirement("N3", "RFC 5625 s. 4.4, RFC 6891 s. 6.2.5")
+def test_large_answers(stage):
+    """1,200 bytes for who can take them; the same for who cannot is an answer that says so; TC passes."""
+    for number, (extra, cut) in enumerate([(opt(), False), (b"", True)]):
+        relayed = only(ask(stage, query(f"large{number}.example", 600, extra=extra, extras=bool(extra)))[0])
+        back = reply(payload(relayed), record("192.0.2.1") * 70, 70, extra=extra, extras=bool(extra))
+        got = only(answer(stage, relayed, back))
+        assert len(got) <= (1232 if extra else 512) and bool(got[2] & 2) == cut
+        assert cut or len(got) == len(back) > 1100
+    relayed = only(ask(stage, query("cut.example", 601))[0])
+    assert only(answer(stage, relayed, reply(payload(relayed), flags=0x8380)))[2] & 2
+
+
+@requirement("N3", "RFC 5625 s. 4.4, RFC 7766 s. 5", missing="the router does not serve DNS over TCP")
+def test_tcp(stage):
+    """A connection to port 53 is accepted."""
+    seen = stage.put(stage.a, IP(src=stage.a.ip, dst=ROUTER) / TCP(sport=42000, dport=53, flags="S", seq=1))
+    assert [p for p in seen.inside if TCP in p and p[TCP].flags == "SA"], "refused"
+
+
+@requirement("N4", "RFC 5625 s. 6.2")
+def test_nobody_outside_is_answered(stage):
+    """A question from outside, to port 53 and to one that waits for an answer: not a byte comes back."""
+    relayed = only(ask(stage, query("waiting.example", 700))[0])
+    for port in (53, relayed[UDP].sport):
+        for source in (FAR, SERVER):
+            seen = stage.put(stage.gateway, udp(source, 53000, UPLINK, port, query("web.lan", 1)),
+                             IP(src=source, dst=UPLINK) / TCP(sport=53000, dport=53, flags="S"))
+            assert not [p for p in seen.outside if UDP in p or ICMP in p or TCP in p], seen
+    assert answer(stage, relayed, reply(payload(relayed), record("192.0.2.1"), 1))
+
+
+@requirement("N4", "rebinding")
+def test_no_answer_leads_inside(stage):
+    """Addresses of the LAN, of the router and of the host itself, alone and among good ones: the host is told that there
+    are none; where dnsprivate= allows it, they pass."""
+    for number, bad in enumerate(["192.168.8.11", "10.1.2.3", "127.0.0.1", "0.0.0.0", "169.254.1.1", UPLINK]):
+        for records, count in ((record(bad), 1), (record("192.0.2.1") + record(bad), 2)):
+            relayed = only(ask(stage, query(f"evil{number}{count}.example", 800 + number))[0])
+            got = only(answer(stage, relayed, reply(payload(relayed), records, count)))
+            assert (got[3] & 15, struct.unpack("!H", got[6:8])[0]) == (NOERROR, 0), bad
+    relayed = only(ask(stage, query("nas.home.example", 900))[0])
+    assert only(answer(stage, relayed, reply(payload(relayed), record("192.168.8.11"), 1)))[-4:] == bytes([192, 168, 8, 11])
+    assert stage.router.wait_for(r"evil\d+\.example leads to an address inside")
+
+
+@requirement("N5", "RFC 9267")
+def test_names_that_go_round(stage):
+    """Pointers in questions, labels and names that are too long, pointers forward and to themselves in answers."""
+    head = struct.pack("!6H", 9, 0x0100, 1, 0, 0, 0)
+    for name in (b"\xc0\x0c", b"\1a\xc0\x0c", b"\xc0\x20", b"\x40" + b"a" * 64 + b"\0", (b"\x3f" + b"a" * 63) * 4 + b"\0",
+                 b"\x3f" + b"a" * 5):
+        relayed, got = ask(stage, head + name + struct.pack("!HH", A, 1))
+        assert not relayed and payload(only(got))[3] & 15 == FORMERR, name
+    for number, name in enumerate((b"\xc0\xff", b"\xc0\x1f", b"\x3f", b"\xff\xff", b"\xc0\0")):
+        relayed = only(ask(stage, query(f"round{number}.example", 950 + number))[0])
+        asked = payload(relayed)
+        got = answer(stage, relayed, reply(asked, name + struct.pack("!HHIH", A, 1, 60, 4) + b"\xc0\0\2\1", 1))
+        assert only(got)[3] & 15 == SERVFAIL, name
