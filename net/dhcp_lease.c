@@ -149,14 +149,14 @@ static void digest(struct lease_id *who, const struct lease_table *t, const uint
 }
 
 struct lease_id lease_id_of(const struct lease_table *t, const uint8_t *id, size_t n,
-                            const uint8_t *mac)
+                            const uint8_t *mac, bool clone)
 {
     /* A client identifier that equals somebody's hardware address is still another client. */
     struct lease_id who = {{t->key[0] ^ n, t->key[1] + n}};
 
     if (n)
         digest(&who, t, id, n);
-    if (!n || t->by_mac)
+    if (!n || t->by_mac || clone)
         digest(&who, t, mac, MAC_BYTES);
     return who;
 }
@@ -385,5 +385,6 @@ void lease_block(struct lease_table *t, struct lease *l, enum lease_state state,
     lease_forget(t, l);
     lease_leave(t, l);
     memcpy(l->mac, mac, MAC_BYTES);
+    l->probed_s = 0;
     lease_enter(t, l, state, until_s);
 }

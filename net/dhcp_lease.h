@@ -31,21 +31,24 @@
 #include "base.h"
 #include "config.h"
 
-#define LEASE_MAX_POOL    65536 /* addresses of a pool that are used */
-#define LEASE_NAME_BYTES  64    /* with the final NUL: whatever can be one label of a DNS name */
-#define LEASE_OFFER_S     30    /* an offer is kept for its client for this long */
-#define LEASE_OFFER_MIN_S 5 /* and this long even if there is nothing else for the next client */
+#define LEASE_MAX_POOL       65536 /* addresses of a pool that are used */
+#define LEASE_NAME_BYTES     64    /* with the final NUL: whatever can be one label of a DNS name */
+#define LEASE_OFFER_S        30    /* an offer is kept for its client for this long */
+#define LEASE_OFFER_MIN_S    5 /* and this long even if there is nothing else for the next client */
 /* Unanswered offers a port may have: these, and a quarter of the addresses that are left. */
-#define LEASE_PORT_OFFERS 16
-/* An address some client found in use is left alone for this long; one that ARP shows in use
- * without a lease likewise. */
-#define LEASE_DECLINED_S  3600
-#define LEASE_SEEN_S      900
+#define LEASE_PORT_OFFERS    16
+/* An address some client found in use is left alone for this long, each further time in a row for
+ * twice as long, up to a day; one that ARP shows in use without a lease for a fixed time. */
+#define LEASE_DECLINED_S     600
+#define LEASE_DECLINED_MAX_S 86400
+#define LEASE_SEEN_S         900
+#define LEASE_PROBED_S       120 /* what ARP has shown free is taken for free for this long */
+#define LEASE_ACTIVE_S       120 /* and a client for active that was seen to use its address */
 /* A lease is kept this much longer than its client was told: it counts from when it asked, we in
  * whole seconds. */
-#define LEASE_GRACE_S     2
-#define LEASE_SWEEP       64 /* slots that lease_sweep() takes out at most */
-#define LEASE_NONE        UINT32_MAX
+#define LEASE_GRACE_S        2
+#define LEASE_SWEEP          64 /* slots that lease_sweep() takes out at most */
+#define LEASE_NONE           UINT32_MAX
 
 enum lease_state {
     LEASE_FREE,     /* nobody's */
@@ -65,6 +68,8 @@ struct lease {
     be32 ip;
     uint32_t expires_s;    /* seconds since start; CONFIG_FOREVER: never */
     uint32_t next;         /* in the chain of its client's bucket */
+    uint32_t probed_s;     /* when nobody had it last, by ARP, plus 1; 0: unknown */
+    uint32_t active_s;     /* when mac used it last, plus 1; 0: it did not answer since */
     uint32_t next_name;    /* in the chain of its name's bucket; it is in one if it has a name */
     uint32_t heap_at;      /* its place in the heap; LEASE_NONE: it has no end to wait for */
     uint32_t newer, older; /* in the list it is on: leases that are over, what was only seen, a
@@ -73,6 +78,7 @@ struct lease {
     uint8_t state;         /* enum lease_state */
     uint8_t port;          /* where its client was when it last took it */
     uint8_t mac[MAC_BYTES];
+    uint8_t declines; /* in a row */
     char name[LEASE_NAME_BYTES];
 };
 
@@ -111,9 +117,10 @@ int lease_table_init(struct lease_table *t, const struct config *config, unsigne
  * now and then, so that the counts and the order of what is over are right. */
 bool lease_sweep(struct lease_table *t, uint32_t now_s);
 
-/* The digest of a client identifier, or with n 0 of a hardware address; by_mac: of both. */
+/* The digest of a client identifier, or with n 0 of a hardware address; clone, or by_mac: of both.
+ */
 struct lease_id lease_id_of(const struct lease_table *t, const uint8_t *id, size_t n,
-                            const uint8_t *mac);
+                            const uint8_t *mac, bool clone);
 
 struct lease *lease_of_client(const struct lease_table *t, const struct lease_id *who);
 struct lease *lease_of_ip(struct lease_table *t, be32 ip);

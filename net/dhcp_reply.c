@@ -115,6 +115,7 @@ static void route_reply(const struct exchange *x, unsigned type, struct dhcp_rep
 {
     const struct dhcp_message *m = x->m;
 
+    reply->network = x->from->network;
     reply->port = BE16(DHCP_CLIENT_PORT);
     memcpy(reply->mac, m->mac, MAC_BYTES);
     if (m->giaddr) {

@@ -151,9 +151,28 @@ static struct lease *choose(const struct exchange *x)
     return lease_choose(x->leases, &x->who, x->m->mac, x->m->requested, x->now_s);
 }
 
-static unsigned discover(const struct exchange *x, struct lease **l)
+/* True if the slot is in use under the client's name, but by another hardware address. */
+static bool is_others(const struct exchange *x, const struct lease *l)
 {
-    *l = choose(x);
+    return (l->state == LEASE_OFFERED || l->state == LEASE_GRANTED) && !lease_over(l, x->now_s) &&
+           lease_id_equal(&l->who, &x->who) && !mac_equal(l->mac, x->m->mac) &&
+           l->host == CONFIG_MAX_HOSTS;
+}
+
+/* True if an address need not be asked for by ARP before it is offered to the client. An address
+ * reserved for it is its by right, whoever has it. */
+static bool is_known_free(const struct exchange *x, const struct lease *l)
+{
+    bool its_own =
+        l->state == LEASE_SEEN ||
+        (l->state != LEASE_FREE && l->state != LEASE_DECLINED && lease_id_equal(&l->who, &x->who));
+
+    return l->host != CONFIG_MAX_HOSTS || (its_own && mac_equal(l->mac, x->m->mac)) ||
+           (l->probed_s && x->now_s - (l->probed_s - 1) < LEASE_PROBED_S);
+}
+
+static unsigned offer(struct exchange *x, struct lease **l)
+{
     if (!*l) {
         complain_exhausted(x);
         return 0;
@@ -162,10 +181,36 @@ static unsigned discover(const struct exchange *x, struct lease **l)
         complain_share(x);
         return 0;
     }
+    bool known_free = is_known_free(x, *l);
     /* Who forges a discover in a client's name must not shorten that client's lease. */
     if (!lease_live(*l, x->now_s) || !lease_id_equal(&(*l)->who, &x->who))
         take(x, *l, LEASE_OFFERED, x->now_s + LEASE_OFFER_S);
-    return DHCP_TYPE_OFFER;
+    return known_free || !dhcp_probe_start(x, *l, false) ? DHCP_TYPE_OFFER : 0;
+}
+
+unsigned dhcp_discover_clone(struct exchange *x, struct lease **l)
+{
+    char mac[MAC_TEXT_BYTES], other[MAC_TEXT_BYTES];
+
+    x->s->counters.clones++;
+    log_info("dhcp      %s and %s have one client identifier; each gets an address",
+             mac_text(mac, x->m->mac), mac_text(other, (*l)->mac));
+    x->clone = true;
+    x->who = lease_id_of(x->leases, x->m->client_id.at, x->m->client_id.n, x->m->mac, true);
+    *l = choose(x);
+    return offer(x, l);
+}
+
+unsigned dhcp_discover(struct exchange *x, struct lease **l)
+{
+    *l = choose(x);
+    if (*l && is_others(x, *l)) {
+        /* Two that ask at once are two. */
+        if ((*l)->state == LEASE_GRANTED && dhcp_probe_start(x, *l, true))
+            return 0;
+        return dhcp_discover_clone(x, l);
+    }
+    return offer(x, l);
 }
 
 /* Whose the name is if a client cannot call itself so - it is the router's, a reservation's, one of
@@ -242,11 +287,20 @@ static unsigned grant(const struct exchange *x, struct lease *l)
     char ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES];
 
     take(x, l, LEASE_GRANTED, expiry(x));
+    l->active_s = x->now_s + 1;
+    if (renewal)
+        l->declines = 0; /* it is of use */
     name_lease(x, l);
     if (!renewal)
         log_info("lease     %-15s %s%s%s", ip4_text(ip, l->ip), mac_text(mac, l->mac),
                  l->name[0] ? "  " : "", l->name);
     return DHCP_TYPE_ACK;
+}
+
+/* True if the holder of a lease was lately seen to use it. */
+static bool is_active(const struct exchange *x, const struct lease *l)
+{
+    return l->active_s && x->now_s - (l->active_s - 1) < LEASE_ACTIVE_S;
 }
 
 static unsigned request(const struct exchange *x, struct lease **l)
@@ -258,7 +312,7 @@ static unsigned request(const struct exchange *x, struct lease **l)
     if (selecting && m->server != x->net->ip) {
         /* It took another server's offer; ours is free again. */
         *l = lease_of_client(x->leases, &x->who);
-        if (*l && (*l)->state == LEASE_OFFERED)
+        if (*l && (*l)->state == LEASE_OFFERED && !is_others(x, *l))
             lease_end(x->leases, *l);
         return 0;
     }
@@ -273,6 +327,8 @@ static unsigned request(const struct exchange *x, struct lease **l)
         return DHCP_TYPE_NAK;
     /* A client with a reservation is moved to its address when it next asks. */
     if (reservation(x) != CONFIG_MAX_HOSTS && (*l)->host != reservation(x))
+        return DHCP_TYPE_NAK;
+    if (is_others(x, *l) && ((*l)->state == LEASE_OFFERED || is_active(x, *l)))
         return DHCP_TYPE_NAK;
     if (!lease_in_share(x->leases, *l, &x->who, x->from->port)) {
         /* Silence, not NAK: it may have had the address of us before we restarted. */
@@ -289,10 +345,16 @@ static void decline(const struct exchange *x)
 
     if (!l || x->m->server != x->net->ip || x->m->requested != l->ip || !is_from_holder(x, l))
         return;
-    log_warn("dhcp      %s is in use by another host, says %s; not given out for an hour",
-             ip4_text(ip, l->ip), mac_text(mac, x->m->mac));
+    uint32_t seconds = MIN(LEASE_DECLINED_S << l->declines, LEASE_DECLINED_MAX_S);
+    x->s->counters.declined++;
+    if (x->now_s >= x->s->next_in_use_s[x->from->network]) {
+        x->s->next_in_use_s[x->from->network] = x->now_s + 10;
+        log_warn("dhcp      %s is in use by another host, says %s; not given out for %u min",
+                 ip4_text(ip, l->ip), mac_text(mac, x->m->mac), seconds / 60);
+    }
     unbind(x, l);
-    lease_block(x->leases, l, LEASE_DECLINED, x->m->mac, x->now_s + LEASE_DECLINED_S);
+    l->declines = (uint8_t)MIN(l->declines + 1u, 8u);
+    lease_block(x->leases, l, LEASE_DECLINED, x->m->mac, x->now_s + seconds);
 }
 
 /* The slot stays the client's until somebody else needs it. */
@@ -307,12 +369,12 @@ static void release(const struct exchange *x)
 }
 
 /* The type to answer with, 0 for silence; *l the slot concerned for offers and acks of a lease. */
-static unsigned decide(const struct exchange *x, struct lease **l)
+static unsigned decide(struct exchange *x, struct lease **l)
 {
     *l = NULL;
     switch (x->m->type) {
     case DHCP_TYPE_DISCOVER:
-        return discover(x, l);
+        return dhcp_probe_goes_on(x) ? 0 : dhcp_discover(x, l);
     case DHCP_TYPE_REQUEST:
         return request(x, l);
     case DHCP_TYPE_DECLINE:
@@ -328,40 +390,60 @@ static unsigned decide(const struct exchange *x, struct lease **l)
     }
 }
 
-bool dhcp_server_handle(struct dhcp_server *s, const struct dhcp_from *from, const uint8_t *bytes,
-                        size_t n, uint64_t now_us, struct dhcp_reply *reply)
+bool dhcp_begin(struct exchange *x, struct dhcp_server *s, const struct dhcp_from *from,
+                const uint8_t *bytes, size_t n, uint64_t now_us)
 {
     struct dhcp_message *m = &s->message;
-    struct lease *l;
 
-    s->counters.requests++;
     /* Only relays of the network itself are served: the pool is for its subnet. */
     if (!dhcp_read(m, bytes, n) || m->op != DHCP_BOOTREQUEST || !m->type ||
         (m->giaddr && !config_net_has(&s->config->nets[from->network], m->giaddr))) {
         s->counters.malformed++;
         return false;
     }
-    struct exchange x = {
+    *x = (struct exchange){
         .s = s,
         .net = &s->config->nets[from->network],
         .leases = &s->leases[from->network],
         .m = m,
+        .n = n,
         .from = from,
         .host = find_host(s, m->mac),
         .now_s = (uint32_t)(now_us / 1000000),
+        .now_us = now_us,
     };
-    if (x.host != CONFIG_MAX_HOSTS && s->config->hosts[x.host].deny) {
+    if (x->host != CONFIG_MAX_HOSTS && s->config->hosts[x->host].deny) {
         s->counters.denied++;
         return false;
     }
-    lease_sweep(x.leases, x.now_s);
-    x.who = lease_id_of(x.leases, m->client_id.at, m->client_id.n, m->mac);
-    unsigned type = decide(&x, &l);
-    if (!type)
-        return false;
-    s->counters.sent[type]++;
-    dhcp_reply_write(&x, type, l, reply);
+    lease_sweep(x->leases, x->now_s);
+    x->who = lease_id_of(x->leases, m->client_id.at, m->client_id.n, m->mac, true);
+    x->clone = m->client_id.n && lease_of_client(x->leases, &x->who);
+    if (!x->clone)
+        x->who = lease_id_of(x->leases, m->client_id.at, m->client_id.n, m->mac, false);
     return true;
+}
+
+void dhcp_answer(const struct exchange *x, unsigned type, const struct lease *l,
+                 struct dhcp_reply *reply)
+{
+    x->s->counters.sent[type]++;
+    dhcp_reply_write(x, type, l, reply);
+}
+
+bool dhcp_server_handle(struct dhcp_server *s, const struct dhcp_from *from, const uint8_t *bytes,
+                        size_t n, uint64_t now_us, struct dhcp_reply *reply)
+{
+    struct exchange x;
+    struct lease *l;
+
+    s->counters.requests++;
+    if (!dhcp_begin(&x, s, from, bytes, n, now_us))
+        return false;
+    unsigned type = decide(&x, &l);
+    if (type)
+        dhcp_answer(&x, type, l, reply);
+    return type != 0;
 }
 
 void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const uint8_t *mac,
@@ -371,12 +453,15 @@ void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const ui
     uint32_t now_s = (uint32_t)(now_us / 1000000);
     struct lease *l = t->slots ? lease_of_ip(t, ip) : NULL;
 
-    /* What is promised or given stays so: ARP is easily forged. */
-    if (!l || l->host != CONFIG_MAX_HOSTS || (l->state != LEASE_FREE && !lease_over(l, now_s)))
+    if (!l || l->host != CONFIG_MAX_HOSTS)
         return;
-    /* A client whose lease is over and who uses its address on keeps its claim, and so does nobody
-     * else. */
-    if ((l->state == LEASE_GRANTED || l->state == LEASE_OVER) && mac_equal(l->mac, mac))
+    dhcp_probe_seen(s, network, l, mac, now_us);
+    if (l->state == LEASE_GRANTED && mac_equal(l->mac, mac))
+        l->active_s = now_s + 1;
+    /* What is promised or given stays so: ARP is easily forged. A client whose lease is over and
+     * who uses its address on keeps its claim, and so does nobody else. */
+    if ((l->state != LEASE_FREE && !lease_over(l, now_s)) ||
+        ((l->state == LEASE_GRANTED || l->state == LEASE_OVER) && mac_equal(l->mac, mac)))
         return;
     lease_block(t, l, LEASE_SEEN, mac, now_s + LEASE_SEEN_S);
 }
@@ -462,6 +547,12 @@ void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us, void (*line
         (unsigned long long)c->sent[DHCP_TYPE_ACK], (unsigned long long)c->sent[DHCP_TYPE_NAK],
         (unsigned long long)c->malformed, (unsigned long long)c->denied,
         (unsigned long long)c->exhausted, (unsigned long long)c->over_share);
+    line(text);
+    snprintf(text, sizeof(text),
+             "dhcp      probes %llu  in use %llu  unprobed %llu  declined %llu  clones %llu",
+             (unsigned long long)c->probes, (unsigned long long)c->in_use,
+             (unsigned long long)c->unprobed, (unsigned long long)c->declined,
+             (unsigned long long)c->clones);
     line(text);
     if (c->names_refused) {
         snprintf(text, sizeof(text), "dhcp      names that are another's %llu",

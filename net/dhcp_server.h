@@ -8,6 +8,18 @@
  * told so (NAK), and a client this server does not know - it remembers nothing over a restart -
  * keeps an address that is free.
  *
+ * An address that is not known to be free is asked for by ARP before it is offered; the offer comes
+ * a quarter of a second later then, from dhcp_server_poll(), and nobody else waits. Known to be
+ * free is what is reserved for the client, what it has or had last, and what ARP has lately shown
+ * free. This is no less needed when the router has just started: then it knows of nobody who has
+ * had an address of it before.
+ *
+ * Two machines with one client identifier (a disk that was copied, with all that is on it) are told
+ * apart by their hardware addresses, once it is seen that there are two: from then on the second is
+ * known by both. One machine that comes with another card (RFC 4361) is the same client, if the old
+ * one is silent. A request from another hardware address than the lease's is refused while the old
+ * one is known to be active; then the client begins anew, and ARP decides.
+ *
  * Who holds an address is told to who locks ports by it (lock=ip): an address is bound from the ACK
  * to the end of the lease, its RELEASE or DECLINE, or until its client gets another. Reservations
  * are not told: they are bound for good.
@@ -22,7 +34,14 @@
 
 #define DHCP_REPLY_MAX_BYTES 1472
 
+#define DHCP_PROBE_US       250000 /* an offer waits this long for ARP, */
+#define DHCP_PROBE_REQUESTS 2      /* which is asked so often meanwhile */
+#define DHCP_PROBE_TRIES    3      /* addresses; the next is offered as it is */
+#define DHCP_PENDING_MAX    64     /* offers that wait at a time */
+#define DHCP_PENDING_BYTES  600    /* of requests that are kept so long; others do not wait */
+
 struct dhcp_reply {
+    uint8_t network;
     be32 to;                /* 255.255.255.255 for all */
     be16 port;              /* 68, or a relay's 67 */
     uint8_t mac[MAC_BYTES]; /* where the frame goes: no ARP is needed, nor could it work (RFC 2131,
@@ -41,6 +60,11 @@ struct dhcp_from {
 
 struct dhcp_counters {
     uint64_t requests, malformed, denied;
+    uint64_t probes;        /* ARP requests */
+    uint64_t unprobed;      /* offers that could not wait for ARP */
+    uint64_t in_use;        /* addresses that ARP found in use */
+    uint64_t declined;      /* and clients did */
+    uint64_t clones;        /* clients of one identifier that turned out to be two */
     uint64_t exhausted;     /* not answered: no address was left */
     uint64_t over_share;    /* not answered: its port had its share */
     uint64_t names_refused; /* clients that called themselves as somebody else is called */
@@ -55,8 +79,24 @@ struct dhcp_ops {
     void (*unbind)(void *ctx, unsigned network, be32 ip);
     /* The largest IP packet that every port of the network can send. */
     uint16_t (*mtu)(void *ctx, unsigned network);
+    /* Asks by ARP who has ip; dhcp_server_seen() is told of answers. */
+    void (*probe)(void *ctx, unsigned network, be32 ip);
     /* True if hosts of the two networks have something to say to each other. */
     bool (*talks)(void *ctx, unsigned network, unsigned other);
+};
+
+/* A discover whose offer waits for ARP. */
+struct dhcp_pending {
+    uint64_t due_us;
+    struct lease_id who;
+    struct dhcp_from from;
+    be32 ip;       /* the address that is asked for */
+    uint16_t n;    /* bytes of the message; 0: this one is free */
+    uint8_t asked; /* ARP requests */
+    uint8_t tries; /* addresses */
+    bool holder;   /* ip is another client's: does it answer? */
+    bool answered, clone;
+    uint8_t bytes[DHCP_PENDING_BYTES];
 };
 
 struct dhcp_server {
@@ -69,7 +109,10 @@ struct dhcp_server {
     struct lease_table leases[CONFIG_MAX_NETS]; /* slots NULL: no DHCP in that network */
     uint32_t next_complaint_s[CONFIG_MAX_NETS]; /* about a used-up pool or share */
     uint32_t next_name_told_s[CONFIG_MAX_NETS]; /* that a client called itself as somebody else */
+    uint32_t next_in_use_s[CONFIG_MAX_NETS];    /* about an address in use */
     struct dhcp_message message;
+    unsigned pending_count;
+    struct dhcp_pending pending[DHCP_PENDING_MAX];
 };
 
 /* Memory for the leases of every network with a pool, from alloc_dirty what need not be zeroed.
@@ -86,6 +129,11 @@ static inline bool dhcp_server_serves(const struct dhcp_server *s, unsigned netw
  * the router's address, port 67. */
 bool dhcp_server_handle(struct dhcp_server *s, const struct dhcp_from *from, const uint8_t *bytes,
                         size_t n, uint64_t now_us, struct dhcp_reply *reply);
+
+/* Answers what has waited for long enough: true, as often as there is a reply to be sent. And when
+ * it wants to be called again; UINT64_MAX: never. */
+bool dhcp_server_poll(struct dhcp_server *s, uint64_t now_us, struct dhcp_reply *reply);
+uint64_t dhcp_server_next_us(const struct dhcp_server *s);
 
 /* ARP has shown ip in use by mac: it is not given to others as long as there is another address. */
 void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const uint8_t *mac,

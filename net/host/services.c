@@ -8,6 +8,7 @@
 #include "net/wire/ip4.h"
 #include "net/wire/text.h"
 
+#include "lwip/etharp.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
 #include "lwip/raw.h"
@@ -68,10 +69,30 @@ static bool dhcp_talks(void *ctx, unsigned network, unsigned other)
     return (n->reaches[network] >> other & 1) || (n->reaches[other] >> network & 1);
 }
 
+static void dhcp_probe(void *ctx, unsigned network, be32 ip)
+{
+    ip4_addr_t address = {ip};
+
+    etharp_request(&((struct host *)ctx)->ifs[network].netif, &address);
+}
+
+/* Sends the answers that have waited. */
+static unsigned dhcp_poll(struct host *h, uint64_t now_us)
+{
+    struct dhcp_reply *reply = &h->services.reply;
+    unsigned n = 0;
+
+    for (; dhcp_server_poll(&h->services.dhcp, now_us, reply); n++)
+        output_udp(h, reply->network, BE16(DHCP_SERVER_PORT), reply->mac, reply->to, reply->port,
+                   reply->bytes, reply->n);
+    return n;
+}
+
 static const struct dhcp_ops dhcp_ops = {
     .bind = dhcp_bind,
     .unbind = dhcp_unbind,
     .mtu = dhcp_mtu,
+    .probe = dhcp_probe,
     .talks = dhcp_talks,
 };
 
@@ -349,12 +370,16 @@ int services_start(struct host *h, alloc_fn alloc)
 
 unsigned services_poll(struct host *h, uint64_t now_us)
 {
-    return dns_proxy_poll(&h->services.dns, now_us) + pcp_poll(&h->services.pcp, now_us);
+    return dhcp_poll(h, now_us) + dns_proxy_poll(&h->services.dns, now_us) +
+           pcp_poll(&h->services.pcp, now_us);
 }
 
 uint64_t services_next_us(const struct host *h)
 {
-    return MIN(dns_proxy_next_us(&h->services.dns), pcp_next_us(&h->services.pcp));
+    uint64_t dhcp = dhcp_server_next_us(&h->services.dhcp),
+             dns = dns_proxy_next_us(&h->services.dns);
+
+    return MIN(MIN(dhcp, dns), pcp_next_us(&h->services.pcp));
 }
 
 void services_print(const struct host *h, uint64_t now_us, void (*line)(const char *text))

@@ -2,27 +2,65 @@
 """The DHCP server in virtual time, frames by hand: RFC 2131 and those around it, and starvation. The drawing is
 lab/wires.py's."""
 
+import re
+
 import pytest
-from scapy.all import BOOTP, DHCP, IP, UDP, Ether, raw
+from scapy.all import BOOTP, DHCP, IP, UDP, Ether, Raw, raw
 
 from lab.requirements import requirement
 from lab.wires import ROUTER, Stage
 
 NAK, ACK, OFFER = 6, 5, 2
+TYPES = {"discover": 1, "request": 3, "decline": 4, "release": 7, "inform": 8}
+COOKIE = b"\x63\x82\x53\x63"
+PROBE_S = 0.3  # a little longer than an offer may wait for ARP
+BROADCAST = 0x8000
+ALL = "ff:ff:ff:ff:ff:ff"
 
 
-def message(mac, kind, *options, ciaddr="0.0.0.0", flags=0x8000, xid=7, **fields):
-    """A DHCP message of the client with that MAC, as a broadcast frame."""
+def mac_number(number):
+    """The MAC of a client."""
+    return f"06:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+
+
+def option(code, value):
+    """An option's bytes."""
+    return bytes([code, len(value)]) + value
+
+
+def address(text):
+    """Four bytes."""
+    return bytes(map(int, text.split(".")))
+
+
+def message(mac, kind, *options, ciaddr="0.0.0.0", flags=BROADCAST, xid=7, tail=b"\xff", to=ALL, **fields):
+    """A DHCP message of the client with that MAC, as a frame. options and tail: bytes."""
     chaddr = bytes.fromhex(mac.replace(":", ""))
-    return raw(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / IP(src=ciaddr, dst="255.255.255.255") /
-               UDP(sport=68, dport=67) / BOOTP(xid=xid, ciaddr=ciaddr, chaddr=chaddr, flags=flags, **fields) /
-               DHCP(options=[("message-type", kind), *options, "end"]))
+    return raw(Ether(src=mac, dst=to) / IP(src=ciaddr, dst="255.255.255.255" if to == ALL else ROUTER) /
+               UDP(sport=68, dport=67) / BOOTP(xid=xid, ciaddr=ciaddr, chaddr=chaddr, flags=flags, options=COOKIE, **fields) /
+               Raw(option(53, bytes([TYPES[kind]])) + b"".join(options) + tail))
 
 
-def options_of(answer):
-    """The options of an answer by scapy's names; the value of one with several values is a list."""
-    return {option[0]: option[1] if len(option) == 2 else list(option[1:])
-            for option in answer[DHCP].options if isinstance(option, tuple)}
+def requested(text):
+    """Option 50."""
+    return option(50, address(text))
+
+
+def server(text=ROUTER):
+    """Option 54."""
+    return option(54, address(text))
+
+
+def values(answer):
+    """The options of an answer, by code, in bytes."""
+    found, left = {}, raw(answer[BOOTP])[240:]
+    while left and left[0] != 255:
+        if left[0] == 0:
+            left = left[1:]
+            continue
+        found[left[0]] = found.get(left[0], b"") + left[2:2 + left[1]]
+        left = left[2 + left[1]:]
+    return found
 
 
 def answers(frames):
@@ -30,20 +68,180 @@ def answers(frames):
     return [answer for answer in map(Ether, frames) if answer.haslayer(DHCP)]
 
 
+def exchange(stage, *frames, line=1):
+    """Sends frames on a line; the answers on it, those that had to wait too."""
+    got = answers(stage.put(stage.lan[line - 1], *frames).frames[line])
+    if not got:
+        stage.pass_time(PROBE_S)
+        got = answers(stage.put().frames[line])
+    return got
+
+
 def dhcp(stage, mac, kind, *options, line=1, **fields):
     """Sends a message from a MAC on a line; the answers' (type, address)."""
-    seen = stage.put(stage.lan[line - 1], message(mac, kind, *options, **fields))
-    return [(options_of(answer)["message-type"], answer[BOOTP].yiaddr) for answer in answers(seen.frames[line])]
+    return [(values(answer)[53][0], answer[BOOTP].yiaddr)
+            for answer in exchange(stage, message(mac, kind, *options, **fields), line=line)]
 
 
-def take(stage, mac, line=1, *options):
+def take(stage, mac, *options, line=1):
     """Discover and request; the address, or None."""
-    for kind, address in dhcp(stage, mac, "discover", *options, line=line):
+    for kind, offered in dhcp(stage, mac, "discover", *options, line=line):
         assert kind == OFFER
-        assert dhcp(stage, mac, "request", ("server_id", ROUTER), ("requested_addr", address), *options,
-                    line=line) == [(ACK, address)]
-        return address
+        assert dhcp(stage, mac, "request", server(), requested(offered), *options, line=line) == [(ACK, offered)]
+        return offered
     return None
+
+
+# ---- RFC 2131 ----
+
+@pytest.fixture(scope="module", name="stage")
+def fixture_stage():
+    """A router with a pool of 100."""
+    with Stage("net=lan,nat,pool=192.168.8.100-192.168.8.199") as made:
+        yield made
+
+
+@requirement("D1", "RFC 2131 s. 4.1")
+@requirement("D2", "RFC 2131 s. 4.3.1")
+def test_where_answers_go_and_what_they_echo(stage):
+    """To the relay, to the address in use, to all, or to the client's own frame address, in this order; identifier,
+    flags, relay and hardware address come back, with the options every offer and acknowledgement must have."""
+    mac, relay_mac, relay, mine = mac_number(1), mac_number(2), "192.168.8.50", "192.168.8.150"
+    router = stage.a.line.router_mac
+    rows = [  # what is asked and how, where the answer goes: MAC, address, port
+        ("discover", {"flags": 0}, (mac, mine, 68)),
+        ("discover", {}, (ALL, "255.255.255.255", 68)),
+        ("discover", {"giaddr": relay}, (relay_mac, relay, 67)),
+        ("request", {"flags": 0}, (mac, mine, 68)),
+        ("request", {"ciaddr": mine}, (mac, mine, 68)),
+        ("request", {"giaddr": relay, "flags": 0}, (relay_mac, relay, 67)),
+    ]
+    for number, (kind, fields, (to_mac, to, port)) in enumerate(rows):
+        flags = fields.get("flags", BROADCAST)
+        frame = message(mac, kind, requested(mine), xid=0x51D10000 + number, **fields)
+        if "giaddr" in fields:  # a relay sends it on in its own name
+            frame = raw(Ether(src=relay_mac, dst=router) / IP(src=relay, dst=ROUTER) / UDP(sport=67, dport=67) /
+                        Raw(raw(Ether(frame)[UDP].payload)))
+        answer, = exchange(stage, frame)
+        assert (answer.dst, answer[IP].dst, answer[UDP].dport) == (to_mac, to, port), number
+        assert answer[IP].src == ROUTER and answer[UDP].sport == 67
+        bootp, options = answer[BOOTP], values(answer)
+        assert (bootp.op, bootp.xid, int(bootp.flags), bootp.giaddr) == \
+            (2, 0x51D10000 + number, flags, fields.get("giaddr", "0.0.0.0"))
+        assert bootp.chaddr[:6] == bytes.fromhex(mac.replace(":", "")) and bootp.yiaddr == mine
+        assert options[53] == bytes([OFFER if kind == "discover" else ACK]) and options[54] == address(ROUTER)
+        lease_s, t1, t2 = (int.from_bytes(options[code], "big") for code in (51, 58, 59))
+        assert (lease_s, t1, t2) == (43200, 21600, 37800)
+
+
+@requirement("D1", "RFC 2131 s. 4.3.2")
+@requirement("D3", "RFC 2131 s. 4.3.2")
+def test_refusals(stage):
+    """A wrong network is refused to all; another client's address too; an address of the right network that is free
+    is confirmed to a client we do not know, as we remember nothing over a restart; another server's client is left."""
+    holder, other = mac_number(10), mac_number(11)
+    mine = take(stage, holder)
+    answer, = exchange(stage, message(other, "request", requested("10.1.2.3"), flags=0))
+    assert values(answer)[53] == bytes([NAK]) and (answer.dst, answer[IP].dst) == (ALL, "255.255.255.255")
+    assert answer[BOOTP].yiaddr == "0.0.0.0" and 51 not in values(answer)
+    assert [kind for kind, _ in dhcp(stage, other, "request", requested(mine))] == [NAK]
+    assert [kind for kind, _ in dhcp(stage, other, "request", ciaddr=mine)] == [NAK]
+    assert dhcp(stage, other, "request", requested("192.168.8.177")) == [(ACK, "192.168.8.177")]
+    (_, offered), = dhcp(stage, mac_number(12), "discover", requested("192.168.8.178"))
+    assert dhcp(stage, mac_number(12), "request", server("192.168.8.77"), requested(offered)) == []
+    assert dhcp(stage, mac_number(13), "request", requested(offered)) == [(ACK, offered)], "the offer stood still"
+
+
+@requirement("D4", "RFC 4361, RFC 6842")
+def test_the_identifier_is_the_client(stage):
+    """Opaque, of type 255 too, and given back; another card with it is the same client if the first is silent, and
+    two at once are two."""
+    ident = option(61, b"\xff\0\0\0\1\0\2\0\0\xab\x11opaque")
+    first, second = mac_number(20), mac_number(21)
+    mine = take(stage, first, ident)
+    answer, = exchange(stage, message(first, "request", ident, ciaddr=mine))
+    assert option(61, values(answer)[61]) == ident
+    assert take(stage, first) != mine, "without the identifier it is another client"
+    assert take(stage, second, ident) == mine, "another card, and the first is silent"
+    stage.lines[1].hosts[mine] = second  # now it answers ARP
+    third = take(stage, mac_number(22), ident)
+    del stage.lines[1].hosts[mine]
+    assert third not in (None, mine)
+    assert dhcp(stage, second, "request", ident, ciaddr=mine) == [(ACK, mine)]
+    assert dhcp(stage, mac_number(22), "request", ident, ciaddr=third) == [(ACK, third)]
+
+
+@requirement("D5", "RFC 2131 s. 4.3.3 to 4.3.5")
+def test_decline_release_and_inform(stage):
+    """What a client found in use goes to nobody, and the console says so; what it gives back, to anybody; who has an
+    address otherwise is told everything but a lease."""
+    first, second = mac_number(30), mac_number(31)
+    mine = take(stage, first)
+    assert dhcp(stage, second, "decline", server(), requested(mine)) == [], "not its own"
+    assert [kind for kind, _ in dhcp(stage, second, "request", requested(mine))] == [NAK]
+    assert dhcp(stage, first, "decline", server(), requested(mine)) == []
+    stage.router.wait_for(rf"{mine} is in use by another host, says {first}")
+    assert [kind for kind, _ in dhcp(stage, second, "request", requested(mine))] == [NAK]
+    other = take(stage, first)
+    assert other != mine
+    assert dhcp(stage, first, "release", server(), ciaddr=other) == []
+    assert dhcp(stage, second, "request", requested(other)) == [(ACK, other)]
+    answer, = exchange(stage, message(mac_number(32), "inform", ciaddr="192.168.8.20"))
+    options = values(answer)
+    assert options[53] == bytes([ACK]) and answer[BOOTP].yiaddr == "0.0.0.0" and answer[IP].dst == "192.168.8.20"
+    assert not {51, 58, 59} & set(options) and options[3] == address(ROUTER) and options[1] == address("255.255.255.0")
+
+
+@requirement("D6", "RFC 2131 s. 2.2")
+def test_what_is_in_use_is_not_offered(stage):
+    """Ten addresses of the pool are somebody's who never asked: ARP shows that, and no client is offered them."""
+    taken = [f"192.168.8.{number}" for number in range(180, 190)]
+    for text in taken:
+        stage.lines[2].hosts[text] = stage.b.mac
+    for number, text in enumerate(taken[:4]):
+        (kind, got), = dhcp(stage, mac_number(40 + number), "discover", requested(text))
+        assert kind == OFFER and got not in taken
+    for text in taken:
+        del stage.lines[2].hosts[text]
+    assert int(re.search(r"probes \d+  in use (\d+) ", stage.status().text).group(1)) >= 4
+
+
+@requirement("D6", "RFC 2131 s. 2.2")
+def test_nobody_waits_for_others():
+    """500 clients at once: each has its offer soon, although few can wait at a time. What is more than a port
+    may have of unanswered offers is not kept, but still free."""
+    with Stage("net=lan,nat,ip=192.168.8.1/22,pool=192.168.9.0-192.168.11.200") as stage:
+        frames = [message(mac_number(number), "discover", xid=number) for number in range(500)]
+        got = answers(stage.put(stage.a, *frames).frames[1])
+        assert len(got) > 400, "almost nobody waits at all"
+        for _ in range(2):
+            stage.pass_time(PROBE_S)
+            got += answers(stage.put().frames[1])
+        assert len({answer[BOOTP].xid for answer in got}) == 500
+
+
+@requirement("D7", "RFC 2132 s. 9.3, RFC 3396")
+def test_options_of_every_form(stage):
+    """Pads, options in the file and server name fields, in pieces, without an end; and cut short, with silence."""
+    mac = mac_number(50)
+    ident = option(61, b"abc") + b"\0\0" + option(61, b"de")
+    answer, = exchange(stage, message(mac, "discover", b"\0\0", option(52, b"\3"), ident,
+                                      file=option(61, b"fg") + b"\xff", sname=option(61, b"h") + b"\xff"))
+    assert values(answer)[61] == b"abcdefgh"
+    assert [kind for kind, _ in dhcp(stage, mac, "discover", ident, tail=b"")] == [OFFER]
+    for bad in (b"\x32", b"\x32\4\1", option(52, b"\4"), option(50, b"\1\2\3"), option(52, b"\1\1")):
+        assert dhcp(stage, mac, "discover", tail=bad) == []
+
+
+@requirement("D8", "RFC 2131 s. 2.2")
+def test_the_same_address_after_a_restart():
+    """Without a disk: it follows from the client."""
+    taken = []
+    for order in (range(4), (2, 0, 3, 1)):
+        with Stage() as stage:
+            got = {number: take(stage, mac_number(60 + number)) for number in order}
+            taken.append([got[number] for number in range(4)])
+    assert taken[0] == taken[1] and len(set(taken[0])) == 4
 
 
 # ---- starvation ----
@@ -52,18 +250,18 @@ def take(stage, mac, line=1, *options):
 def fixture_starved():
     """A router, a's leased address, and how many addresses random clients on b's port then got."""
     with Stage("net=lan,nat,pool=192.168.8.100-192.168.8.129") as stage:
-        address = take(stage, stage.a.mac)
-        granted = sum(take(stage, f"06:00:00:00:00:{number:02x}", 2) is not None for number in range(40))
-        yield stage, address, granted
+        mine = take(stage, stage.a.mac)
+        granted = sum(take(stage, mac_number(100 + number), line=2) is not None for number in range(40))
+        yield stage, mine, granted
 
 
 @requirement("starvation", "DHCP starvation")
 def test_a_lease_outlasts_starvation(starved):
     """Who has a lease has it again after a reboot of his, and can begin anew."""
-    stage, address, granted = starved
+    stage, mine, granted = starved
     assert 10 <= granted <= 24, "a port's share is four fifths"
-    assert dhcp(stage, stage.a.mac, "request", ("requested_addr", address)) == [(ACK, address)], "after a reboot"
-    assert take(stage, stage.a.mac) == address
+    assert dhcp(stage, stage.a.mac, "request", requested(mine)) == [(ACK, mine)], "after a reboot"
+    assert take(stage, stage.a.mac) == mine
 
 
 @requirement("starvation", "DHCP starvation")

@@ -74,9 +74,16 @@ static bool talks(void *ctx, unsigned network, unsigned other)
     return dhcp_lab.talks >> network & 1;
 }
 
+static void on_probe(void *ctx, unsigned network, be32 ip)
+{
+    CHECK(ctx == &dhcp_lab && config_net_has(&dhcp_lab.config.nets[network], ip));
+    dhcp_lab.probed = ip;
+    dhcp_lab.probes++;
+}
+
 void dhcp_lab_start(void)
 {
-    static const struct dhcp_ops ops = {on_bind, on_unbind, port_mtu, talks};
+    static const struct dhcp_ops ops = {on_bind, on_unbind, port_mtu, on_probe, talks};
 
     fake_alloc_free_all();
     dhcp_lab.binding_count = 0;
@@ -113,6 +120,7 @@ int dhcp_lab_setup(void **state)
     dhcp_lab.now_us = 1000000;
     dhcp_lab.mtu = 9216;
     dhcp_lab.talks = 0;
+    dhcp_lab.waits = false;
     dhcp_lab_start();
     return 0;
 }
@@ -154,6 +162,34 @@ size_t dhcp_lab_build(uint8_t *b, size_t room, const struct dhcp_lab_request *r)
     return dhcp_finish(&w, b);
 }
 
+bool dhcp_lab_poll(uint64_t now_us)
+{
+    return dhcp_server_poll(&dhcp_lab.server, now_us, &dhcp_lab.reply);
+}
+
+/* What the server answers in the end. Unless the test is about waiting, nobody is at the address it
+ * has asked ARP for, and time passes until that is known. */
+static bool handle(const struct dhcp_from *from, const uint8_t *b, size_t n)
+{
+    if (dhcp_server_handle(&dhcp_lab.server, from, b, n, dhcp_lab.now_us, &dhcp_lab.reply))
+        return true;
+    for (unsigned i = 1; i <= DHCP_PROBE_REQUESTS && !dhcp_lab.waits; i++)
+        if (dhcp_lab.server.pending_count > 0) {
+            dhcp_lab.now_us += DHCP_PROBE_US / DHCP_PROBE_REQUESTS;
+            if (dhcp_lab_poll(dhcp_lab.now_us))
+                return true;
+        }
+    return false;
+}
+
+unsigned dhcp_lab_type(void)
+{
+    struct dhcp_message m;
+
+    CHECK(dhcp_read(&m, dhcp_lab.reply.bytes, dhcp_lab.reply.n));
+    return m.type;
+}
+
 unsigned dhcp_lab_ask_on(unsigned network, struct dhcp_lab_request r)
 {
     struct dhcp_from from = {.network = (uint8_t)network, .port = (uint8_t)r.port};
@@ -164,7 +200,7 @@ unsigned dhcp_lab_ask_on(unsigned network, struct dhcp_lab_request r)
     dhcp_lab_mac_of(from.mac, r.client);
     if (r.giaddr || r.forged)
         memcpy(from.mac, dhcp_lab_relay_mac, MAC_BYTES);
-    if (!dhcp_server_handle(&dhcp_lab.server, &from, b, n, dhcp_lab.now_us, &dhcp_lab.reply))
+    if (!handle(&from, b, n))
         return 0;
     const struct dhcp_reply *a = &dhcp_lab.reply;
     CHECK(a->n >= DHCP_MIN_BYTES && a->n <= sizeof(a->bytes));

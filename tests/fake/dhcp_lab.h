@@ -29,8 +29,11 @@ struct dhcp_lab {
     struct dhcp_server server;
     struct dhcp_reply reply; /* the last */
     uint64_t now_us;
-    uint16_t mtu;   /* of the ports */
-    uint32_t talks; /* bit n: the other network has something to say to network n */
+    uint16_t mtu;    /* of the ports */
+    uint32_t talks;  /* bit n: the other network has something to say to network n */
+    bool waits;      /* the test polls itself */
+    be32 probed;     /* the address last asked for by ARP, */
+    unsigned probes; /* and how many times any was */
     unsigned binding_count;
     struct dhcp_lab_binding bindings[DHCP_LAB_BINDINGS];
 };
@@ -63,8 +66,12 @@ size_t dhcp_lab_build(uint8_t *b, size_t room, const struct dhcp_lab_request *r)
 unsigned dhcp_lab_ask_on(unsigned network, struct dhcp_lab_request r);
 unsigned dhcp_lab_ask(struct dhcp_lab_request r);
 
-/* Of the last answer: the address; an option's value, or NULL, found by a walk that shares nothing
- * with the code under test, and its length. */
+/* What is due is answered: true, and the answer is in reply. */
+bool dhcp_lab_poll(uint64_t now_us);
+
+/* Of the last answer: the type; the address; an option's value, or NULL, found by a walk that
+ * shares nothing with the code under test, and its length. */
+unsigned dhcp_lab_type(void);
 be32 dhcp_lab_yiaddr(void);
 const uint8_t *dhcp_lab_option(uint8_t code, unsigned *n);
 

@@ -34,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct config config;
 static struct dhcp_server server;
 static struct dhcp_reply reply;
+static be32 probed; /* last, by ARP */
 
 /* By the last number of the address. */
 static struct {
@@ -72,9 +73,16 @@ static bool talks(void *ctx, unsigned network, unsigned other)
     return false;
 }
 
+static void probe(void *ctx, unsigned network, be32 ip)
+{
+    (void)ctx;
+    REQUIRE(network == 0 && config_net_has(&config.nets[0], ip));
+    probed = ip;
+}
+
 static void start(void)
 {
-    static const struct dhcp_ops ops = {bind_address, unbind_address, port_mtu, talks};
+    static const struct dhcp_ops ops = {bind_address, unbind_address, port_mtu, probe, talks};
     static const uint8_t secret[24] = {1, 2, 3};
 
     config.ok = true;
@@ -124,6 +132,7 @@ static size_t short_message(uint8_t *b, const uint8_t *d)
     return n + used + SHORT_BYTES - 5;
 }
 
+/* request: NULL for an answer that had to wait. */
 static void judge_reply(const uint8_t *request)
 {
     struct dhcp_message m;
@@ -132,8 +141,9 @@ static void judge_reply(const uint8_t *request)
     REQUIRE(dhcp_read(&m, reply.bytes, reply.n));
     REQUIRE(m.op == DHCP_BOOTREPLY && m.server == config.nets[0].ip);
     REQUIRE(m.type == DHCP_TYPE_OFFER || m.type == DHCP_TYPE_ACK || m.type == DHCP_TYPE_NAK);
-    REQUIRE(memcmp(reply.bytes + DHCP_XID_OFF, request + DHCP_XID_OFF, 4) == 0);
-    REQUIRE(memcmp(m.mac, request + DHCP_CHADDR_OFF, MAC_BYTES) == 0);
+    REQUIRE(request || m.type == DHCP_TYPE_OFFER);
+    REQUIRE(!request || memcmp(reply.bytes + DHCP_XID_OFF, request + DHCP_XID_OFF, 4) == 0);
+    REQUIRE(!request || memcmp(m.mac, request + DHCP_CHADDR_OFF, MAC_BYTES) == 0);
     if (m.yiaddr) {
         uint32_t last = ntoh32(m.yiaddr) & 255;
         REQUIRE(config_net_has(&config.nets[0], m.yiaddr));
@@ -163,7 +173,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     start();
     for (unsigned step = 0; size > SHORT_BYTES && step < 64; step++) {
-        now_us += (data[0] & 127) * 1000000ull;
+        /* Under way to then, what waits becomes due. */
+        uint64_t then_us = now_us + (data[0] & 127) * 1000000ull;
+        for (uint64_t next; (next = dhcp_server_next_us(&server)) <= then_us;) {
+            now_us = MAX(now_us, next);
+            if (dhcp_server_poll(&server, now_us, &reply))
+                judge_reply(NULL);
+        }
+        now_us = then_us;
         bool whole = data[0] & 128;
         from.port = data[0] >> 5 & 3;
         data++;
@@ -182,6 +199,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(exact, from_data, n);
         if (dhcp_server_handle(&server, &from, exact, n, now_us, &reply))
             judge_reply(exact);
+        if (!whole && (data[4] & 1)) {
+            const uint8_t other[MAC_BYTES] = {2, 0, 0, 0, 0, data[1] ^ (data[4] >> 1 & 3)};
+            dhcp_server_seen(&server, 0, probed, other, now_us);
+        }
         lease_judge(&server.leases[0]);
         judge_bindings(&server.leases[0], now_us);
         free(exact);

@@ -300,7 +300,7 @@ static void test_reverse_of_a_lease(void **state)
 
     (void)state;
     assert_non_null(t->slots);
-    struct lease_id who = lease_id_of(t, NULL, 0, mac);
+    struct lease_id who = lease_id_of(t, NULL, 0, mac, false);
     struct lease *l = lease_of_ip(t, IP(LAN, 120));
     lease_take(t, l, &who, mac, 1, LEASE_GRANTED, 100);
     struct dns_route r = names_route(&names, LAN, R("120"), DNS_TYPE_PTR, 1);

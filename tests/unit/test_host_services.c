@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "net/dhcp_server.h"
 #include "net/wire/dns.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/host_lab.h"
@@ -24,6 +25,11 @@ static void test_dhcp_service(void **state)
     dhcp_put_ip(&w, DHCP_OPT_REQUESTED, BE_IP4(192, 168, 8, 120));
     lab_make_udp(LAN_PORT, lab_host_mac, 0, ALL, BE16(68), BE16(67), b, dhcp_finish(&w, b));
     lab_receive(LAN_PORT);
+    for (unsigned i = 0; i < DHCP_PROBE_REQUESTS; i++) { /* is there somebody at that address? */
+        assert_true(lab_sent(LAN_PORT) && lab_is_arp(1));
+        assert_int_equal(load_raw32(lab.got.b + ETH_HDR_BYTES + 24), BE_IP4(192, 168, 8, 120));
+        lab_pass_time(DHCP_PROBE_US / DHCP_PROBE_REQUESTS);
+    }
     assert_true(lab_sent(LAN_PORT) && lab_is_udp(BE16(67), BE16(68)));
     assert_memory_equal(lab.got.b, lab_host_mac, MAC_BYTES); /* straight to it, without ARP */
     assert_memory_equal(lab.got.b + ETH_SRC_OFF, dataplane_mac(lab.dp, LAN), MAC_BYTES);

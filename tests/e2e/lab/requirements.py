@@ -81,6 +81,16 @@ REQUIREMENTS = [
         ("B5", "802.1D s. 7.9", "a bounded table: random sources cost the others nothing"),
         ("B6", "-", "host-only networks: not one frame to a port of another kind"),
     ]),
+    ("DHCP server: RFC 2131, 2132, 3396, 4361, 6842", [
+        ("D1", "RFC 2131 s. 4.1", "where an answer goes: relay, address in use, all, or the client's frame address"),
+        ("D2", "RFC 2131 s. 4.3.1", "what is echoed, and what every offer and acknowledgement has"),
+        ("D3", "RFC 2131 s. 4.3.2", "who is refused, and who is left alone"),
+        ("D4", "RFC 4361, RFC 6842", "the client identifier comes first, is opaque, and is given back"),
+        ("D5", "RFC 2131 s. 4.3.3 to 4.3.5", "decline, release and inform"),
+        ("D6", "RFC 2131 s. 2.2", "an address is probed before it is offered anew, and nobody else waits for that"),
+        ("D7", "RFC 2132 s. 9.3, RFC 3396", "options of every form; what is cut short is dropped"),
+        ("D8", "RFC 2131 s. 2.2", "a client has the same address after a restart"),
+    ]),
     ("Port control: NAT-PMP and PCP", [
         ("P1", "RFC 6886, RFC 6887", "heard inside only; the epoch; versions that are not known"),
         ("P2", "RFC 6886, RFC 6887", "only for the host's own address; lifetimes of 120 s to a day; 0 deletes"),
