@@ -11,8 +11,27 @@
 
 #define BUCKETS        512
 #define CLIENT_BUCKETS 256
+#define RATE_BUCKETS   2048
+#define QUESTION_US    (1000000u / DNS_RATE_PER_S)
 static_assert((BUCKETS & (BUCKETS - 1)) == 0 && DNS_PENDING_MAX < DNS_NONE,
               "chains of 16-bit indices");
+
+/* When the host's questions would all have been sent, had they been sent evenly: at most a second
+ * ahead of now. Hosts whose hashes meet share one; who would choose whom to meet cannot know. */
+struct dns_bucket {
+    uint64_t even_us;
+};
+
+bool dns_rate_allows(struct dns_proxy *d, const struct dns_client *from, uint64_t now_us)
+{
+    uint32_t i = hash_words(&d->key, from->ip, from->network | 0x100u) % RATE_BUCKETS;
+    uint64_t even_us = MAX(d->rates[i].even_us, now_us) + QUESTION_US;
+
+    if (even_us > now_us + 1000000)
+        return false;
+    d->rates[i].even_us = even_us;
+    return true;
+}
 
 int dns_pending_init(struct dns_proxy *d, alloc_fn alloc)
 {
@@ -20,7 +39,8 @@ int dns_pending_init(struct dns_proxy *d, alloc_fn alloc)
     d->by_port = alloc(sizeof(uint16_t) * BUCKETS, 8);
     d->by_question = alloc(sizeof(uint16_t) * BUCKETS, 8);
     d->per_client = alloc(sizeof(uint16_t) * CLIENT_BUCKETS, 8);
-    if (!d->pending || !d->by_port || !d->by_question || !d->per_client)
+    d->rates = alloc(sizeof(*d->rates) * RATE_BUCKETS, 8);
+    if (!d->pending || !d->by_port || !d->by_question || !d->per_client || !d->rates)
         return -ENOMEM;
     memset(d->by_port, 0xFF, sizeof(uint16_t) * BUCKETS);
     memset(d->by_question, 0xFF, sizeof(uint16_t) * BUCKETS);

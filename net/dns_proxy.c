@@ -251,8 +251,14 @@ static void forward(struct dns_proxy *d, const struct dns_client *from, const ui
     if (shape.known && answer_cached(d, from, bytes, q, &shape, now_us))
         return;
     if (d->server_count > 0 || route->way == DNS_ONE_SERVER) {
-        if (share(d, from, bytes, n, q, bucket) ||
-            begin(d, from, bytes, n, q, &shape, bucket, route, now_us))
+        if (share(d, from, bytes, n, q, bucket))
+            return;
+        if (!dns_rate_allows(d, from, now_us)) {
+            d->counters.limited++;
+            refuse(d, from, bytes, n, q, DNS_REFUSED);
+            return;
+        }
+        if (begin(d, from, bytes, n, q, &shape, bucket, route, now_us))
             return;
     }
     d->counters.refused++;
@@ -461,10 +467,11 @@ void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text))
              (unsigned long long)c->relayed, (unsigned long long)c->answered, d->pending_count);
     line(text);
     snprintf(text, sizeof(text),
-             "dns       forged %llu  timed out %llu  refused %llu  malformed %llu  rebinding %llu",
+             "dns       forged %llu  timed out %llu  refused %llu  malformed %llu  rebinding %llu  "
+             "limited %llu",
              (unsigned long long)c->forged, (unsigned long long)c->timed_out,
              (unsigned long long)c->refused, (unsigned long long)c->malformed,
-             (unsigned long long)c->rebinding);
+             (unsigned long long)c->rebinding, (unsigned long long)c->limited);
     line(text);
     snprintf(text, sizeof(text),
              "dns       cache: hits %llu  misses %llu  entries %u  evicted %llu",

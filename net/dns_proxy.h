@@ -17,6 +17,10 @@
  * browser's help (rebinding): it is not passed on (dns_rebind.h). The host is told that the name
  * has no address, which ends its search, where an error would send it to another server.
  *
+ * A host that asks for ever new names (it is broken, or attacks their servers with us as its tool)
+ * is refused what is more than DNS_RATE_PER_S, as far as others would have to be asked: with an
+ * answer that is no longer than the question. What is ours or kept costs nobody else anything.
+ *
  * Which names are our own, and who may ask whom for the others, is decided outside: see struct
  * dns_route. What is ours is answered here and never sent on.
  */
@@ -28,7 +32,8 @@
 #include "net/hash.h"
 
 #define DNS_PENDING_MAX        512
-#define DNS_PENDING_PER_CLIENT 192 /* one host cannot take it all */
+#define DNS_PENDING_PER_CLIENT 192  /* one host cannot take it all */
+#define DNS_RATE_PER_S         1000 /* questions of one host that are sent on, and at once */
 #define DNS_SAME_QUESTION_MAX  4
 #define DNS_WAITERS_MAX        16 /* hosts that share one query; many start at the same moment */
 #define DNS_QUERY_MAX_BYTES    512
@@ -91,10 +96,12 @@ struct dns_counters {
     uint64_t forged;    /* came to one of our ports and did not match */
     uint64_t timed_out; /* hosts told SERVFAIL because no server answered */
     uint64_t refused;   /* hosts told so: they may not ask there, no server, or no room */
+    uint64_t limited;   /* hosts told REFUSED because they ask for too much */
     uint64_t malformed;
 };
 
 struct dns_pending;
+struct dns_bucket;
 
 struct dns_proxy {
     const struct dns_ops *ops;
@@ -104,6 +111,7 @@ struct dns_proxy {
     struct dns_pending *pending;
     uint16_t *by_port, *by_question; /* heads of chains */
     uint16_t *per_client;
+    struct dns_bucket *rates;      /* by host */
     uint16_t free, oldest, newest; /* lists of pending entries */
     uint16_t pending_count;
     uint8_t server_count;

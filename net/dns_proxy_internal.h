@@ -43,6 +43,9 @@ uint16_t dns_question_bucket(const struct dns_proxy *d, const uint8_t *question,
 bool dns_question_equal(const uint8_t *a, const uint8_t *b, size_t n);
 struct dns_pending *dns_pending_by_port(const struct dns_proxy *d, be16 port);
 
+/* Takes one question from what a host may have sent on. False: it has asked for too much. */
+bool dns_rate_allows(struct dns_proxy *d, const struct dns_client *from, uint64_t now_us);
+
 /* p->port is set. */
 void dns_pending_link_port(struct dns_proxy *d, struct dns_pending *p);
 void dns_pending_unlink_port(struct dns_proxy *d, struct dns_pending *p);

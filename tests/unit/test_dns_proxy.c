@@ -288,6 +288,46 @@ static void test_limits(void **state)
     assert_int_equal(rig.proxy.pending_count, 0);
 }
 
+/* However a host asks, what is sent on for it is bounded in every second, and others do not feel
+ * it; a refusal is no longer than the question. */
+static void test_rate_of_a_host(void **state)
+{
+    unsigned sent = 0, bystander = 0;
+    char last[24] = "";
+    uint64_t begun_us = rig.now_us;
+
+    (void)state;
+    for (unsigned i = 0; rig.now_us < begun_us + 10000000; i++) {
+        char name[24];
+        unsigned asked = rig.asked_count;
+        snprintf(name, sizeof(name), "n%u.example", i);
+        dns_rig_query(1, (uint16_t)i, name);
+        if (rig.asked_count > asked) {
+            sent++;
+            dns_rig_answer(dns_rig_asked());
+            memcpy(last, name, sizeof(last));
+        } else {
+            assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_REFUSED);
+            assert_true(dns_rig_answered()->n <= DNS_HDR_BYTES + strlen(name) + 6);
+        }
+        if (i % 100 == 0) {
+            snprintf(name, sizeof(name), "b%u.example", i);
+            dns_rig_query(2, (uint16_t)i, name);
+            bystander += dns_rig_answer(dns_rig_asked());
+        }
+        rig.now_us += dns_rig_random(400); /* 5,000 a second */
+    }
+    if (sent < 10900 || sent > 11001) /* a second's worth at once, and then the rate */
+        fail_msg("%u sent on", sent);
+    assert_true(bystander > 400);
+    assert_int_equal(rig.proxy.counters.limited, rig.proxy.counters.queries - sent - bystander);
+    /* What is ours or kept is answered all the same. */
+    dns_rig_query(1, 1, last);
+    assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_NOERROR);
+    dns_rig_query(1, 1, "web.lan");
+    assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_NOERROR);
+}
+
 static void test_without_servers_or_upstream(void **state)
 {
     struct dns_client from = dns_rig_host(1);
@@ -451,6 +491,7 @@ int main(void)
         T(test_answering_server_is_asked_first),
         T(test_single_server_is_asked_again),
         T(test_limits),
+        T(test_rate_of_a_host),
         T(test_without_servers_or_upstream),
         T(test_one_server),
         T(test_malformed_queries),
