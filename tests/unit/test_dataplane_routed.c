@@ -513,6 +513,7 @@ static void test_uplink_changes(void **state)
     assert_int_equal(outcome(2, &out), '0');
     assert_int_equal(outcome(1, &across), '2');
     dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 9), prefix_mask(24), RIG_GATEWAY, r.now_us);
+    rig_step(&r); /* that ends them */
     dataplane_totals(r.dp, &t);
     assert_int_equal(t.flows_live, 2);
     assert_int_equal(outcome(0, &back), '2');
@@ -528,6 +529,7 @@ static void test_uplink_changes(void **state)
 
     /* Its subnet is ours. */
     dataplane_set_uplink(r.dp, RIG_HOST(77), prefix_mask(24), RIG_HOST(1), r.now_us);
+    rig_step(&r); /* that ends them */
     dataplane_totals(r.dp, &t);
     assert_int_equal(t.flows_live, 1);
     assert_int_equal(outcome(0, &back), '.');
