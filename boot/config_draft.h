@@ -216,6 +216,21 @@ struct draft_dns {
     struct draft_named value;
 };
 
+/* dhcpopt= */
+struct draft_dhcpopt_value {
+    char net[CONFIG_NAME_BYTES];
+    uint8_t code;
+    bool next_server; /* no option, but the field siaddr */
+    uint16_t n;
+    uint16_t router_at; /* where the router's own address belongs; 0: nowhere */
+    uint8_t bytes[CONFIG_DHCPOPT_BYTES];
+};
+
+struct draft_dhcpopt {
+    struct draft_item item;
+    struct draft_dhcpopt_value value;
+};
+
 /* Whom a rule is about, as it was written. */
 struct draft_where {
     uint8_t kind; /* enum config_where_kind; WHERE_NET: name is that of a network or a host */
@@ -278,6 +293,8 @@ struct config_draft {
     struct draft_host hosts[CONFIG_MAX_HOSTS];
     struct draft_fwd fwds[CONFIG_MAX_FWDS];
     struct draft_dmz dmz;
+    unsigned dhcpopt_count;
+    struct draft_dhcpopt dhcpopts[CONFIG_MAX_DHCPOPTS];
     unsigned dnsrec_count, dnsfwd_count, dnsprivate_count;
     struct draft_dns dnsrecs[CONFIG_MAX_DNSRECS];
     struct draft_dns dnsfwds[CONFIG_MAX_DNSFWDS];

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config_dhcpopt.h"
 #include "config_names.h"
 #include "config_resolve.h"
 #include "config_rules.h"
@@ -206,6 +207,7 @@ bool config_resolve(struct config_draft *draft, const struct port_info *ports, u
     resolve_nets(&r);
     resolve_hosts(&r);
     resolve_names(&r);
+    resolve_dhcpopts(&r);
     resolve_port_checks(&r);
     resolve_fwds(&r);
     resolve_rules(&r);

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "config_dhcpopt.h"
 #include "config_names.h"
 #include "config_rules.h"
 #include "config_table.h"
@@ -147,6 +148,13 @@ static const struct field_row dnsfwd_fields[] = {
 static const struct field_row dnsprivate_fields[] = {
     {"domain", FIELD_REQUIRED, &value_dnsprivate, FIELD(dns, value), NULL,
      "the domain, with all below it; all: every name"},
+};
+
+static const struct field_row dhcpopt_fields[] = {
+    {"option", FIELD_REQUIRED, &value_dhcpopt, FIELD(dhcpopt, value), NULL,
+     "CODE is the option's number or a name like ntp, routes or bootfile; VALUE is addresses "
+     "joined by '+', a "
+     "text, a number, or bytes like 0x0a1b"},
 };
 
 static const struct field_row rule_fields[] = {
@@ -305,6 +313,15 @@ const struct option_row config_options[] = {
      .same = never_same,
      ROW_FIELDS(assert_fields),
      ROW_ARRAY(draft_assert, asserts, assert_count, CONFIG_MAX_ASSERTS)},
+    {.key = "dhcpopt",
+     .help =
+         "An option that DHCP gives the hosts of a network, besides or instead of what it gives "
+         "them by itself; may be repeated.",
+     .example = "dhcpopt=lan:ntp:192.168.8.5",
+     .broken = BROKEN_OTHER,
+     .same = dhcpopt_same,
+     ROW_FIELDS(dhcpopt_fields),
+     ROW_ARRAY(draft_dhcpopt, dhcpopts, dhcpopt_count, CONFIG_MAX_DHCPOPTS)},
     {.key = "dnsrec",
      .help = "A name of our own, answered by DNS in every network with dns=self; may be repeated.",
      .example = "dnsrec=nas.home.example:192.168.8.5",

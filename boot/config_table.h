@@ -71,6 +71,7 @@ union draft_record {
     struct draft_fwd fwd;
     struct draft_dmz dmz;
     struct draft_dns dns;
+    struct draft_dhcpopt dhcpopt;
     struct draft_rule rule;
     struct draft_assert assertion;
 };

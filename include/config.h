@@ -27,21 +27,23 @@
 #include "base.h"
 #include "log.h"
 
-#define CONFIG_MAX_PORTS    16
-#define CONFIG_MAX_NETS     16
-#define CONFIG_MAX_HOSTS    256
-#define CONFIG_MAX_FWDS     256
-#define CONFIG_MAX_TARGETS  8 /* hosts that one forward takes in turn */
-#define CONFIG_MAX_RULES    256
-#define CONFIG_MAX_ASSERTS  64
-#define CONFIG_MAX_DNSRECS  256
-#define CONFIG_MAX_DNSFWDS  32
-#define CONFIG_MAX_PRIVATES 32 /* of dnsprivate= */
-#define CONFIG_MAX_DNS      3
-#define CONFIG_NAME_BYTES   32         /* of networks, with the final NUL */
-#define CONFIG_DOMAIN_BYTES 64         /* of hosts and domains, with the final NUL */
-#define CONFIG_FOREVER      UINT32_MAX /* a lease of "inf" */
-#define CONFIG_NO_NET       0xFF       /* no network */
+#define CONFIG_MAX_PORTS     16
+#define CONFIG_MAX_NETS      16
+#define CONFIG_MAX_HOSTS     256
+#define CONFIG_MAX_FWDS      256
+#define CONFIG_MAX_TARGETS   8 /* hosts that one forward takes in turn */
+#define CONFIG_MAX_RULES     256
+#define CONFIG_MAX_ASSERTS   64
+#define CONFIG_MAX_DNSRECS   256
+#define CONFIG_MAX_DNSFWDS   32
+#define CONFIG_MAX_PRIVATES  32 /* of dnsprivate= */
+#define CONFIG_MAX_DNS       3
+#define CONFIG_MAX_DHCPOPTS  64
+#define CONFIG_DHCPOPT_BYTES 300        /* of one option's value */
+#define CONFIG_NAME_BYTES    32         /* of networks, with the final NUL */
+#define CONFIG_DOMAIN_BYTES  64         /* of hosts and domains, with the final NUL */
+#define CONFIG_FOREVER       UINT32_MAX /* a lease of "inf" */
+#define CONFIG_NO_NET        0xFF       /* no network */
 
 enum net_mode { NET_NAT, NET_ROUTED, NET_HOSTONLY, NET_INTERNAL, NET_BRIDGE, NET_MODE_COUNT };
 
@@ -97,6 +99,7 @@ struct config_net {
     be32 ip;                        /* the router's address; 0 if the mode has none */
     be32 pool_first;                /* DHCP pool, both ends included; 0: no DHCP in this network */
     be32 pool_last;
+    be32 next_server; /* of which machines boot; 0: none */
     uint32_t lease_s; /* CONFIG_FOREVER: inf */
     be32 dns[CONFIG_MAX_DNS];
     uint16_t mtu;        /* 0: the port's own */
@@ -200,6 +203,14 @@ struct config_dnsfwd {
     uint8_t net; /* index of the network the server is in; CONFIG_NO_NET: outside */
 };
 
+/* dhcpopt=NET:CODE:VALUE */
+struct config_dhcpopt {
+    uint8_t net;  /* index; it has a pool */
+    uint8_t code; /* none of those that the server decides itself */
+    uint16_t n;
+    uint8_t bytes[CONFIG_DHCPOPT_BYTES]; /* as they are sent */
+};
+
 struct config {
     bool ok;           /* false: forward nothing */
     bool panic_halt;   /* halt instead of reset */
@@ -213,6 +224,7 @@ struct config {
     uint16_t assert_count;
     uint16_t dnsrec_count;
     uint16_t dnsfwd_count;
+    uint16_t dhcpopt_count;
     uint16_t dnsprivate_count;
     uint32_t flows; /* flow table capacity; 0: from memory size */
     uint32_t macs;  /* switch table capacity; 0: 65,536, fewer on small machines */
@@ -229,6 +241,7 @@ struct config {
     struct config_assert asserts[CONFIG_MAX_ASSERTS];
     struct config_dnsrec dnsrecs[CONFIG_MAX_DNSRECS];
     struct config_dnsfwd dnsfwds[CONFIG_MAX_DNSFWDS];
+    struct config_dhcpopt dhcpopts[CONFIG_MAX_DHCPOPTS];
     /* dnsprivate=: domains whose names may lead to addresses inside; "": all. */
     char dnsprivates[CONFIG_MAX_PRIVATES][CONFIG_DOMAIN_BYTES];
 };

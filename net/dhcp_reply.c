@@ -6,6 +6,24 @@
 
 #include "net/wire/eth.h"
 
+static const struct config_dhcpopt *find_given(const struct exchange *x, uint8_t code)
+{
+    const struct config *config = x->s->config;
+
+    for (unsigned i = 0; i < config->dhcpopt_count; i++)
+        if (config->dhcpopts[i].net == x->from->network && config->dhcpopts[i].code == code)
+            return &config->dhcpopts[i];
+    return NULL;
+}
+
+/* One of the network's own options, unless dhcpopt= gives another value. */
+static void put_own(struct dhcp_writer *w, const struct exchange *x, uint8_t code,
+                    const void *value, size_t n)
+{
+    if (!find_given(x, code))
+        dhcp_put(w, code, value, n);
+}
+
 /* The other networks that the client's talks to, where there is no way to the outside: then the
  * router is the gateway to those and to nothing else, as the host may have its way out on another
  * NIC (RFC 3442). */
@@ -27,7 +45,49 @@ static void put_routes(struct dhcp_writer *w, const struct exchange *x)
         n += bytes + 4;
     }
     if (n > 0)
-        dhcp_put(w, DHCP_OPT_ROUTES, routes, n);
+        put_own(w, x, DHCP_OPT_ROUTES, routes, n);
+}
+
+static bool is_asked_for(const struct exchange *x, uint8_t code)
+{
+    const struct dhcp_value *params = &x->m->params;
+
+    return params->at && memchr(params->at, code, params->n);
+}
+
+/* The options of dhcpopt=, first those that the client has asked for: when there is no room for
+ * all, the others are left out. */
+static void put_given(struct dhcp_writer *w, const struct exchange *x)
+{
+    const struct config *config = x->s->config;
+
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < config->dhcpopt_count; i++) {
+            const struct config_dhcpopt *option = &config->dhcpopts[i];
+            if (option->net == x->from->network && is_asked_for(x, option->code) == (pass == 0) &&
+                !dhcp_put(w, option->code, option->bytes, option->n))
+                x->s->counters.left_out++;
+        }
+}
+
+/* Boot ROMs look for the server and the file in the fields of BOOTP, too. A field that is used so
+ * is no room for options. */
+static void put_boot(struct dhcp_writer *w, const struct exchange *x, uint8_t *b)
+{
+    const struct config_dhcpopt *server = find_given(x, DHCP_OPT_TFTP_SERVER);
+    const struct config_dhcpopt *file = find_given(x, DHCP_OPT_BOOT_FILE);
+
+    store_raw32(b + DHCP_SIADDR_OFF, x->net->next_server);
+    if (server && server->n < DHCP_SNAME_BYTES)
+        memcpy(b + DHCP_SNAME_OFF, server->bytes, server->n);
+    else
+        w->sname = (struct dhcp_spare){.at = b + DHCP_SNAME_OFF,
+                                       .end = b + DHCP_SNAME_OFF + DHCP_SNAME_BYTES};
+    if (file && file->n < DHCP_FILE_BYTES)
+        memcpy(b + DHCP_FILE_OFF, file->bytes, file->n);
+    else
+        w->file = (struct dhcp_spare){.at = b + DHCP_FILE_OFF,
+                                      .end = b + DHCP_FILE_OFF + DHCP_FILE_BYTES};
 }
 
 /* What a client of the network is told, in the order of what matters most: what does not fit is
@@ -38,21 +98,22 @@ static void put_network(struct dhcp_writer *w, const struct exchange *x, const s
 
     dhcp_put_ip(w, DHCP_OPT_MASK, prefix_mask(net->prefix));
     if (config_mode(net)->routes_to_uplink)
-        dhcp_put_ip(w, DHCP_OPT_ROUTER, net->ip);
+        put_own(w, x, DHCP_OPT_ROUTER, &net->ip, 4);
     else
         put_routes(w, x);
     if (net->dns_count > 0)
-        dhcp_put(w, DHCP_OPT_DNS, net->dns, 4u * net->dns_count);
+        put_own(w, x, DHCP_OPT_DNS, net->dns, 4u * net->dns_count);
     else if (net->dns_self)
-        dhcp_put_ip(w, DHCP_OPT_DNS, net->ip);
+        put_own(w, x, DHCP_OPT_DNS, &net->ip, 4);
     dhcp_put_ip(w, DHCP_OPT_BROADCAST, net->ip | ~prefix_mask(net->prefix));
     if (net->domain[0])
-        dhcp_put(w, DHCP_OPT_DOMAIN, net->domain, strlen(net->domain));
-    if (net->mtu)
+        put_own(w, x, DHCP_OPT_DOMAIN, net->domain, strlen(net->domain));
+    if (net->mtu && !find_given(x, DHCP_OPT_MTU))
         dhcp_put16(w, DHCP_OPT_MTU, MIN(net->mtu, x->s->ops->mtu(x->s->ctx, x->from->network)));
     if (l && x->host != CONFIG_MAX_HOSTS && x->s->config->hosts[x->host].name[0])
         dhcp_put(w, DHCP_OPT_NAME, x->s->config->hosts[x->host].name,
                  strlen(x->s->config->hosts[x->host].name));
+    put_given(w, x);
 }
 
 static void put_times(struct dhcp_writer *w, uint32_t lease_s)
@@ -71,7 +132,7 @@ static void write_reply(const struct exchange *x, unsigned type, const struct le
     uint8_t *b = reply->bytes;
     /* Option 57 counts the IP and UDP headers (RFC 2132, section 9.10). */
     size_t room = m->max_size >= DHCP_SAFE_BYTES + 28 ? m->max_size - 28u : DHCP_SAFE_BYTES;
-    struct dhcp_writer w = {b + DHCP_OPTIONS_OFF, b + MIN(room, sizeof(reply->bytes))};
+    struct dhcp_writer w = {.at = b + DHCP_OPTIONS_OFF, .end = b + MIN(room, sizeof(reply->bytes))};
 
     memset(b, 0, sizeof(reply->bytes));
     b[DHCP_OP_OFF] = DHCP_BOOTREPLY;
@@ -89,6 +150,8 @@ static void write_reply(const struct exchange *x, unsigned type, const struct le
     store_raw32(b + DHCP_GIADDR_OFF, m->giaddr);
     memcpy(b + DHCP_CHADDR_OFF, m->bytes + DHCP_CHADDR_OFF, DHCP_CHADDR_BYTES);
     store_be32(b + DHCP_COOKIE_OFF, DHCP_COOKIE);
+    if (type != DHCP_TYPE_NAK)
+        put_boot(&w, x, b);
 
     dhcp_put8(&w, DHCP_OPT_TYPE, (uint8_t)type);
     dhcp_put_ip(&w, DHCP_OPT_SERVER, x->net->ip);

@@ -549,10 +549,11 @@ void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us, void (*line
         (unsigned long long)c->exhausted, (unsigned long long)c->over_share);
     line(text);
     snprintf(text, sizeof(text),
-             "dhcp      probes %llu  in use %llu  unprobed %llu  declined %llu  clones %llu",
+             "dhcp      probes %llu  in use %llu  unprobed %llu  declined %llu  clones %llu  "
+             "left out %llu",
              (unsigned long long)c->probes, (unsigned long long)c->in_use,
              (unsigned long long)c->unprobed, (unsigned long long)c->declined,
-             (unsigned long long)c->clones);
+             (unsigned long long)c->clones, (unsigned long long)c->left_out);
     line(text);
     if (c->names_refused) {
         snprintf(text, sizeof(text), "dhcp      names that are another's %llu",

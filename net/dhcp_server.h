@@ -60,6 +60,7 @@ struct dhcp_from {
 
 struct dhcp_counters {
     uint64_t requests, malformed, denied;
+    uint64_t left_out;      /* options of dhcpopt= that a message had no room for */
     uint64_t probes;        /* ARP requests */
     uint64_t unprobed;      /* offers that could not wait for ARP */
     uint64_t in_use;        /* addresses that ARP found in use */

@@ -23,6 +23,8 @@ static struct dhcp_value *value_of(struct dhcp_message *m, struct dhcp_value sma
         return &m->relay;
     case DHCP_OPT_DNS:
         return &m->dns;
+    case DHCP_OPT_PARAMS:
+        return &m->params;
     case DHCP_OPT_TYPE:
         return &small[0];
     case DHCP_OPT_REQUESTED:
@@ -131,14 +133,36 @@ bool dhcp_read(struct dhcp_message *m, const uint8_t *bytes, size_t n)
     return read_small(m, small);
 }
 
+static uint8_t *put_piece(uint8_t *at, uint8_t code, const uint8_t *value, size_t n)
+{
+    at[0] = code;
+    at[1] = (uint8_t)n;
+    memcpy(at + 2, value, n);
+    return at + 2 + n;
+}
+
+static bool put_spare(struct dhcp_spare *spare, uint8_t code, const void *value, size_t n)
+{
+    if (!spare->at || n > 255 || (size_t)(spare->end - spare->at) < n + 3)
+        return false;
+    spare->at = put_piece(spare->at, code, value, n);
+    spare->used = true;
+    return true;
+}
+
 bool dhcp_put(struct dhcp_writer *w, uint8_t code, const void *value, size_t n)
 {
-    if (n > 255 || (size_t)(w->end - w->at) < n + 3)
-        return false;
-    w->at[0] = code;
-    w->at[1] = (uint8_t)n;
-    memcpy(w->at + 2, value, n);
-    w->at += 2 + n;
+    size_t pieces = n == 0 ? 1 : (n + 254) / 255;
+    /* Behind it there must be room for the end mark and, where there are spare fields, for the
+     * option that says that they are used. */
+    size_t kept = w->file.at || w->sname.at ? 4 : 1;
+    const uint8_t *bytes = value;
+
+    if ((size_t)(w->end - w->at) < n + 2 * pieces + kept)
+        return put_spare(&w->file, code, value, n) || put_spare(&w->sname, code, value, n);
+    for (; n > 255; n -= 255, bytes += 255)
+        w->at = put_piece(w->at, code, bytes, 255);
+    w->at = put_piece(w->at, code, bytes, n);
     return true;
 }
 
@@ -166,6 +190,14 @@ bool dhcp_put_ip(struct dhcp_writer *w, uint8_t code, be32 value)
 
 size_t dhcp_finish(struct dhcp_writer *w, uint8_t *start)
 {
+    uint8_t overload = (uint8_t)((w->file.used ? 1 : 0) | (w->sname.used ? 2 : 0));
+
+    if (overload)
+        w->at = put_piece(w->at, DHCP_OPT_OVERLOAD, &overload, 1);
+    if (w->file.used)
+        *w->file.at = DHCP_OPT_END;
+    if (w->sname.used)
+        *w->sname.at = DHCP_OPT_END;
     *w->at++ = DHCP_OPT_END;
     while (w->at < start + DHCP_MIN_BYTES && w->at < w->end)
         *w->at++ = DHCP_OPT_PAD;

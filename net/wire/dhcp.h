@@ -65,10 +65,13 @@ enum dhcp_option_code {
     DHCP_OPT_OVERLOAD = 52,
     DHCP_OPT_TYPE = 53,
     DHCP_OPT_SERVER = 54,
+    DHCP_OPT_PARAMS = 55,
     DHCP_OPT_MAX_SIZE = 57,
     DHCP_OPT_T1 = 58,
     DHCP_OPT_T2 = 59,
     DHCP_OPT_CLIENT_ID = 61,
+    DHCP_OPT_TFTP_SERVER = 66,
+    DHCP_OPT_BOOT_FILE = 67,
     DHCP_OPT_RELAY = 82,   /* RFC 3046 */
     DHCP_OPT_ROUTES = 121, /* RFC 3442 */
     DHCP_OPT_END = 255,
@@ -90,7 +93,7 @@ struct dhcp_message {
     struct dhcp_value {
         const uint8_t *at; /* NULL: absent */
         uint16_t n;
-    } client_id, name, relay, dns;
+    } client_id, name, relay, dns, params; /* options 61, 12, 82, 6 and 55 */
     uint16_t joined_used;
     uint8_t joined[1024];
 };
@@ -99,12 +102,18 @@ struct dhcp_message {
  * client's, has an option that runs over its field, or one with a length that cannot be. */
 bool dhcp_read(struct dhcp_message *m, const uint8_t *bytes, size_t n);
 
-/* Options being written to [at, end). An option that does not fit is left out whole. */
+/* Options being written to [at, end), and what finds no room there to the spare fields (option 52),
+ * if there are any. An option that does not fit is left out whole. */
 struct dhcp_writer {
     uint8_t *at, *end;
+    struct dhcp_spare {
+        uint8_t *at, *end; /* NULL: not to be used */
+        bool used;
+    } file, sname;
 };
 
-/* False if it did not fit; room for the end mark is always kept. n is at most 255. */
+/* False if it did not fit; room for the end mark is always kept. More than 255 bytes are written in
+ * pieces (RFC 3396), but not to the spare fields. */
 bool dhcp_put(struct dhcp_writer *w, uint8_t code, const void *value, size_t n);
 bool dhcp_put8(struct dhcp_writer *w, uint8_t code, uint8_t value);
 bool dhcp_put16(struct dhcp_writer *w, uint8_t code, uint16_t value);

@@ -37,7 +37,8 @@ def message(mac, kind, *options, ciaddr="0.0.0.0", flags=BROADCAST, xid=7, tail=
     """A DHCP message of the client with that MAC, as a frame. options and tail: bytes."""
     chaddr = bytes.fromhex(mac.replace(":", ""))
     return raw(Ether(src=mac, dst=to) / IP(src=ciaddr, dst="255.255.255.255" if to == ALL else ROUTER) /
-               UDP(sport=68, dport=67) / BOOTP(xid=xid, ciaddr=ciaddr, chaddr=chaddr, flags=flags, options=COOKIE, **fields) /
+               UDP(sport=68, dport=67) /
+               BOOTP(xid=xid, ciaddr=ciaddr, chaddr=chaddr, flags=flags, options=COOKIE, **fields) /
                Raw(option(53, bytes([TYPES[kind]])) + b"".join(options) + tail))
 
 
@@ -233,6 +234,26 @@ def test_options_of_every_form(stage):
         assert dhcp(stage, mac, "discover", tail=bad) == []
 
 
+@requirement("D7", "RFC 2132 s. 9.3, RFC 3396")
+def test_given_options():
+    """dhcpopt= as a boot ROM sees it: the server, the file, search list, routes with the router's own address, an
+    option in pieces; and in the small message of a client that says nothing of its size, what it asked for."""
+    long = "ab" * 300
+    config = ("dhcpopt=lan:next-server:192.168.8.7 dhcpopt=lan:bootfile:pxelinux.0 dhcpopt=lan:search:a.example+b"
+              f" dhcpopt=lan:routes:10.0.0.0/8-192.168.8.2+default dhcpopt=lan:224:0x{long} dhcpopt=lan:66:boot.lan")
+    with Stage(config) as stage:
+        answer, = exchange(stage, message(mac_number(1), "discover", option(57, b"\5\xdc")))
+        options = values(answer)
+        assert answer[BOOTP].siaddr == "192.168.8.7" and options[67] == b"pxelinux.0" and options[66] == b"boot.lan"
+        assert answer[BOOTP].file.rstrip(b"\0") == b"pxelinux.0" and answer[BOOTP].sname.rstrip(b"\0") == b"boot.lan"
+        assert options[119] == b"\1a\7example\0\1b\0"
+        assert options[121] == bytes([8, 10]) + address("192.168.8.2") + b"\0" + address(ROUTER)
+        assert options[224] == bytes.fromhex(long)
+        answer, = exchange(stage, message(mac_number(1), "discover", option(55, b"\x77")))
+        assert len(raw(answer[UDP].payload)) <= 548 and 119 in values(answer) and 224 not in values(answer)
+        assert "left out 1" in stage.status().text
+
+
 @requirement("D8", "RFC 2131 s. 2.2")
 def test_the_same_address_after_a_restart():
     """Without a disk: it follows from the client."""
@@ -242,6 +263,16 @@ def test_the_same_address_after_a_restart():
             got = {number: take(stage, mac_number(60 + number)) for number in order}
             taken.append([got[number] for number in range(4)])
     assert taken[0] == taken[1] and len(set(taken[0])) == 4
+
+
+def test_a_pool_of_a_whole_16():
+    """65,533 addresses in a machine of 64 MB, served at once; random clients get addresses all over it."""
+    config = "net=lan,nat,ip=10.0.0.1/16,pool=10.0.0.2-10.0.255.254"
+    with Stage(config, subnet="10.0.0", router_ip="10.0.0.1") as stage:
+        offers = [dhcp(stage, mac_number(number), "discover") for number in range(8)]
+        addresses = {address_of for (_, address_of), in offers}
+        assert len(addresses) == 8 and len({text.split(".")[2] for text in addresses}) > 3, addresses
+        assert "lan: 0 of 65533 addresses leased" in stage.status().text
 
 
 # ---- starvation ----

@@ -134,7 +134,7 @@ int dhcp_lab_teardown(void **state)
 
 size_t dhcp_lab_build(uint8_t *b, size_t room, const struct dhcp_lab_request *r)
 {
-    struct dhcp_writer w = {b + DHCP_OPTIONS_OFF, b + room};
+    struct dhcp_writer w = {.at = b + DHCP_OPTIONS_OFF, .end = b + room};
 
     memset(b, 0, room);
     b[DHCP_OP_OFF] = DHCP_BOOTREQUEST;
@@ -157,6 +157,8 @@ size_t dhcp_lab_build(uint8_t *b, size_t room, const struct dhcp_lab_request *r)
         dhcp_put(&w, DHCP_OPT_CLIENT_ID, r->id, strlen(r->id));
     if (r->name)
         dhcp_put(&w, DHCP_OPT_NAME, r->name, strlen(r->name));
+    if (r->params)
+        dhcp_put(&w, DHCP_OPT_PARAMS, r->params, strlen(r->params));
     if (r->relay)
         dhcp_put(&w, DHCP_OPT_RELAY, r->relay, strlen(r->relay));
     return dhcp_finish(&w, b);

@@ -47,7 +47,7 @@ struct dhcp_lab_request {
     be32 ciaddr, giaddr, requested, server;
     be16 flags;
     uint16_t max_size;
-    const char *id, *name, *relay;
+    const char *id, *name, *relay, *params;
     bool forged; /* the frame is another host's */
     unsigned port;
 };

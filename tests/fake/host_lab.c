@@ -163,7 +163,7 @@ void lab_make_dhcp(uint8_t op, uint8_t type, const uint8_t *mac, uint32_t xid, b
                    uint8_t *b, struct dhcp_writer *w)
 {
     memset(b, 0, 600);
-    *w = (struct dhcp_writer){b + DHCP_OPTIONS_OFF, b + 600};
+    *w = (struct dhcp_writer){.at = b + DHCP_OPTIONS_OFF, .end = b + 600};
     b[DHCP_OP_OFF] = op;
     b[DHCP_HTYPE_OFF] = 1;
     b[DHCP_HLEN_OFF] = MAC_BYTES;

@@ -100,6 +100,12 @@ static void start(void)
                                          .domain = "lan"};
     config.hosts[0] = (struct config_host){
         .mac = {2, 0, 0, 0, 0, 1}, .net = 0, .ip = BE_IP4(192, 168, 8, 10), .name = "web"};
+    config.nets[0].next_server = BE_IP4(192, 168, 8, 7);
+    config.dhcpopt_count = 3; /* one that fits, one that needs room elsewhere, one in pieces */
+    config.dhcpopts[0] =
+        (struct config_dhcpopt){.code = DHCP_OPT_BOOT_FILE, .n = 4, .bytes = "boot"};
+    config.dhcpopts[1] = (struct config_dhcpopt){.code = 200, .n = 60, .bytes = "sixty"};
+    config.dhcpopts[2] = (struct config_dhcpopt){.code = 224, .n = CONFIG_DHCPOPT_BYTES};
     fake_alloc_free_all();
     memset(bound, 0, sizeof(bound));
     REQUIRE(dhcp_server_init(&server, &config, &ops, NULL, secret, fake_alloc, fake_alloc_dirty) ==

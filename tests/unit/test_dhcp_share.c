@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/dhcp_lab.h"
+#include "tests/fake/fake_alloc.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/lease_judge.h"
 
@@ -249,6 +250,44 @@ static void test_over_is_remembered(void **state)
     assert_int_equal(lease_at(1, 1), mine);
 }
 
+/* A /16: every address once, found again by client and address; and when all end at once, no call
+ * does more than its part of the work. */
+static void test_a_pool_of_65534(void **state)
+{
+    static const uint8_t random[25] = "as good as random, or so?";
+    static struct lease_table t;
+    struct config *config = &dhcp_lab.config;
+    uint8_t mac[MAC_BYTES] = {2};
+    const uint32_t count = 65534;
+
+    (void)state;
+    config->nets[0].ip = BE_IP4(10, 0, 0, 1);
+    config->nets[0].prefix = 15;
+    config->nets[0].pool_first = BE_IP4(10, 0, 0, 2);
+    config->nets[0].pool_last = hton32(ntoh32(BE_IP4(10, 0, 0, 2)) + count - 1);
+    assert_int_equal(lease_table_init(&t, config, 0, random, fake_alloc, fake_alloc_dirty), 0);
+    for (uint32_t c = 0; c < count; c++) {
+        store_be32(mac + 2, c * 2654435761u);
+        struct lease_id who = lease_id_of(&t, NULL, 0, mac, false);
+        struct lease *l = lease_choose(&t, &who, mac, 0, 1);
+        assert_true(l && l->state == LEASE_FREE);
+        lease_take(&t, l, &who, mac, 1, LEASE_GRANTED, 1000);
+        assert_ptr_equal(lease_of_client(&t, &who), l);
+    }
+    assert_int_equal(t.left, 0);
+    struct lease_id who = lease_id_of(&t, (const uint8_t *)"x", 1, mac, false);
+    assert_null(lease_choose(&t, &who, mac, 0, 1));
+    lease_judge(&t);
+    assert_false(lease_sweep(&t, 999));
+    for (uint32_t swept = 0; swept + LEASE_SWEEP <= count; swept += LEASE_SWEEP) {
+        assert_true(lease_sweep(&t, 1000));
+        assert_int_equal(t.over.count, swept + LEASE_SWEEP);
+    }
+    assert_false(lease_sweep(&t, 1000));
+    assert_int_equal(t.left, count);
+    lease_judge(&t);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dhcp_lab_setup, dhcp_lab_teardown)
@@ -260,6 +299,7 @@ int main(void)
         T(test_few_unanswered_offers),
         T(test_order_of_giving_up),
         T(test_over_is_remembered),
+        T(test_a_pool_of_65534),
     };
     return cmocka_run_group_tests_name("dhcp_share", tests, NULL, NULL);
 }
