@@ -44,16 +44,17 @@ static bool check_tag(const struct dp_network *net, struct pkt *p, struct eth_wo
 }
 
 /* True for ARP by which others would take the router's address, or its MAC, for another's. Who
- * believes such a message does so whatever hardware and operation it names. A frame that comes from
- * our own MAC is refused for that: it may be ours, come back by a loop. */
+ * believes such a message does so whatever hardware and operation it names, and although it is cut
+ * short, once somebody has filled it up to the least length of a frame. A frame that comes from our
+ * own MAC is refused for that: it may be ours, come back by a loop. */
 static bool arp_is_forged(const struct dp_network *net, const struct pkt *p,
                           const struct eth_words *eth)
 {
     const uint8_t *arp = p->data + ETH_HDR_BYTES;
 
-    if (!net->pinned || p->len < ETH_HDR_BYTES + ARP_BYTES || eth->src == net->mac_word)
+    if (!net->pinned || eth->src == net->mac_word)
         return false;
-    return load_raw32(arp + ARP_SENDER_IP_OFF) == net->ip ||
+    return p->len < ETH_HDR_BYTES + ARP_BYTES || load_raw32(arp + ARP_SENDER_IP_OFF) == net->ip ||
            load_mac(arp + ARP_SENDER_MAC_OFF) == net->mac_word;
 }
 
@@ -364,6 +365,7 @@ static void refuse(struct dataplane *dp, uint8_t network, struct pkt *p, enum dr
     const uint8_t *arp = p->data + ETH_HDR_BYTES;
 
     if (reason == DROP_ARP_FORGED && dp->self_ops->conflict &&
+        p->len >= ETH_HDR_BYTES + ARP_BYTES &&
         load_raw32(arp + ARP_SENDER_IP_OFF) == dp->networks[network].ip)
         dp->self_ops->conflict(dp->self, network, p->data + ETH_SRC_OFF);
     dp_drop(dp, p, reason);

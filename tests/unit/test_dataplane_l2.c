@@ -172,6 +172,35 @@ static void test_who_says_what_in_arp(void **state)
     }
 }
 
+/* What is cut short is made whole with zeros by whoever takes it further, and then believed. */
+static void test_arp_cut_short(void **state)
+{
+    static const uint8_t a[] = {2, 1, 0, 0, 0, 0xA}, b[] = {2, 1, 0, 0, 0, 0xB};
+
+    (void)state;
+    rig_ask(&r, 1, b, a, 0x86DD);
+    rig_ask(&r, 2, a, b, 0x86DD);
+    rig_flush(&r);
+    for (unsigned n = ETH_HDR_BYTES; n <= ETH_HDR_BYTES + 28; n++) {
+        uint8_t f[ETH_HDR_BYTES + 28] = {0}, *arp = f + ETH_HDR_BYTES;
+        bool whole = n == sizeof(f);
+        memcpy(f, b, MAC_BYTES);
+        memcpy(f + ETH_SRC_OFF, a, MAC_BYTES);
+        store_be16(f + ETH_TYPE_OFF, 0x0806);
+        memcpy(arp, (uint8_t[]){0, 1, 8, 0, 6, 4, 0, 2}, 8);
+        memcpy(arp + 8, a, MAC_BYTES);
+        store_raw32(arp + 14, RIG_ROUTER);
+        memcpy(r.in.b, f, r.in.n = n);
+        r.conflicts = 0;
+        rig_input_raw(&r, 1);
+        rig_step(&r);
+        if (rig_ports_sent(&r) != 0 || rig_dropped(&r, DROP_ARP_FORGED) != n - ETH_HDR_BYTES + 1)
+            fail_msg("%u bytes were passed on", n);
+        assert_int_equal(r.conflicts, whole);
+        rig_flush(&r);
+    }
+}
+
 /* Where the router has no address it hears nothing, and the MAC of nobody is not its own either. */
 static void test_mute_network(void **state)
 {
@@ -472,6 +501,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_where_frames_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_says_what_in_arp, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_arp_cut_short, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mute_network, setup, teardown),
         cmocka_unit_test_setup_teardown(test_frames_are_untouched, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ageing, setup, teardown),
