@@ -130,14 +130,12 @@ static bool report_arp(struct host *h, struct host_if *i, const struct guard_res
     bool believed = r->arp_answers
                         ? dataplane_neighbor(h->dp, i->network, r->arp_sender, r->mac, now_us)
                         : dataplane_claim(h->dp, i->network, r->arp_sender, r->mac, now_us);
-    if (!believed) {
-        if (r->arp_asks)
-            output_arp_reply(h, i, r->mac, r->arp_sender);
-        return false;
-    }
-    if (i->network != NETWORK_UPLINK)
+    /* The DHCP server wants to know whether anybody answers, and not who is right. */
+    if (i->network != NETWORK_UPLINK && (believed || r->arp_answers))
         dhcp_server_seen(&h->services.dhcp, i->network, r->arp_sender, r->mac, now_us);
-    return true;
+    if (!believed && r->arp_asks)
+        output_arp_reply(h, i, r->mac, r->arp_sender);
+    return believed;
 }
 
 /* A frame that passed the guard. False: lwIP has no buffer. */

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "net/dataplane_internal.h"
 #include "net/dhcp_server.h"
 #include "net/wire/dns.h"
 #include "tests/fake/fake_base.h"
@@ -58,6 +59,39 @@ static void test_dhcp_service(void **state)
     lab_make_udp(UPLINK_PORT, lab_host_mac, 0, ALL, BE16(68), BE16(67), b, n);
     lab_receive(UPLINK_PORT);
     lab_nothing_sent();
+}
+
+/* The dataplane remembers who had the address long ago, and does not believe another at once. Who
+ * answers has it all the same, and it is offered to nobody. */
+static void test_dhcp_probe_of_a_doubted(void **state)
+{
+    static const uint8_t before[MAC_BYTES] = {2, 0, 0, 0, 0, 0x31},
+                         now[MAC_BYTES] = {2, 0, 0, 0, 0, 0x32},
+                         client[MAC_BYTES] = {2, 0, 0, 0, 0, 0x33};
+    const be32 wanted = BE_IP4(192, 168, 8, 130);
+    struct dhcp_message m;
+    struct dhcp_writer w;
+    uint8_t b[600];
+
+    (void)state;
+    neighbor_assume(&lab.dp->neighbors, LAN, wanted, before, dataplane_mac(lab.dp, LAN),
+                    (uint32_t)(lab.now_us / 1000) - 3600000);
+    lab_make_dhcp(DHCP_BOOTREQUEST, DHCP_TYPE_DISCOVER, client, 79, 0, b, &w);
+    dhcp_put_ip(&w, DHCP_OPT_REQUESTED, wanted);
+    lab_make_udp(LAN_PORT, client, 0, ALL, BE16(68), BE16(67), b, dhcp_finish(&w, b));
+    lab_receive(LAN_PORT);
+    assert_true(lab_sent(LAN_PORT) && lab_is_arp(1));
+    assert_int_equal(load_raw32(lab.got.b + ETH_HDR_BYTES + 24), wanted);
+    lab_make_arp(now, 2, wanted, LAN_IP);
+    lab_receive(LAN_PORT);
+    lab_pass_time(3 * DHCP_PROBE_US);
+    do
+        assert_true(lab_sent(LAN_PORT));
+    while (!lab_is_udp(BE16(67), BE16(68)));
+    assert_true(dhcp_read(&m, lab.got.b + lab.got.payload, lab.got.n - lab.got.payload));
+    assert_int_equal(m.type, DHCP_TYPE_OFFER);
+    assert_int_not_equal(m.yiaddr, wanted);
+    lab_drain();
 }
 
 static size_t make_query(uint8_t *b, uint16_t id, const char *name)
@@ -277,8 +311,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, lab_drained)
     const struct CMUnitTest tests[] = {
-        T(test_dhcp_service),          T(test_dns_service), T(test_long_dns_answer),
-        T(test_resolve_and_neighbors), T(test_exhaustion),
+        T(test_dhcp_service),    T(test_dhcp_probe_of_a_doubted), T(test_dns_service),
+        T(test_long_dns_answer), T(test_resolve_and_neighbors),   T(test_exhaustion),
     };
     return cmocka_run_group_tests_name("host_services", tests, start, lab_stop);
 }
