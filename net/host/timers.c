@@ -23,7 +23,7 @@
 
 struct row {
     uint32_t period_us;
-    /* Of calls that were missed, more would change nothing. */
+    /* Of calls that were missed, more change nothing, or take too long; so it is woken by then. */
     uint32_t calls_max;
     void (*call)(void);
     /* At which of the calls to come something happens: 1 is the next; NEVER. */
@@ -118,7 +118,8 @@ uint64_t timers_next_us(const struct host *h)
     for (unsigned i = 0; i < HOST_TIMERS; i++) {
         uint32_t wanted = rows[i].wanted(h, h->timers_done_us[i]);
         if (wanted != NEVER)
-            next_us = MIN(next_us, h->timers_done_us[i] + (uint64_t)wanted * rows[i].period_us);
+            next_us = MIN(next_us, h->timers_done_us[i] + (uint64_t)MIN(wanted, rows[i].calls_max) *
+                                                              rows[i].period_us);
     }
     return next_us;
 }

@@ -336,6 +336,26 @@ static void test_addresses(void **state)
     assert_true(status_has("gateway none"));
 }
 
+/* Nothing is heard for the better part of a year: the lease is renewed at half of it, once. */
+static void test_a_lease_of_years(void **state)
+{
+    const uint64_t day_us = 86400ull * SECOND_US, half_us = 200 * day_us;
+    uint64_t bound_us;
+
+    (void)state;
+    restore();
+    expect_request(LEASE_S);
+    HEAR(DHCP_TYPE_ACK, .lease_s = 400 * 86400);
+    bound_us = lab.now_us;
+    lab_drain();
+    lab_pass_time(half_us - 10 * (uint64_t)SECOND_US);
+    assert_false(lab_client_says(&said));
+    expect_request(20);
+    assert_in_range(lab.now_us - bound_us, half_us - 10 * (uint64_t)SECOND_US,
+                    half_us + 10 * (uint64_t)SECOND_US);
+    HEAR(DHCP_TYPE_ACK);
+}
+
 /* A lease in one of our own networks is no way out; another one is. */
 static void test_collision(void **state)
 {
@@ -364,6 +384,7 @@ int main(void)
         T(test_link_to_nowhere),
         T(test_link_to_another_network),
         T(test_times),
+        T(test_a_lease_of_years),
         T(test_addresses),
         T(test_collision),
     };
