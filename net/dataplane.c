@@ -444,31 +444,27 @@ void dataplane_disarm(struct dataplane *dp)
 
 /* ---- for net/host ---- */
 
-bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
-                        uint64_t now_us)
+bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac)
 {
     CHECK(network < NETWORK_COUNT);
     dp_stir(dp);
     return neighbor_learned(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
-                            (uint32_t)(now_us / 1000));
+                            dp->now_ms);
 }
 
-bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
-                     uint64_t now_us)
+bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac)
 {
     CHECK(network < NETWORK_COUNT);
     dp_stir(dp);
     return neighbor_claimed(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
-                            (uint32_t)(now_us / 1000));
+                            dp->now_ms);
 }
 
-void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
-                      uint64_t now_us)
+void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac)
 {
     CHECK(network < NETWORK_COUNT);
     dp_stir(dp);
-    neighbor_assume(&dp->neighbors, network, ip, mac, dp->networks[network].mac,
-                    (uint32_t)(now_us / 1000));
+    neighbor_assume(&dp->neighbors, network, ip, mac, dp->networks[network].mac, dp->now_ms);
 }
 
 /* Says which network the uplink's subnet overlaps, if one: then neither side can be told from the

@@ -82,14 +82,11 @@ void dataplane_send(struct dataplane *dp, uint8_t network, struct pkt *p);
 void dataplane_flush(struct dataplane *dp);
 
 /* mac has answered the stack that it has ip; or it says so in any other way; or the stack has known
- * it for a while. False: there is reason to doubt it, and the stack is not to believe it: see
- * net/neighbor.h. */
-bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
-                        uint64_t now_us);
-bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
-                     uint64_t now_us);
-void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac,
-                      uint64_t now_us);
+ * it for a while. When: now, which is the round's time; the clock may be ahead of it. False: there
+ * is reason to doubt it, and the stack is not to believe it: see net/neighbor.h. */
+bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac);
+bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac);
+void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac);
 
 /* The uplink's address, netmask and gateway as they are now; ip 0: none. */
 void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway, uint64_t now_us);

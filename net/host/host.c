@@ -126,10 +126,9 @@ static bool report_arp(struct host *h, struct host_if *i, const struct guard_res
         return true;
     if (etharp_find_addr(&i->netif, &sender, &known, &known_ip) >= 0 &&
         !mac_equal(known->addr, r->mac))
-        dataplane_assume(h->dp, i->network, r->arp_sender, known->addr, now_us);
-    bool believed = r->arp_answers
-                        ? dataplane_neighbor(h->dp, i->network, r->arp_sender, r->mac, now_us)
-                        : dataplane_claim(h->dp, i->network, r->arp_sender, r->mac, now_us);
+        dataplane_assume(h->dp, i->network, r->arp_sender, known->addr);
+    bool believed = r->arp_answers ? dataplane_neighbor(h->dp, i->network, r->arp_sender, r->mac)
+                                   : dataplane_claim(h->dp, i->network, r->arp_sender, r->mac);
     /* The DHCP server wants to know whether anybody answers, and not who is right. */
     if (i->network != NETWORK_UPLINK && (believed || r->arp_answers))
         dhcp_server_seen(&h->services.dhcp, i->network, r->arp_sender, r->mac, now_us);

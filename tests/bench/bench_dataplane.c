@@ -123,7 +123,7 @@ static void stack_resolve(void *self, uint8_t network, be32 ip)
     uint8_t mac[MAC_BYTES];
     (void)self;
     host_mac(mac, ip);
-    dataplane_neighbor(dp, network, ip, mac, now_us);
+    dataplane_neighbor(dp, network, ip, mac);
 }
 
 static const struct self_ops self_ops = {.input = stack_input, .resolve = stack_resolve};

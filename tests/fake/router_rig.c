@@ -37,7 +37,7 @@ static void stack_resolve(void *self, uint8_t network, be32 ip)
     r->asked_ip = ip;
     r->asked_network = network;
     if (!r->no_answers && ip != r->silent_ip)
-        dataplane_neighbor(r->dp, network, ip, rig_mac(ip), r->now_us);
+        dataplane_neighbor(r->dp, network, ip, rig_mac(ip));
 }
 
 static void stack_link(void *self, uint8_t network, bool up)

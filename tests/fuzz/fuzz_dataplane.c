@@ -171,7 +171,7 @@ static void stack_step(struct rig *r, struct script *s, unsigned port)
     r->stack_busy = choice & 2;
     r->silent_ip = choice & 4 ? RIG_GATEWAY : 0;
     if (choice & 8)
-        dataplane_neighbor(r->dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY), r->now_us);
+        dataplane_neighbor(r->dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY));
     if (choice & 16) {
         uint8_t network = port == 0 ? NETWORK_UPLINK : port < 4 ? RIG_LAN : RIG_LAB;
         struct pkt *p = pkt_alloc(&r->pool);

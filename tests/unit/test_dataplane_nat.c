@@ -444,7 +444,7 @@ static void test_held_until_resolved(void **state)
     assert_int_equal(r.asked_ip, RIG_GATEWAY);
     assert_int_equal(r.asked_network, NETWORK_UPLINK);
     assert_true(dataplane_next_us(r.dp, r.now_us) <= r.now_us + 1000000);
-    dataplane_neighbor(r.dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY), r.now_us);
+    dataplane_neighbor(r.dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY));
     rig_step(&r);
     for (uint16_t i = 0; i < NEIGHBOR_HELD_MAX; i++) {
         assert_true(rig_output(&r, 0));

@@ -86,7 +86,7 @@ static void test_fragmented(void **state)
             rig_input_raw(&r, 1);
         rig_step(&r);
         if (partial)
-            dataplane_neighbor(r.dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY), r.now_us);
+            dataplane_neighbor(r.dp, NETWORK_UPLINK, RIG_GATEWAY, rig_mac(RIG_GATEWAY));
         rig_step(&r);
         at = 0;
         while (rig_output(&r, 0)) {

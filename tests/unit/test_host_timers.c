@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "net/dataplane_internal.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/host_lab.h"
 
@@ -150,13 +151,45 @@ static void test_rounds_behind_frames(void **state)
     assert_int_equal(fake_log_count, 0);
 }
 
+/* Nor is it when the dataplane counts a doubt by it: two answers of a liar in one round do not make
+ * up the second that the owner has. */
+static void test_doubts_last_their_second(void **state)
+{
+    static const uint8_t liar[MAC_BYTES] = {2, 0, 0, 0, 0, 0x66};
+    struct neighbor_table *t = &lab.dp->neighbors;
+    struct neighbor *n;
+
+    (void)state;
+    silence(200);
+    assert_false(is_known());
+    n = neighbor_get(t, LAN, HOST_IP, (uint32_t)(lab.now_us / 1000));
+    answer();
+    assert_memory_equal(n->hdr, lab_host_mac, MAC_BYTES);
+    lab_pass_time(5 * S_US);
+    lab_make_arp(liar, 2, HOST_IP, LAN_IP);
+    CHECK(fake_nic_receive(&lab.nics[LAN_PORT], lab.f.b, lab.f.n));
+    CHECK(fake_nic_receive(&lab.nics[LAN_PORT], lab.f.b, lab.f.n));
+    lab.now_us += 2000; /* the round began so long ago */
+    dataplane_poll(lab.dp, lab.now_us - 2000);
+    host_poll(lab.host, lab.now_us - 2000);
+    assert_true(n->doubted);
+    assert_memory_equal(n->hdr, lab_host_mac, MAC_BYTES);
+    lab_drain();
+    lab_pass_time(300000);
+    assert_true(n->doubted);
+    answer();
+    assert_memory_equal(n->hdr, lab_host_mac, MAC_BYTES);
+    assert_int_equal(t->followed, 0);
+    lab_pass_time(10 * S_US);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, bound)
     const struct CMUnitTest tests[] = {
         T(test_arp_ages_in_sleep),        T(test_requests_are_repeated),
         T(test_sleeps_until_the_renewal), T(test_stopped_for_too_long),
-        T(test_rounds_behind_frames),
+        T(test_rounds_behind_frames),     T(test_doubts_last_their_second),
     };
     return cmocka_run_group_tests_name("host_timers", tests, lab_start, lab_stop);
 }
