@@ -284,8 +284,7 @@ struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_
     /* Answers for our DHCP client come to this port; no host's flow may take it. */
     dataplane_reserve_this_port(dp, IP_PROTO_UDP, BE16(68));
     if (cfg->uplink.present && !cfg->uplink.dhcp)
-        dataplane_set_uplink(dp, cfg->uplink.ip, prefix_mask(cfg->uplink.prefix), cfg->uplink.gw,
-                             params->now_us);
+        dataplane_set_uplink(dp, cfg->uplink.ip, prefix_mask(cfg->uplink.prefix), cfg->uplink.gw);
     return dp;
 }
 
@@ -485,7 +484,7 @@ static bool uplink_collides(const struct dataplane *dp, be32 ip, be32 mask)
     return false;
 }
 
-void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway, uint64_t now_us)
+void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway)
 {
     struct dp_network *up = &dp->networks[NETWORK_UPLINK];
 
@@ -506,9 +505,9 @@ void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway
     dp->uplink_collides = uplink_collides(dp, ip, mask);
     /* Plain flows survive a new address at the uplink, but not that nothing may go there. */
     if (dp->uplink_collides)
-        nat_close_uplink(&dp->nat, (uint32_t)(now_us / 1000));
+        nat_close_uplink(&dp->nat, dp->now_ms);
     else
-        nat_set_outside(&dp->nat, ip, (uint32_t)(now_us / 1000));
+        nat_set_outside(&dp->nat, ip, dp->now_ms);
     dp_reset_begin(dp, before);
     neighbor_forget_network(&dp->neighbors, NETWORK_UPLINK);
 }

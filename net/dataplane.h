@@ -88,8 +88,8 @@ bool dataplane_neighbor(struct dataplane *dp, uint8_t network, be32 ip, const ui
 bool dataplane_claim(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac);
 void dataplane_assume(struct dataplane *dp, uint8_t network, be32 ip, const uint8_t *mac);
 
-/* The uplink's address, netmask and gateway as they are now; ip 0: none. */
-void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway, uint64_t now_us);
+/* The uplink's address, netmask and gateway from this round on; ip 0: none. */
+void dataplane_set_uplink(struct dataplane *dp, be32 ip, be32 mask, be32 gateway);
 
 /* The MAC the router uses on a network, and the network's MTU (bytes of IP). */
 const uint8_t *dataplane_mac(const struct dataplane *dp, uint8_t network);

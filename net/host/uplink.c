@@ -316,7 +316,7 @@ void uplink_watch(struct host *h)
     u->mask = mask;
     u->gw = gw;
     tell(h);
-    dataplane_set_uplink(h->dp, ip, mask, gw, h->env.now_us());
+    dataplane_set_uplink(h->dp, ip, mask, gw);
 }
 
 void uplink_link_up(struct host *h)

@@ -195,7 +195,7 @@ static void machine_step(struct rig *r, struct script *s, unsigned port)
                              choice & 16   ? 0
                              : choice & 32 ? RIG_HOST(77)
                                            : RIG_OUTSIDE,
-                             prefix_mask(24), choice & 64 ? 0 : RIG_GATEWAY, r->now_us);
+                             prefix_mask(24), choice & 64 ? 0 : RIG_GATEWAY);
 }
 
 static void add_rule(struct config *c, uint8_t action, struct config_where from,

@@ -182,8 +182,7 @@ static void run_isolation(unsigned flags, unsigned steps)
         r.now_us += rnd(20) ? rnd(5000) : rnd(3000000);
         rig_step(&r);
         if (rnd(100) == 0)
-            dataplane_set_uplink(r.dp, rnd(4) ? RIG_OUTSIDE : 0, prefix_mask(24), RIG_GATEWAY,
-                                 r.now_us);
+            dataplane_set_uplink(r.dp, rnd(4) ? RIG_OUTSIDE : 0, prefix_mask(24), RIG_GATEWAY);
         check_outputs(flags & RIG_LAB_HOSTONLY);
         rig_flush(&r);
     }

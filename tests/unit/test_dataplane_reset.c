@@ -101,7 +101,7 @@ static void connect(void)
 
 static void set_address(be32 ip)
 {
-    dataplane_set_uplink(r.dp, ip, prefix_mask(24), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, ip, prefix_mask(24), RIG_GATEWAY);
 }
 
 static struct dataplane_totals totals(void)
@@ -175,8 +175,8 @@ static void test_same_address(void **state)
     (void)state;
     connect();
     set_address(RIG_OUTSIDE);
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(25), RIG_GATEWAY, r.now_us);
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(25), RIG_HOST(200), r.now_us);
+    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(25), RIG_GATEWAY);
+    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(25), RIG_HOST(200));
     rig_pass(&r, 100, 1);
     expect_nothing();
     assert_int_equal(totals().flows_live, 1);

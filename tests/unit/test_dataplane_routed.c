@@ -512,23 +512,23 @@ static void test_uplink_changes(void **state)
     assert_int_equal(outcome(1, &nat), '0');
     assert_int_equal(outcome(2, &out), '0');
     assert_int_equal(outcome(1, &across), '2');
-    dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 9), prefix_mask(24), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 9), prefix_mask(24), RIG_GATEWAY);
     rig_step(&r); /* that ends them */
     dataplane_totals(r.dp, &t);
     assert_int_equal(t.flows_live, 2);
     assert_int_equal(outcome(0, &back), '2');
     assert_int_equal(outcome(2, &out), '0');
 
-    dataplane_set_uplink(r.dp, 0, 0, 0, r.now_us);
+    dataplane_set_uplink(r.dp, 0, 0, 0);
     assert_int_equal(outcome(0, &back), '2');
     struct rig_packet new = packet(UPLINK, WING, IP_PROTO_UDP, false);
     assert_int_equal(outcome(0, &new), '.');
     assert_int_equal(outcome(2, &out), 'e');
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY);
     assert_int_equal(outcome(0, &back), '2');
 
     /* Its subnet is ours. */
-    dataplane_set_uplink(r.dp, RIG_HOST(77), prefix_mask(24), RIG_HOST(1), r.now_us);
+    dataplane_set_uplink(r.dp, RIG_HOST(77), prefix_mask(24), RIG_HOST(1));
     rig_step(&r); /* that ends them */
     dataplane_totals(r.dp, &t);
     assert_int_equal(t.flows_live, 1);

@@ -69,24 +69,24 @@ static void test_uplink_address(void **state)
     assert_int_equal(r.delivered_network[0], NETWORK_UPLINK);
     rig_flush(&r);
 
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY);
     rig_flush(&r);
     pass(1, &k, 0);
     uint16_t port = rig_out_sport(&r);
     struct rig_packet in = {.src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 2, .dport = port};
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY);
     pass(0, &in, 1); /* a renewal changes nothing */
     unsigned questions = r.questions;
-    dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 3), prefix_mask(24), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 3), prefix_mask(24), RIG_GATEWAY);
     in.dst = BE_IP4(203, 0, 113, 3);
     refused(0, &in, DROP_UNSOLICITED);
     rig_flush(&r);
     pass(1, &k, 0);
     assert_int_equal(rig_out_src(&r), BE_IP4(203, 0, 113, 3));
     assert_int_equal(r.questions, questions + 1); /* another network may have another gateway */
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), 0, r.now_us);
+    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), 0);
     refused(1, &k, DROP_NO_ROUTE);
-    dataplane_set_uplink(r.dp, 0, 0, 0, r.now_us);
+    dataplane_set_uplink(r.dp, 0, 0, 0);
     refused(1, &k, DROP_NO_UPLINK);
 }
 
@@ -98,12 +98,12 @@ static void test_uplink_collides(void **state)
     (void)state;
     rig_start(&r, RIG_DHCP);
     fake_log_clear();
-    dataplane_set_uplink(r.dp, BE_IP4(192, 168, 8, 77), prefix_mask(24), RIG_HOST(1), r.now_us);
+    dataplane_set_uplink(r.dp, BE_IP4(192, 168, 8, 77), prefix_mask(24), RIG_HOST(1));
     assert_true(fake_log_has("the uplink's subnet overlaps network lan"));
     refused(1, &k, DROP_NO_UPLINK);
-    dataplane_set_uplink(r.dp, BE_IP4(192, 168, 77, 77), prefix_mask(16), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, BE_IP4(192, 168, 77, 77), prefix_mask(16), RIG_GATEWAY);
     refused(1, &k, DROP_NO_UPLINK);
-    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY, r.now_us);
+    dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY);
     rig_flush(&r);
     pass(1, &k, 0);
 }

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "net/dataplane_internal.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/host_lab.h"
 
@@ -31,7 +32,7 @@ struct words {
 
 static struct dhcp_message said; /* by the client */
 
-static void hear(const struct words *s)
+static void make_words(const struct words *s)
 {
     struct dhcp_writer w;
     uint8_t b[600];
@@ -56,6 +57,11 @@ static void hear(const struct words *s)
     }
     lab_make_udp(UPLINK_PORT, lab_gateway_mac, s->server ? s->server : GATEWAY, ALL, BE16(67),
                  BE16(68), b, dhcp_finish(&w, b));
+}
+
+static void hear(const struct words *s)
+{
+    make_words(s);
     lab_receive(UPLINK_PORT);
 }
 
@@ -336,6 +342,24 @@ static void test_addresses(void **state)
     assert_true(status_has("gateway none"));
 }
 
+/* The clock is ahead of the round in which the new address comes. What is left over of
+ * conversations with the old one is answered all the same, for as long as it may come. */
+static void test_another_address_late_in_a_round(void **state)
+{
+    (void)state;
+    restore();
+    expect_request(LEASE_S);
+    make_words(&(struct words){.type = DHCP_TYPE_ACK, .ip = OTHER_IP});
+    CHECK(fake_nic_receive(&lab.nics[UPLINK_PORT], lab.f.b, lab.f.n));
+    lab.now_us += SECOND_US;
+    dataplane_poll(lab.dp, lab.now_us - 2000);
+    host_poll(lab.host, lab.now_us - 2000);
+    assert_true(status_has("uplink    198.51.100.99/24"));
+    assert_true(lab.dp->nat.moved);
+    lab_pass_time(SECOND_US);
+    assert_true(lab.dp->nat.moved);
+}
+
 /* Nothing is heard for the better part of a year: the lease is renewed at half of it, once. */
 static void test_a_lease_of_years(void **state)
 {
@@ -385,6 +409,7 @@ int main(void)
         T(test_link_to_another_network),
         T(test_times),
         T(test_a_lease_of_years),
+        T(test_another_address_late_in_a_round),
         T(test_addresses),
         T(test_collision),
     };
