@@ -9,7 +9,7 @@
  * keeps an address that is free.
  *
  * An address that is not known to be free is asked for by ARP before it is offered; the offer comes
- * a quarter of a second later then, from dhcp_server_poll(), and nobody else waits. Known to be
+ * a tenth of a second later then, from dhcp_server_poll(), and nobody else waits. Known to be
  * free is what is reserved for the client, what it has or had last, and what ARP has lately shown
  * free. This is no less needed when the router has just started: then it knows of nobody who has
  * had an address of it before.
@@ -34,11 +34,13 @@
 
 #define DHCP_REPLY_MAX_BYTES 1472
 
-#define DHCP_PROBE_US       250000 /* an offer waits this long for ARP, */
-#define DHCP_PROBE_REQUESTS 2      /* which is asked so often meanwhile */
-#define DHCP_PROBE_TRIES    3      /* addresses; the next is offered as it is */
-#define DHCP_PENDING_MAX    64     /* offers that wait at a time */
-#define DHCP_PENDING_BYTES  600    /* of requests that are kept so long; others do not wait */
+/* An offer waits this long for ARP: a host on the segment answers in a few ms, and a router that is
+ * to give the first lease within 0.4 s of its start has no more to spare. */
+#define DHCP_PROBE_US       100000
+#define DHCP_PROBE_REQUESTS 2   /* in that time */
+#define DHCP_PROBE_TRIES    3   /* addresses; the next is offered as it is */
+#define DHCP_PENDING_MAX    64  /* offers that wait at a time */
+#define DHCP_PENDING_BYTES  600 /* of requests that are kept so long; others do not wait */
 
 struct dhcp_reply {
     uint8_t network;
