@@ -31,7 +31,7 @@ int index_init(struct index *ix, uint32_t capacity, alloc_fn alloc)
 }
 
 /* Puts the pair into a free way of the bucket. False if there is none. */
-static bool bucket_put(struct index_bucket *b, uint16_t tag, uint32_t ref, bool guest)
+static inline bool bucket_put(struct index_bucket *b, uint16_t tag, uint32_t ref, bool guest)
 {
     uint32_t empty = index_match(b, 0);
     if (empty == 0)
@@ -68,7 +68,7 @@ static bool bucket_make_room(struct index *ix, uint32_t at)
 }
 
 /* Into one of its two buckets, without moving others. */
-static bool place(struct index *ix, uint32_t hash, uint32_t ref)
+static inline bool place(struct index *ix, uint32_t hash, uint32_t ref)
 {
     uint16_t tag = index_tag(hash);
     uint32_t home = index_home(ix, hash);
@@ -82,22 +82,28 @@ static bool place(struct index *ix, uint32_t hash, uint32_t ref)
     return true;
 }
 
+/* The rest of index_insert(), where there is no way free. */
+static int crowd_in(struct index *ix, uint32_t hash, uint32_t ref)
+{
+    uint32_t home = index_home(ix, hash), other = index_other(ix, home, index_tag(hash));
+
+    if (bucket_make_room(ix, home) || bucket_make_room(ix, other)) {
+        place(ix, hash, ref);
+    } else {
+        if (ix->stash_used == INDEX_STASH)
+            return -ENOSPC;
+        ix->stash_hash[ix->stash_used] = hash;
+        ix->stash_ref[ix->stash_used++] = ref;
+        ix->buckets[home].away++;
+    }
+    ix->used++;
+    return 0;
+}
+
 int index_insert(struct index *ix, uint32_t hash, uint32_t ref)
 {
-    uint32_t home = index_home(ix, hash);
-
-    if (UNLIKELY(!place(ix, hash, ref))) {
-        uint32_t other = index_other(ix, home, index_tag(hash));
-        if (bucket_make_room(ix, home) || bucket_make_room(ix, other)) {
-            place(ix, hash, ref);
-        } else {
-            if (ix->stash_used == INDEX_STASH)
-                return -ENOSPC;
-            ix->stash_hash[ix->stash_used] = hash;
-            ix->stash_ref[ix->stash_used++] = ref;
-            ix->buckets[home].away++;
-        }
-    }
+    if (UNLIKELY(!place(ix, hash, ref)))
+        return crowd_in(ix, hash, ref);
     ix->used++;
     return 0;
 }
