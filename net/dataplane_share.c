@@ -25,14 +25,20 @@ void dp_share_init(struct dataplane *dp)
 static void log_pressure(const struct dataplane *dp, uint64_t evicted, uint64_t refused)
 {
     const struct nat_pressure *p = &dp->nat.pressure;
+    static const char *const limit[] = {
+        [NAT_LIMIT_PORTS] = "the share of outside ports",
+        [NAT_LIMIT_FLOWS] = "the share of the router's flows",
+        [NAT_LIMIT_NETWORK] = "the limit flows= of the network",
+        [NAT_LIMIT_HOST] = "the limit hostflows= of the network",
+    };
     char text[IP4_TEXT_BYTES];
     const char *net =
         p->zone % 32 < dp->config->net_count ? dp->config->nets[p->zone % 32].name : "?";
 
-    log_warn("%s %s has %u flows, %u ports: %s; %" PRIu64 " half-open ended, %" PRIu64 " refused",
-             net, ip4_text(text, p->ip), p->flows, p->ports,
-             p->refused ? "its share, and new ones are refused"
-                        : "its oldest half-open flows make room",
+    log_warn("%s %s has %u flows of %u there, %u ports; at %s %s; %" PRIu64 " ended, %" PRIu64
+             " refused",
+             net, ip4_text(text, p->ip), p->flows, p->net_flows, p->ports, limit[p->limit],
+             p->refused ? "new ones are refused" : "its oldest closed or half-open ones make room",
              evicted, refused);
 }
 

@@ -101,60 +101,61 @@ static uint32_t wheel_distance(const struct flow_table *t)
     return (word * 64 + (uint32_t)__builtin_ctzll(bits) - at) % FLOW_WHEEL_SLOTS;
 }
 
-/* ---- half-open flows ---- */
+/* ---- flows that can be spared ---- */
 
-/* The list that a flow in this state is in; HALF_COUNT: none. */
-static enum flow_half half_of(unsigned state)
+/* The list that a flow in this state is in; SPARE_COUNT: none. */
+static enum flow_spare spare_of(unsigned state)
 {
-    return state == FLOW_TCP_OPENING                         ? HALF_OPENING
-           : state == FLOW_UDP_ONE_WAY || state == FLOW_ICMP ? HALF_ONE_WAY
-                                                             : HALF_COUNT;
+    return state == FLOW_TCP_CLOSING                         ? SPARE_CLOSING
+           : state == FLOW_TCP_OPENING                       ? SPARE_OPENING
+           : state == FLOW_UDP_ONE_WAY || state == FLOW_ICMP ? SPARE_ONE_WAY
+                                                             : SPARE_COUNT;
 }
 
-static void count_half(struct flow_table *t, const struct flow *f, enum flow_half half, int more)
+static void count_spare(struct flow_table *t, const struct flow *f, enum flow_spare spare, int more)
 {
-    flow_user(t, f)->half[half] += (uint32_t)more;
-    t->users.network[f->zone].half[half] += (uint32_t)more;
-    t->users.half[half] += (uint32_t)more;
+    flow_user(t, f)->spare[spare] += (uint32_t)more;
+    t->users.network[f->zone].spare[spare] += (uint32_t)more;
+    t->users.spare[spare] += (uint32_t)more;
 }
 
 /* Last in its list, if its state has one. */
-static void half_link(struct flow_table *t, struct flow *f)
+static void spare_link(struct flow_table *t, struct flow *f)
 {
-    enum flow_half half = half_of(f->state);
+    enum flow_spare spare = spare_of(f->state);
     struct flow_cold *cold = flow_cold(t, f);
     uint32_t id = flow_id(t, f);
 
-    if (half == HALF_COUNT || cold->bytes_high[0] || cold->bytes_high[1])
+    if (spare == SPARE_COUNT || cold->bytes_high[0] || cold->bytes_high[1])
         return;
-    uint32_t *oldest = &flow_user(t, f)->oldest[half];
+    uint32_t *oldest = &flow_user(t, f)->oldest[spare];
     if (*oldest == FLOW_NONE)
-        *oldest = cold->half_prev = id;
+        *oldest = cold->spare_prev = id;
     struct flow_cold *first = &t->cold[*oldest];
-    cold->half_next = *oldest;
-    cold->half_prev = first->half_prev;
-    t->cold[first->half_prev].half_next = id;
-    first->half_prev = id;
-    f->flags |= FLOW_HALF_OPEN;
-    count_half(t, f, half, 1);
+    cold->spare_next = *oldest;
+    cold->spare_prev = first->spare_prev;
+    t->cold[first->spare_prev].spare_next = id;
+    first->spare_prev = id;
+    f->flags |= FLOW_SPARE;
+    count_spare(t, f, spare, 1);
 }
 
-static void half_unlink(struct flow_table *t, struct flow *f)
+static void spare_unlink(struct flow_table *t, struct flow *f)
 {
-    enum flow_half half = half_of(f->state);
+    enum flow_spare spare = spare_of(f->state);
     struct flow_cold *cold = flow_cold(t, f);
     uint32_t id = flow_id(t, f);
 
-    if (!(f->flags & FLOW_HALF_OPEN))
+    if (!(f->flags & FLOW_SPARE))
         return;
-    uint32_t *oldest = &flow_user(t, f)->oldest[half];
+    uint32_t *oldest = &flow_user(t, f)->oldest[spare];
     if (*oldest == id)
-        *oldest = cold->half_next == id ? FLOW_NONE : cold->half_next;
-    t->cold[cold->half_next].half_prev = cold->half_prev;
-    t->cold[cold->half_prev].half_next = cold->half_next;
+        *oldest = cold->spare_next == id ? FLOW_NONE : cold->spare_next;
+    t->cold[cold->spare_next].spare_prev = cold->spare_prev;
+    t->cold[cold->spare_prev].spare_next = cold->spare_next;
     memset(cold->bytes_high, 0, sizeof(cold->bytes_high));
-    f->flags &= (uint8_t)~FLOW_HALF_OPEN;
-    count_half(t, f, half, -1);
+    f->flags &= (uint8_t)~FLOW_SPARE;
+    count_spare(t, f, spare, -1);
 }
 
 /* ---- flows ---- */
@@ -276,7 +277,7 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
         t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
     t->created++;
     wheel_link(t, f);
-    half_link(t, f);
+    spare_link(t, f);
     return f;
 }
 
@@ -290,7 +291,7 @@ void flow_destroy(struct flow_table *t, struct flow *f)
     bool in_gone = index_remove(&t->index, flow_hash(t, &in), id);
     CHECK(out_gone && in_gone);
     wheel_unlink(t, f);
-    half_unlink(t, f);
+    spare_unlink(t, f);
     flow_user(t, f)->flows--;
     t->users.network[f->zone].flows--;
     flow_user_drop(&t->users, &t->key, f->user);
@@ -300,7 +301,7 @@ void flow_destroy(struct flow_table *t, struct flow *f)
 
 void flow_carry(struct flow_table *t, struct flow *f, enum flow_dir dir)
 {
-    half_unlink(t, f);
+    spare_unlink(t, f);
     flow_cold(t, f)->bytes_high[dir]++;
 }
 
@@ -308,10 +309,10 @@ void flow_set_state(struct flow_table *t, struct flow *f, enum flow_state state)
 {
     bool sooner = t->timeout_ms[state] < t->timeout_ms[f->state];
 
-    if (half_of(state) != half_of(f->state)) {
-        half_unlink(t, f);
+    if (spare_of(state) != spare_of(f->state)) {
+        spare_unlink(t, f);
         f->state = (uint8_t)state;
-        half_link(t, f);
+        spare_link(t, f);
     }
     f->state = (uint8_t)state;
     if (sooner) {

@@ -14,17 +14,18 @@
  * either linked into the slot of its new deadline or expired. A change to a shorter timeout
  * re-links it at once. So a flow is expired at its deadline or within FLOW_TICK_MS after it.
  *
- * Every flow is counted in the account of its inside host (net/flow_user.h). One that is half open
- * (TCP whose handshake is not over; one-way or ICMP) is in one of the host's two lists as well,
- * the oldest first, so that it can make room for others. Its links lie where the upper halves of
- * its byte counts will be: one that carries 4 GB is no mere attempt, and leaves the list.
+ * Every flow is counted in the account of its inside host (net/flow_user.h). One that can be spared
+ * (TCP that is over, or whose handshake is not; one-way or ICMP) is in one of the host's lists as
+ * well, the oldest first, so that it can make room for others. Its links lie where the upper halves
+ * of its byte counts will be: one that carries 4 GB is no mere attempt, and leaves the list (and
+ * does not come back when it is over: such are few).
  *
  * Times are milliseconds that wrap every 49 days and are compared by signed difference. A slot is a
  * power of two of milliseconds so that the wheel does not notice the wrap.
  *
  * Invariants: a live flow has exactly two index entries and one wheel link; a free one has none,
  * and protocol 0. No tuple is that of two flows, nor of both directions of one (unless its two ends
- * are the same). FLOW_HALF_OPEN is set exactly while a flow is in a list of half-open ones.
+ * are the same). FLOW_SPARE is set exactly while a flow is in a list of its host's account.
  */
 #ifndef NET_FLOW_TABLE_H
 #define NET_FLOW_TABLE_H
@@ -77,7 +78,7 @@ enum flow_flags {
     FLOW_PLAIN = 1 << 2,         /* not translated: out_ip is in_ip, out_port is in_port */
     FLOW_IN_TURN = 1 << 4,       /* the owner's: its inside end is one of several (nat.h) */
     FLOW_PERMITS = 1 << 5,       /* the owner's: it has joined a permit (nat_permit.h) */
-    FLOW_HALF_OPEN = 1 << 3,     /* the table's: it is in a list of its host's account */
+    FLOW_SPARE = 1 << 3,         /* the table's: it is in a list of its host's account */
 };
 
 /* The order of the first members lets either direction's tuple be compared in words: the outbound
@@ -113,7 +114,7 @@ struct flow_cold {
     union {
         uint32_t bytes_high[2];
         struct {
-            uint32_t half_next, half_prev; /* FLOW_HALF_OPEN: in its list, a ring */
+            uint32_t spare_next, spare_prev; /* FLOW_SPARE: in its list, a ring */
         };
     };
     uint32_t due[2]; /* the owner's, host order: what the other side will acknowledge */
@@ -240,7 +241,7 @@ static inline void flow_count(struct flow_table *t, struct flow *f, enum flow_di
 static inline uint64_t flow_bytes(const struct flow_table *t, const struct flow *f,
                                   enum flow_dir dir)
 {
-    uint32_t high = f->flags & FLOW_HALF_OPEN ? 0 : flow_cold(t, f)->bytes_high[dir];
+    uint32_t high = f->flags & FLOW_SPARE ? 0 : flow_cold(t, f)->bytes_high[dir];
     return (uint64_t)high << 32 | f->bytes[dir];
 }
 

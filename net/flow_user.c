@@ -21,7 +21,7 @@ size_t flow_users_bytes(uint32_t flow_capacity)
 
 static void clear(struct flow_user *user)
 {
-    *user = (struct flow_user){.zone = NOBODY, .oldest = {UINT32_MAX, UINT32_MAX}};
+    *user = (struct flow_user){.zone = NOBODY, .oldest = {UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 }
 
 int flow_users_init(struct flow_users *users, uint32_t flow_capacity, alloc_fn alloc)
@@ -64,11 +64,8 @@ static uint16_t make(struct flow_users *users, uint16_t *chain, uint8_t zone, be
     return id;
 }
 
-uint16_t flow_user_take(struct flow_users *users, const struct hash_key *key, uint8_t zone, be32 ip,
-                        uint16_t guess)
+uint16_t flow_user_find(struct flow_users *users, const struct hash_key *key, uint8_t zone, be32 ip)
 {
-    if (users->user[guess].ip == ip && users->user[guess].zone == zone)
-        return guess;
     uint16_t *chain = chain_of(users, key, zone, ip);
     for (uint16_t id = *chain; id != 0; id = users->user[id].next)
         if (users->user[id].ip == ip && users->user[id].zone == zone)
@@ -80,7 +77,7 @@ void flow_user_drop(struct flow_users *users, const struct hash_key *key, uint16
 {
     struct flow_user *user = &users->user[id];
 
-    if (id == FLOW_USER_REST || user->flows || user->ports[0] || user->ports[1] || user->ports[2])
+    if (user->zone == NOBODY || user->flows || user->ports[0] || user->ports[1] || user->ports[2])
         return;
     uint16_t *link = chain_of(users, key, user->zone, user->ip);
     while (*link != id) {

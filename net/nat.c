@@ -251,7 +251,7 @@ static struct flow *open_mapped(struct nat *nat, const struct nat_job *job, uint
     if ((!m || mapping_rests(m)) && !share_port(nat, user, k, now_ms, why))
         return NULL;
     if (!m)
-        m = mapping_create(nat, k, why);
+        m = mapping_create(nat, k, user, why);
     if (!m)
         return NULL;
     struct flow *f = create_out(nat, job, m->out_port, user, state, now_ms);
@@ -434,7 +434,7 @@ static struct nat_mapping *map_last_resort(struct nat *nat, const struct flow_tu
         *why = DROP_PORTS_FULL;
         return NULL;
     }
-    struct nat_mapping *m = mapping_create_at(nat, inside, port);
+    struct nat_mapping *m = mapping_create_at(nat, inside, port, FLOW_USER_REST);
     if (!m) {
         port_pool_release(pool, port);
         *why = DROP_FLOWS_FULL;

@@ -67,7 +67,7 @@ struct nat_counters {
     uint64_t icmp_errors_translated;
     uint64_t hairpins;  /* inbound flows from our own outside address */
     uint64_t picked_up; /* flows that began in the middle of a connection */
-    uint64_t evicted;   /* half-open flows that made room for others */
+    uint64_t evicted;   /* flows, over or half open, that made room for others */
     uint64_t refused;   /* flows and ports beyond a share or a limit */
     uint64_t cut_short; /* ports at rest that somebody had to have before the time */
 };
@@ -82,12 +82,18 @@ struct nat_limits {
 
 #define NAT_SHARE_WEIGHTS 3
 
-/* Whom the last shortage was about: who lost a half-open flow, or was refused a new one. */
+/* What stood in the way: a share of the router's ports, or flows, or what the configuration sets.
+ */
+enum nat_limit { NAT_LIMIT_PORTS, NAT_LIMIT_FLOWS, NAT_LIMIT_NETWORK, NAT_LIMIT_HOST };
+
+/* Whom the last shortage was about: who lost a flow, or was refused a new one; and what it had, and
+ * all of its network, before that. */
 struct nat_pressure {
     be32 ip;
-    uint32_t flows, ports;
+    uint32_t flows, ports, net_flows;
     uint8_t zone;
-    bool for_ports, refused;
+    uint8_t limit; /* enum nat_limit */
+    bool refused;
 };
 
 /* Mappings at rest, the oldest first. */

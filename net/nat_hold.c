@@ -37,7 +37,7 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
         uint16_t port = take_port(pool, ntoh16(wanted), exact);
         if (port == 0)
             return 0;
-        m = mapping_create_at(nat, k, port);
+        m = mapping_create_at(nat, k, port, FLOW_USER_REST);
         if (!m) {
             port_pool_release(pool, port);
             return 0;

@@ -89,12 +89,13 @@ struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, b
 
 /* ---- accounts ---- */
 
-static void count_port(struct nat *nat, struct nat_mapping *m)
+/* user: whose it probably is. */
+static void count_port(struct nat *nat, struct nat_mapping *m, uint16_t user)
 {
     struct flow_table *t = &nat->flows;
     unsigned pool = mapping_pool_number(m->proto);
 
-    m->user = flow_user_take(&t->users, &t->key, m->zone, m->in_ip, FLOW_USER_REST);
+    m->user = flow_user_take(&t->users, &t->key, m->zone, m->in_ip, user);
     t->users.user[m->user].ports[pool]++;
     t->users.network[m->zone].ports[pool]++;
     nat->counters.mappings_live++;
@@ -161,7 +162,8 @@ static struct nat_mapping *link_mapping(struct nat *nat, const struct nat_mappin
     return m;
 }
 
-struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port)
+struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port,
+                                      uint16_t user)
 {
     struct nat_mapping *m = link_mapping(nat, &(struct nat_mapping){
                                                   .in_ip = k->src,
@@ -171,11 +173,11 @@ struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *
                                                   .zone = k->zone,
                                               });
     if (m)
-        count_port(nat, m);
+        count_port(nat, m, user);
     return m;
 }
 
-struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
+struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, uint16_t user,
                                    enum drop_reason *why)
 {
     struct port_pool *pool = mapping_pool(nat, k->proto);
@@ -186,7 +188,7 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
         *why = DROP_PORTS_FULL;
         return NULL;
     }
-    struct nat_mapping *m = mapping_create_at(nat, k, port);
+    struct nat_mapping *m = mapping_create_at(nat, k, port, user);
     if (!m) {
         port_pool_release(pool, port);
         *why = DROP_FLOWS_FULL;
@@ -256,7 +258,7 @@ void mapping_rest(struct nat *nat, struct nat_mapping *m, uint32_t now_ms)
 void mapping_wake(struct nat *nat, struct nat_mapping *m)
 {
     leave_rest(nat, m);
-    count_port(nat, m);
+    count_port(nat, m, FLOW_USER_REST);
 }
 
 bool mapping_cut_short(struct nat *nat, uint8_t proto)

@@ -74,13 +74,15 @@ struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple
 /* By the outside port, at rest or not; or NULL. */
 struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, be16 port);
 
-/* A new mapping for k's inside endpoint, without flows as yet; NULL and *why: there is no port. */
-struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k,
+/* A new mapping for k's inside endpoint, without flows as yet; NULL and *why: there is no port.
+ * user: probably its host's account. */
+struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, uint16_t user,
                                    enum drop_reason *why);
 
 /* The same by this outside port (host order), which is taken in its pool already and stays so;
  * NULL: no room. */
-struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port);
+struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port,
+                                      uint16_t user);
 
 /* Ends a mapping that has no flows (any more), or rests, and frees its port. */
 void mapping_destroy(struct nat *nat, struct nat_mapping *m);

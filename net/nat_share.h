@@ -10,11 +10,12 @@
  * are several networks, the same holds for each of them as a whole.
  *
  * Who is at its threshold, or at a limit that the configuration sets, can still open flows if one
- * that is only half open makes room: the oldest of the host that has most of them, in the network
- * that has most; so who floods is who loses, and who completes what it opens is not touched. Flows
- * that are opened from outside displace only others of the same host inside, which would else be a
- * stranger's means against its neighbors. What is established is never displaced. The mapping of a
- * displaced flow rests, so its endpoint keeps its port if it tries again.
+ * that can be spared makes room: the oldest of the host that has most of them, in the network that
+ * has most, first of what is over (TCP that waits after its close), then of what is half open; so
+ * who floods is who loses, and who completes what it opens is not touched. Flows that are opened
+ * from outside displace only others of the same host inside, which would else be a stranger's means
+ * against its neighbors. What is established is never displaced. The mapping of a displaced flow
+ * rests, so its endpoint keeps its port if it tries again.
  *
  * Looking at all hosts for each flow would be dear just when there are many. So a hand moves over
  * some accounts at each question, and who was found to have most in each network is remembered: an

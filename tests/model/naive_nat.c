@@ -414,11 +414,14 @@ static void track_tcp(struct naive_flow *f, const struct naive_packet *k, unsign
         f->rst = f->life[0] = f->life[1] = false;
 }
 
-/* Which list of half-open flows it is in, or none. */
+/* Which list of flows that can be spared it is in, or none. */
 static unsigned half_of(const struct naive_flow *f)
 {
     enum naive_state state = naive_state_of(f);
-    return state == NAIVE_OPENING ? 0 : state == NAIVE_ONE_WAY || state == NAIVE_PING ? 1 : 2;
+    return state == NAIVE_CLOSING                          ? 0
+           : state == NAIVE_OPENING                        ? 1
+           : state == NAIVE_ONE_WAY || state == NAIVE_PING ? 2
+                                                           : 3;
 }
 
 static enum drop_reason track_any(struct naive_flow *f, const struct naive_packet *k, unsigned way,
@@ -463,7 +466,7 @@ static unsigned count_of(const struct naive_nat *n, int zone, uint32_t ip, bool 
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         const struct naive_flow *f = &n->flows[i];
         count += f->live && (zone < 0 || (int)f->zone == zone) && (ip == 0 || f->in_ip == ip) &&
-                 (!half || half_of(f) < 2);
+                 (!half || half_of(f) < 3);
     }
     return count;
 }
@@ -480,13 +483,14 @@ static bool network_may(const struct naive_nat *n, unsigned zone, unsigned room)
     return below(has, n->max_flows[zone]) && (alone || has < 8 * room);
 }
 
-/* The oldest half-open flow of a host, those of TCP before others; NULL if there is none. */
+/* The oldest flow that a host can spare: what is over, then TCP before others; NULL if there is
+ * none. */
 static struct naive_flow *oldest_half(struct naive_nat *n, unsigned zone, uint32_t ip)
 {
     struct naive_flow *oldest = NULL;
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         struct naive_flow *f = &n->flows[i];
-        if (f->live && f->zone == zone && f->in_ip == ip && half_of(f) < 2 &&
+        if (f->live && f->zone == zone && f->in_ip == ip && half_of(f) < 3 &&
             (!oldest || half_of(f) < half_of(oldest) ||
              (half_of(f) == half_of(oldest) && f->stamp < oldest->stamp)))
             oldest = f;

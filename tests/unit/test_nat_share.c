@@ -69,34 +69,35 @@ static struct flow_user *account(be32 ip)
 
 /* ---- the books ---- */
 
-static void check_list(unsigned id, enum flow_half half)
+static void check_list(unsigned id, enum flow_spare spare)
 {
     const struct flow_table *t = &rig_nat.flows;
     const struct flow_user *user = &t->users.user[id];
-    uint32_t first = user->oldest[half], at = first, count = 0;
+    uint32_t first = user->oldest[spare], at = first, count = 0;
 
-    assert_int_equal(first == FLOW_NONE, user->half[half] == 0);
+    assert_int_equal(first == FLOW_NONE, user->spare[spare] == 0);
     while (at != FLOW_NONE) {
         const struct flow *f = &t->flows[at];
-        uint32_t next = t->cold[at].half_next;
+        uint32_t next = t->cold[at].spare_next;
         assert_int_equal(f->user, id);
-        assert_true(f->flags & FLOW_HALF_OPEN);
-        assert_int_equal(f->state == FLOW_TCP_OPENING, half == HALF_OPENING);
-        assert_int_equal(t->cold[next].half_prev, at);
-        if (next != first)
+        assert_true(f->flags & FLOW_SPARE);
+        assert_int_equal(f->state == FLOW_TCP_CLOSING, spare == SPARE_CLOSING);
+        assert_int_equal(f->state == FLOW_TCP_OPENING, spare == SPARE_OPENING);
+        assert_int_equal(t->cold[next].spare_prev, at);
+        if (next != first && spare != SPARE_CLOSING)
             assert_true((int32_t)(t->cold[next].created_ms - t->cold[at].created_ms) >= 0);
         count++;
         if (next == first)
             break;
         at = next;
     }
-    assert_int_equal(count, user->half[half]);
+    assert_int_equal(count, user->spare[spare]);
 }
 
 static void check_books(void)
 {
     const struct flow_table *t = &rig_nat.flows;
-    uint32_t accounts = t->users.fresh, live = 0, hosts = 0, half = 0, mappings = 0;
+    uint32_t accounts = t->users.fresh, live = 0, hosts = 0, spare = 0, mappings = 0;
     struct flow_network *networks = calloc(FLOW_USER_NETWORKS, sizeof(*networks));
     struct flow_user *again = calloc(accounts, sizeof(*again));
     bool *seen = calloc(rig_nat.mapping_capacity, sizeof(*seen));
@@ -109,7 +110,7 @@ static void check_books(void)
         live++;
         again[f->user].flows++;
         networks[f->zone].flows++;
-        half += (f->flags & FLOW_HALF_OPEN) != 0;
+        spare += (f->flags & FLOW_SPARE) != 0;
         if (f->user != FLOW_USER_REST)
             assert_true(t->users.user[f->user].ip == f->in_ip &&
                         t->users.user[f->user].zone == f->zone);
@@ -124,9 +125,11 @@ static void check_books(void)
         const struct flow_user *user = &t->users.user[i];
         assert_int_equal(user->flows, again[i].flows);
         assert_memory_equal(user->ports, again[i].ports, sizeof(user->ports));
-        check_list(i, HALF_OPENING);
-        check_list(i, HALF_ONE_WAY);
-        half -= user->half[HALF_OPENING] + user->half[HALF_ONE_WAY];
+        check_list(i, SPARE_CLOSING);
+        check_list(i, SPARE_OPENING);
+        check_list(i, SPARE_ONE_WAY);
+        spare -=
+            user->spare[SPARE_CLOSING] + user->spare[SPARE_OPENING] + user->spare[SPARE_ONE_WAY];
         hosts += user->zone != UINT8_MAX;
     }
     for (unsigned i = 0; i < FLOW_USER_NETWORKS; i++) {
@@ -134,7 +137,7 @@ static void check_books(void)
         assert_memory_equal(t->users.network[i].ports, networks[i].ports,
                             sizeof(networks[i].ports));
     }
-    assert_int_equal(half, 0);
+    assert_int_equal(spare, 0);
     assert_int_equal(hosts, t->users.live);
     assert_int_equal(live, t->live);
     assert_int_equal(mappings, rig_nat.counters.mappings_live);
@@ -300,6 +303,38 @@ static void test_established(void **state)
     has_flows(A, passed);
 }
 
+/* Connections that are over make room, before those that are only being opened; and a port of
+ * theirs is free at once. */
+static void test_closed_go_first(void **state)
+{
+    (void)state;
+    const struct nat_limits limits = {.host_flows = 20};
+    nat_set_limits(&rig_nat, 0, &limits);
+    PASSES(out(0, UDP, A, 3000, R1));
+    PASSES(out(0, TCP, A, 3001, R1));
+    for (uint16_t i = 0; i < 500; i++) {
+        rig_handshake((uint16_t)(5000 + i));
+        PASSES(rig_out(TCP, A, (uint16_t)(5000 + i), R1, 80, TCP_RST | TCP_ACK));
+        assert_int_equal(rig_last_flow->state, FLOW_TCP_CLOSING);
+    }
+    has_flows(A, 20);
+    assert_int_equal(account(A)->spare[SPARE_CLOSING], 18);
+    assert_int_equal(account(A)->spare[SPARE_OPENING], 1);
+    assert_int_equal(account(A)->ports[0], 19);
+    assert_int_equal(rig_nat.resting[0].count, 0);
+    assert_int_equal(rig_nat.counters.refused, 0);
+    PASSES(out(0, TCP, B, 5481, R1)); /* the oldest went */
+    assert_int_equal(rig_outside_port(), 5481);
+    PASSES(out(0, TCP, B, 5482, R1));
+    assert_int_not_equal(rig_outside_port(), 5482);
+    for (uint16_t i = 0; i < 18; i++)
+        PASSES(out(0, TCP, A, (uint16_t)(7000 + i), R1));
+    assert_int_equal(account(A)->spare[SPARE_CLOSING], 0);
+    assert_int_equal(account(A)->spare[SPARE_OPENING], 19);
+    assert_int_equal(rig_nat.pressure.limit, NAT_LIMIT_HOST);
+    assert_int_equal(rig_nat.pressure.flows, 20);
+}
+
 /* ---- limits ---- */
 
 static void test_limits(void **state)
@@ -441,12 +476,12 @@ static void test_big_ones_are_no_attempts(void **state)
     PASSES(out(0, UDP, A, 5000, R1));
     struct flow *f = rig_last_flow;
     PASSES(out(0, UDP, A, 5001, R1));
-    assert_int_equal(account(A)->half[HALF_ONE_WAY], 2);
+    assert_int_equal(account(A)->spare[SPARE_ONE_WAY], 2);
     uint64_t before = flow_bytes(&rig_nat.flows, f, FLOW_OUT);
     for (unsigned i = 0; i < 70000; i++)
         flow_count(&rig_nat.flows, f, FLOW_OUT, 65535);
     assert_int_equal(flow_bytes(&rig_nat.flows, f, FLOW_OUT), before + 70000ull * 65535);
-    assert_int_equal(account(A)->half[HALF_ONE_WAY], 1);
+    assert_int_equal(account(A)->spare[SPARE_ONE_WAY], 1);
     PASSES(rig_in(UDP, R1, 80, 5000, 0));
     assert_int_equal(flow_bytes(&rig_nat.flows, f, FLOW_OUT), before + 70000ull * 65535);
     check_books();
@@ -477,6 +512,7 @@ int main(void)
         TEST(test_forged_sources),
         TEST(test_networks),
         TEST(test_established),
+        TEST(test_closed_go_first),
         TEST(test_limits),
         TEST(test_ports),
         TEST(test_ports_established),
