@@ -400,6 +400,20 @@ static void test_ports_established(void **state)
         PASSES(talk(0, B, (uint16_t)(1024 + i), R1));
 }
 
+/* Ports of connections that are over go to new ones. */
+static void test_ports_closed(void **state)
+{
+    (void)state;
+    start(200000);
+    for (unsigned i = 0; i < 60000; i++) {
+        rig_handshake((uint16_t)(1024 + i));
+        PASSES(rig_out(TCP, A, (uint16_t)(1024 + i), R1, 80, TCP_RST | TCP_ACK));
+    }
+    assert_int_equal(rig_nat.counters.refused, 0);
+    assert_int_equal(rig_nat.counters.evicted, 60000 - 64512 * 8 / 9);
+    assert_int_equal(rig_nat.pressure.limit, NAT_LIMIT_PORTS);
+}
+
 /* ---- rest ---- */
 
 static uint16_t port_of(be32 ip, uint16_t port)
@@ -516,6 +530,7 @@ int main(void)
         TEST(test_limits),
         TEST(test_ports),
         TEST(test_ports_established),
+        TEST(test_ports_closed),
         TEST(test_rest),
         TEST(test_no_rest),
         TEST(test_rest_without_room),
