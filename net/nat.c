@@ -450,7 +450,11 @@ static struct flow *open_way_in(struct nat *nat, const struct nat_job *job, stru
     struct nat_mapping *m = way->m ? way->m : map_last_resort(nat, &way->inside, why);
     if (!m)
         return NULL;
+    /* It is kept meanwhile: the flow that makes room may be its last one. */
+    bool kept = !mapping_rests(m);
+    m->flows += kept;
     struct flow *f = create_in(nat, job, m->in_ip, m->in_port, m->zone, state, now_ms, why);
+    m->flows -= kept;
     if (f)
         mapping_join(nat, m, f, false);
     else

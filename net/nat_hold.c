@@ -35,6 +35,8 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
     if (!m) {
         struct port_pool *pool = mapping_pool(nat, k->proto);
         uint16_t port = take_port(pool, ntoh16(wanted), exact);
+        while (port == 0 && !exact && mapping_cut_short(nat, k->proto))
+            port = take_port(pool, ntoh16(wanted), exact);
         if (port == 0)
             return 0;
         m = mapping_create_at(nat, k, port, FLOW_USER_REST);

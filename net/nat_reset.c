@@ -80,13 +80,20 @@ unsigned nat_sweep(struct nat *nat, unsigned budget,
     return ended;
 }
 
+/* Who set the address may have read the clock later than whoever asks. */
+static bool is_new(const struct nat *nat, uint32_t now_ms)
+{
+    int32_t since_ms = (int32_t)(now_ms - nat->moved_ms);
+    return nat->moved && since_ms < (int32_t)nat->flows.timeout_ms[FLOW_TCP_CLOSING];
+}
+
 bool reset_is_left_over(const struct nat *nat, const struct view *v, uint32_t now_ms)
 {
-    return nat->moved && now_ms - nat->moved_ms < nat->flows.timeout_ms[FLOW_TCP_CLOSING] &&
-           v->proto == IP_PROTO_TCP && (v->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN;
+    return is_new(nat, now_ms) && v->proto == IP_PROTO_TCP &&
+           (v->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN;
 }
 
 void reset_tick(struct nat *nat, uint32_t now_ms)
 {
-    nat->moved &= now_ms - nat->moved_ms < nat->flows.timeout_ms[FLOW_TCP_CLOSING];
+    nat->moved = is_new(nat, now_ms);
 }
