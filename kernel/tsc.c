@@ -2,12 +2,12 @@
  *
  * Clock rates. CPUID says them exactly on newer CPUs (leaves 0x15 and 0x16, SDM vol. 3, 19.7.3) and
  * under hypervisors that offer the timing leaf 0x40000010; else both counters are measured against
- * one of known rate: channel 2 of the PIT (Intel 8254, 1.193182 MHz), or the ACPI power-management
- * timer (3.579545 MHz).
+ * one of known rate: the ACPI power-management timer (3.579545 MHz, round in 4.7 s), or channel 2
+ * of the PIT (Intel 8254, 1.193182 MHz), which comes round in 55 ms.
  *
  * A measurement is two samples some milliseconds apart. Each sample reads all counters between two
  * reads of the TSC, several times, and keeps the closest: being interrupted by a host or by
- * management mode in between cannot spoil it.
+ * management mode in between cannot spoil it. Two measurements must agree.
  */
 #include "tsc.h"
 #include "acpi_private.h"
@@ -31,7 +31,9 @@
 #define PM_TIMER_HZ   3579545
 #define PM_TIMER_MASK 0xFFFFFF /* 24 bits always work */
 
-#define MEASURE_MS        5
+#define MEASURE_MS        4
+#define MEASURE_ROUNDS    40
+#define AGREE_PARTS       100 /* measurements that are less than this part apart are the same */
 #define SAMPLE_TRIES      6
 #define MEASURE_MAX_READS 200000 /* each takes a microsecond or more on any machine */
 #define STUCK_MAX_READS   2000
@@ -89,12 +91,10 @@ static const struct reference *find_reference(void)
     static const struct reference pit = {"PIT", pit_read, 0xFFFF, PIT_HZ};
     static const struct reference pm_timer = {"ACPI timer", pm_timer_read, PM_TIMER_MASK,
                                               PM_TIMER_HZ};
-    pit_start();
-    if (is_running(&pit))
-        return &pit;
     if (acpi_pm_timer_port() != 0 && is_running(&pm_timer))
         return &pm_timer;
-    return NULL;
+    pit_start();
+    return is_running(&pit) ? &pit : NULL;
 }
 
 static struct sample take_sample(const struct reference *ref)
@@ -114,12 +114,10 @@ static struct sample take_sample(const struct reference *ref)
     return best;
 }
 
-static bool measure(struct tsc_rates *rates, bool want_tsc)
+static bool measure_once(const struct reference *ref, struct tsc_rates *rates)
 {
-    const struct reference *ref = find_reference();
-    if (!ref)
-        return false;
     uint32_t wanted = ref->hz / 1000 * MEASURE_MS;
+
     apic_timer_set(UINT32_MAX);
     struct sample first = take_sample(ref);
     for (unsigned i = 0; i < MEASURE_MAX_READS; i++)
@@ -131,11 +129,37 @@ static bool measure(struct tsc_rates *rates, bool want_tsc)
     uint32_t elapsed = (last.reference - first.reference) & ref->mask;
     if (elapsed < wanted)
         return false;
+    rates->tsc_hz = (last.tsc - first.tsc) * ref->hz / elapsed;
+    rates->apic_hz = (uint64_t)(first.apic - last.apic) * ref->hz / elapsed;
+    return true;
+}
+
+/* A host that stops us for longer than the reference takes to come round makes time look shorter
+ * than it was, and so the rates higher, never lower: the lowest is right as soon as another agrees
+ * with it. If none does, on a host that busy, it is the best there is. */
+static bool measure(struct tsc_rates *rates, bool want_tsc)
+{
+    const struct reference *ref = find_reference();
+    struct tsc_rates lowest = {.tsc_hz = UINT64_MAX}, once;
+    bool agreed = false;
+
+    if (!ref)
+        return false;
+    for (unsigned i = 0; i < MEASURE_ROUNDS && !agreed; i++) {
+        if (!measure_once(ref, &once))
+            continue;
+        uint64_t low = MIN(once.tsc_hz, lowest.tsc_hz), high = MAX(once.tsc_hz, lowest.tsc_hz);
+        agreed = high - low <= low / AGREE_PARTS;
+        if (once.tsc_hz == low)
+            lowest = once;
+    }
+    if (lowest.tsc_hz == UINT64_MAX)
+        return false;
     if (want_tsc) {
-        rates->tsc_hz = (last.tsc - first.tsc) * ref->hz / elapsed;
+        rates->tsc_hz = lowest.tsc_hz;
         rates->source = ref->name;
     }
-    rates->apic_hz = (uint64_t)(first.apic - last.apic) * ref->hz / elapsed;
+    rates->apic_hz = lowest.apic_hz;
     return true;
 }
 

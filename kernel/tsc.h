@@ -13,7 +13,7 @@ struct tsc_rates {
     const char *source; /* for people */
 };
 
-/* Finds the rates, that of the APIC timer only if want_apic. Takes some 3 ms if they must be
+/* Finds the rates, that of the APIC timer only if want_apic. Takes some 8 ms if they must be
  * measured. False if the machine has nothing to measure by. Needs the APIC and the ACPI tables. */
 bool tsc_find_rates(bool want_apic, struct tsc_rates *rates);
 
