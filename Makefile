@@ -64,18 +64,18 @@ OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/kernel/%.
 $(BUILD)/kernel/%.o: %.c $(LWIP_READY) Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(KERNEL_CFLAGS) $(if $(filter $*,$(GENERAL_REGS_ONLY)),-mgeneral-regs-only) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(if $(filter $*,$(GENERAL_REGS_ONLY)),-mgeneral-regs-only) -MD -MP -c $< -o $@
 
 $(BUILD)/kernel/%.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(say) AS $<
-	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(KERNEL_CFLAGS) -MD -MP -c $< -o $@
 
 # lwIP is compiled as it is; its warnings are its own.
 $(BUILD)/kernel/lwip/%.o: $(LWIP_READY) Makefile
 	@mkdir -p $(@D)
 	$(say) CC lwip/$*.c
-	$(Q)$(CC) $(KERNEL_CFLAGS) -w -MMD -MP -c $(LWIP_DIR)/$*.c -o $@
+	$(Q)$(CC) $(KERNEL_CFLAGS) -w -MD -MP -c $(LWIP_DIR)/$*.c -o $@
 
 # Two links: the first tells where the functions are, the second has that as the table of backtraces.
 # sluice.elf is what runs; sluice.elf.full is the same with symbols, for gdb.
@@ -114,11 +114,11 @@ define flavour # name, compiler, flags
 $(BUILD)/$(1)/%.o: %.c $(LWIP_READY) Makefile
 	@mkdir -p $$(@D)
 	$$(say) CC "$(1) $$<"
-	$$(Q)$(2) $(COMMON) $(3) -MMD -MP -c $$< -o $$@
+	$$(Q)$(2) $(COMMON) $(3) -MD -MP -c $$< -o $$@
 $(BUILD)/$(1)/lwip/%.o: $(LWIP_READY) Makefile
 	@mkdir -p $$(@D)
 	$$(say) CC "$(1) lwip/$$*.c"
-	$$(Q)$(2) $(COMMON) $(3) -w -MMD -MP -c $(LWIP_DIR)/$$*.c -o $$@
+	$$(Q)$(2) $(COMMON) $(3) -w -MD -MP -c $(LWIP_DIR)/$$*.c -o $$@
 $(BUILD)/$(1)/libsluice.a: $(HOST_SRC:%.c=$(BUILD)/$(1)/%.o) $(LWIP_SRC:%.c=$(BUILD)/$(1)/lwip/%.o)
 	@rm -f $$@
 	$$(say) AR $$@
