@@ -160,7 +160,7 @@ static void note_pressure(struct nat *nat, const struct want *w, const struct fl
         .ports = (uint32_t)user->ports[0] + user->ports[1] + user->ports[2],
         .zone = zone,
         .net_flows = nat->flows.users.network[zone].flows,
-        .limit = limit_of(w),
+        .limit = (uint8_t)limit_of(w),
         .refused = refused,
     };
 }
