@@ -256,26 +256,10 @@ static void test_uplink_and_forwards_change(void **state)
 /* An error about the packet in the frame, which was sent from src. */
 static enum drop_reason send_error(be32 router, uint8_t zone, enum flow_dir *dir)
 {
-    uint8_t quoted[60];
-    size_t n = MIN(rig_frame.n - rig_frame.l3, sizeof(quoted));
-    struct frame_plan plan = {.proto = ICMP};
     enum drop_reason why;
     struct view v;
 
-    memcpy(quoted, rig_frame.b + rig_frame.l3, n);
-    frame_make(&rig_frame, &plan);
-    uint8_t *ip = rig_frame.b + rig_frame.l3, *icmp = rig_frame.b + rig_frame.l4;
-    store_raw32(ip + 12, router);
-    memcpy(ip + 16, quoted + 12, 4);
-    memset(icmp, 0, 8);
-    icmp[0] = ICMP_UNREACHABLE;
-    icmp[1] = ICMP_UNREACH_FRAG_NEEDED;
-    memcpy(icmp + 8, quoted, n);
-    rig_frame.n = rig_frame.l4 + 8 + n;
-    frame_fix_lengths(&rig_frame);
-    frame_fix_ip_csum(&rig_frame);
-    frame_fix_l4_csum(&rig_frame);
-
+    rig_make_error(router, ICMP_UNREACHABLE, ICMP_UNREACH_FRAG_NEEDED);
     struct pkt *p = rig_pkt();
     uint8_t after[200];
     assert_int_equal(view_parse_ip4(&v, p), DROP_NONE);
