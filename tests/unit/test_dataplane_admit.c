@@ -137,6 +137,17 @@ static void udp(unsigned port, const uint8_t *mac, be32 src, uint16_t sport, uin
 }
 
 /* a has .5 by a lease on port 1, b has .6 by a reservation, x has nothing. */
+static void start_locked(void)
+{
+    c.ports[1].lock = c.ports[2].lock = LOCK_IP;
+    start();
+    arp(1, a, 1, a, 0);
+    rig_step(&r);
+    rig_flush(&r);
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), a, r.now_us + 3600000000ull));
+    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(6), b, UINT64_MAX));
+}
+
 static void test_lock_ip(void **state)
 {
     static const struct {
@@ -185,13 +196,7 @@ static void test_lock_ip(void **state)
     };
 
     (void)state;
-    c.ports[1].lock = c.ports[2].lock = LOCK_IP;
-    start();
-    arp(1, a, 1, a, 0);
-    rig_step(&r);
-    rig_flush(&r);
-    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(5), a, r.now_us + 3600000000ull));
-    assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(6), b, UINT64_MAX));
+    start_locked();
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         const uint8_t *inner = rows[i].inner ? rows[i].inner : rows[i].src;
         uint64_t locked = rig_dropped(&r, DROP_LOCKED);
@@ -214,7 +219,13 @@ static void test_lock_ip(void **state)
         rig_step(&r);
         rig_flush(&r);
     }
-    /* Fragments: what has ports is looked at, what has none has a source. */
+}
+
+/* What has ports is looked at, what has none has a source. */
+static void test_lock_ip_fragments(void **state)
+{
+    (void)state;
+    start_locked();
     udp(1, a, RIG_HOST(5), 68, 67, b, 0x2000);
     rig_step(&r);
     assert_int_equal(rig_ports_sent(&r), 0);
@@ -224,8 +235,13 @@ static void test_lock_ip(void **state)
     udp(1, x, 0, 68, 67, x, 0x2001);
     rig_step(&r);
     assert_int_equal(rig_ports_sent(&r), 0);
-    rig_flush(&r);
-    /* Cut short: nothing is read that is not there, and nothing passes. */
+}
+
+/* Nothing is read that is not there, and nothing passes. */
+static void test_lock_ip_cut_short(void **state)
+{
+    (void)state;
+    start_locked();
     for (size_t n = 14; n < 76; n++) {
         udp(1, x, 0, 68, 67, x, 0);
         fake_nic_clear(&r.nics[1]);
@@ -237,7 +253,13 @@ static void test_lock_ip(void **state)
         rig_step(&r);
         assert_int_equal(rig_flush(&r), 0);
     }
-    /* A lease that has passed, one that is given back, one that is given to another. */
+}
+
+/* A lease that has passed, one that is given back, one that is given to another. */
+static void test_lock_ip_ends(void **state)
+{
+    (void)state;
+    start_locked();
     r.now_us += 3599000000ull;
     arp(1, a, 1, a, RIG_HOST(5));
     rig_step(&r);
@@ -435,6 +457,9 @@ int main(void)
         TEST(test_lock_mac),
         TEST(test_lock_first),
         TEST(test_lock_ip),
+        TEST(test_lock_ip_fragments),
+        TEST(test_lock_ip_cut_short),
+        TEST(test_lock_ip_ends),
         TEST(test_lock_ip_elsewhere),
         TEST(test_lock_ip_short_header),
         TEST(test_storm),
