@@ -59,6 +59,36 @@ void rig_run_rows(struct rig *r, const struct rig_row *rows, unsigned n)
     }
 }
 
+char rig_outcome_raw(struct rig *r, unsigned port)
+{
+    char by = '.';
+
+    rig_input_raw(r, port);
+    rig_step(r);
+    if (r->delivered_count)
+        by = 's';
+    for (unsigned i = 0; i < r->config.port_count; i++)
+        if (rig_output(r, i))
+            by = by != '.' ? '2' : i == port ? 'e' : (char)('0' + i);
+    if (rig_flush(r) > 0)
+        by = '2';
+    return by;
+}
+
+char rig_outcome(struct rig *r, unsigned port, const struct rig_packet *k)
+{
+    rig_make(r, port, k);
+    return rig_outcome_raw(r, port);
+}
+
+char rig_switched(struct rig *r, unsigned port, const struct rig_packet *k)
+{
+    rig_make(r, port, k);
+    memcpy(r->in.b, rig_mac(k->dst), MAC_BYTES);
+    memcpy(r->in.b + 6, rig_mac(k->src), MAC_BYTES);
+    return rig_outcome_raw(r, port);
+}
+
 void rig_input_partial(struct rig *r, unsigned port, uint16_t gso_size)
 {
     struct pkt *p = pkt_alloc(&r->pool);

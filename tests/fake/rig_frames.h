@@ -31,6 +31,13 @@ struct rig_row {
 /* Asks each; the row that turns out otherwise fails by its number. */
 void rig_run_rows(struct rig *r, const struct rig_row *rows, unsigned n);
 
+/* Lets r->in in, and says what became of it: the port it left by, s: the stack has it, e: an answer
+ * of the router's went back, 2: it left by several, .: nothing. r->out is what left last. */
+char rig_outcome_raw(struct rig *r, unsigned port);
+/* The same for a packet to the router's MAC; from station to station. */
+char rig_outcome(struct rig *r, unsigned port, const struct rig_packet *k);
+char rig_switched(struct rig *r, unsigned port, const struct rig_packet *k);
+
 /* Lets r->in come in as a device with offloads delivers it: a partial checksum, and gso_size if it
  * is not 0; and a step. */
 void rig_input_partial(struct rig *r, unsigned port, uint16_t gso_size);

@@ -15,7 +15,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "tests/fake/router_rig.h"
+#include "tests/fake/rig_frames.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
 
@@ -99,27 +99,7 @@ static struct rig_packet packet(unsigned from, unsigned to, uint8_t proto, bool 
     };
 }
 
-/* Lets it in, and says by which port it left ("." if by none, "e" if an answer of the router's came
- * back instead, "2" if anything else left too), with r.out what left. */
-static char outcome(unsigned in, const struct rig_packet *k)
-{
-    char port = '.';
-
-    rig_input(&r, in, k);
-    rig_step(&r);
-    for (unsigned i = 0; i < config.port_count; i++) {
-        if (!rig_output(&r, i))
-            continue;
-        port = port != '.' ? '2' : i == in ? 'e' : (char)('0' + i);
-    }
-    if (r.delivered_count)
-        port = 's';
-    if (rig_flush(&r))
-        port = '2';
-    return port;
-}
-
-/* The same for r.in as it stands, of which nothing may change but MACs, TTL and its checksum. */
+/* What left is r.in, of which nothing may change but MACs, TTL and its checksum. */
 static void passes_untouched(int id, unsigned out, const struct rig_packet *k, char got)
 {
     if (got != (char)('0' + out))
@@ -157,20 +137,20 @@ static void check_passes(int id, unsigned from, unsigned to, uint8_t proto, bool
     struct rig_packet back = packet(to, from, proto, true);
 
     if (by_default[to][from] == '-') { /* else it would open one itself */
-        char early = outcome(ends[to].port, &back);
+        char early = rig_outcome(&r, ends[to].port, &back);
         if (early != '.' && early != 'e')
             fail_msg("row %d: an answer to nothing got to '%c'", id, early);
     }
-    char got = outcome(ends[from].port, &k);
+    char got = rig_outcome(&r, ends[from].port, &k);
     if (translated) {
         if (got != '0' || rig_out_src(&r) != RIG_OUTSIDE)
             fail_msg("row %d: '%c', not translated", id, got);
         return;
     }
     passes_untouched(id, ends[to].port, &k, got);
-    got = outcome(ends[to].port, &back);
+    got = rig_outcome(&r, ends[to].port, &back);
     passes_untouched(id, ends[from].port, &back, got);
-    got = outcome(ends[from].port, &k);
+    got = rig_outcome(&r, ends[from].port, &k);
     passes_untouched(id, ends[to].port, &k, got);
 }
 
@@ -179,7 +159,7 @@ static void check_refused(int id, unsigned from, unsigned to, uint8_t proto, int
     struct rig_packet k = packet(from, to, proto, false);
     bool answered = action == RULE_REJECT || (action < 0 && from != UPLINK);
     uint64_t policy = rig_dropped(&r, DROP_POLICY);
-    char got = outcome(ends[from].port, &k);
+    char got = rig_outcome(&r, ends[from].port, &k);
 
     if (got != (answered ? 'e' : '.'))
         fail_msg("row %d: '%c'", id, got);
@@ -262,13 +242,13 @@ static void test_answers_end_with_the_flow(void **state)
     struct rig_packet back = packet(PUB, LAN, IP_PROTO_UDP, true);
 
     (void)state;
-    passes_untouched(1, 2, &k, outcome(1, &k));
+    passes_untouched(1, 2, &k, rig_outcome(&r, 1, &k));
     rig_pass(&r, 100000, 10000);
-    passes_untouched(2, 1, &back, outcome(2, &back));
+    passes_untouched(2, 1, &back, rig_outcome(&r, 2, &back));
     rig_pass(&r, 290000, 10000);
-    passes_untouched(3, 1, &back, outcome(2, &back)); /* both ways refresh it */
+    passes_untouched(3, 1, &back, rig_outcome(&r, 2, &back)); /* both ways refresh it */
     rig_pass(&r, 310000, 10000);
-    assert_int_equal(outcome(2, &back), 'e');
+    assert_int_equal(rig_outcome(&r, 2, &back), 'e');
     assert_int_equal(rig_dropped(&r, DROP_POLICY), 1);
 }
 
@@ -299,7 +279,8 @@ static void test_errors(void **state)
             const struct end *from = reply ? a : b, *to = reply ? b : a;
             static uint8_t quoted[48];
             if (rows[i].opened)
-                assert_int_equal(outcome(to->port, reply ? &back : &k), '0' + (int)from->port);
+                assert_int_equal(rig_outcome(&r, to->port, reply ? &back : &k),
+                                 '0' + (int)from->port);
             else
                 rig_make(&r, to->port, reply ? &back : &k);
             memcpy(quoted, r.in.b + 14, sizeof(quoted));
@@ -354,9 +335,9 @@ static void test_fragments(void **state)
             first.frag = 0x2000;
             later.frag = rows[i].proto == 47 ? 5 : rows[i].proto == IP_PROTO_TCP ? 8 : 6;
             passes_untouched(rows[i].id, (reply ? a : b)->port, &first,
-                             outcome((reply ? b : a)->port, &first));
+                             rig_outcome(&r, (reply ? b : a)->port, &first));
             passes_untouched(rows[i].id + 100, (reply ? a : b)->port, &later,
-                             outcome((reply ? b : a)->port, &later));
+                             rig_outcome(&r, (reply ? b : a)->port, &later));
         }
     }
 }
@@ -369,7 +350,7 @@ static void test_path(void **state)
 
     (void)state;
     k.ttl = 1;
-    assert_int_equal(outcome(1, &k), 'e');
+    assert_int_equal(rig_outcome(&r, 1, &k), 'e');
     assert_int_equal(r.out.b[r.out.l4], 11);
     assert_int_equal(rig_dropped(&r, DROP_TTL), 1);
     rig_stop(&r);
@@ -379,10 +360,10 @@ static void test_path(void **state)
     start();
     k.ttl = 64;
     k.payload_bytes = 1300 - 28;
-    passes_untouched(1, 2, &k, outcome(1, &k));
+    passes_untouched(1, 2, &k, rig_outcome(&r, 1, &k));
     k.payload_bytes++;
     r.now_us += 1000000;
-    assert_int_equal(outcome(1, &k), 'e');
+    assert_int_equal(rig_outcome(&r, 1, &k), 'e');
     assert_int_equal(r.out.b[r.out.l4], 3);
     assert_int_equal(r.out.b[r.out.l4 + 1], 4);
     assert_int_equal(load_be16(r.out.b + r.out.l4 + 6), 1300);
@@ -392,13 +373,13 @@ static void test_path(void **state)
     assert_int_equal(fake_nic_sent_count(&r.nics[2]), 2);
     rig_flush(&r);
     syn.mss = 1460;
-    assert_int_equal(outcome(2, &syn), '0');
+    assert_int_equal(rig_outcome(&r, 2, &syn), '0');
     assert_int_equal(load_be16(r.out.b + r.out.l4 + 22), 1260);
     assert_true(frame_sums_right(r.out.b, r.out.n, 14, false));
     /* Too big from outside is told, for there is a flow. */
     struct rig_packet big = packet(UPLINK, PUB, IP_PROTO_TCP, true);
     big.payload_bytes = 1300;
-    assert_int_equal(outcome(0, &big), 'e');
+    assert_int_equal(rig_outcome(&r, 0, &big), 'e');
     assert_int_equal(r.out.b[r.out.l4 + 1], 4);
     assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
 }
@@ -435,19 +416,19 @@ static void test_from_outside(void **state)
         uint64_t before = rig_dropped(&r, rows[i].reason);
         k.src = rows[i].src;
         k.dst = rows[i].dst;
-        char got = outcome(0, &k);
+        char got = rig_outcome(&r, 0, &k);
         if (got != '.' || rig_dropped(&r, rows[i].reason) != before + 1)
             fail_msg("row %d: '%c'", rows[i].id, got);
     }
     /* What cannot begin anything opens nothing. */
     struct rig_packet stray = packet(UPLINK, WING, IP_PROTO_TCP, false);
     stray.tcp_flags = TCP_RST;
-    assert_int_equal(outcome(0, &stray), '.');
+    assert_int_equal(rig_outcome(&r, 0, &stray), '.');
     struct rig_packet reply = packet(UPLINK, WING, IP_PROTO_ICMP, true);
-    assert_int_equal(outcome(0, &reply), '.');
+    assert_int_equal(rig_outcome(&r, 0, &reply), '.');
     struct rig_packet broadcast = packet(UPLINK, WING, IP_PROTO_UDP, false);
     broadcast.broadcast = true;
-    assert_int_equal(outcome(0, &broadcast), '.');
+    assert_int_equal(rig_outcome(&r, 0, &broadcast), '.');
     struct dataplane_totals t;
     dataplane_totals(r.dp, &t);
     assert_int_equal(t.flows_live, 0);
@@ -475,7 +456,7 @@ static void test_odd_addresses_of_networks(void **state)
         uint64_t before = rig_dropped(&r, rows[i].reason);
         k.dst = rows[i].dst;
         r.now_us += 1000000;
-        char got = outcome(1, &k);
+        char got = rig_outcome(&r, 1, &k);
         if (got != rows[i].outcome || rig_dropped(&r, rows[i].reason) != before + 1)
             fail_msg("row %d: '%c'", rows[i].id, got);
     }
@@ -493,7 +474,7 @@ static void test_equal_subnets(void **state)
             add_rule(RULE_ALLOW, LAN, allowed == 1 ? LAB : TWIN);
         start();
         rig_appear(&r, 3, RIG_LAB_HOST(7)); /* in both */
-        assert_int_equal(outcome(1, &k), ".e36"[allowed + 1]);
+        assert_int_equal(rig_outcome(&r, 1, &k), ".e36"[allowed + 1]);
         rig_stop(&r);
     }
 }
@@ -509,33 +490,33 @@ static void test_uplink_changes(void **state)
     struct dataplane_totals t;
 
     (void)state;
-    assert_int_equal(outcome(1, &nat), '0');
-    assert_int_equal(outcome(2, &out), '0');
-    assert_int_equal(outcome(1, &across), '2');
+    assert_int_equal(rig_outcome(&r, 1, &nat), '0');
+    assert_int_equal(rig_outcome(&r, 2, &out), '0');
+    assert_int_equal(rig_outcome(&r, 1, &across), '2');
     dataplane_set_uplink(r.dp, BE_IP4(203, 0, 113, 9), prefix_mask(24), RIG_GATEWAY);
     rig_step(&r); /* that ends them */
     dataplane_totals(r.dp, &t);
     assert_int_equal(t.flows_live, 2);
-    assert_int_equal(outcome(0, &back), '2');
-    assert_int_equal(outcome(2, &out), '0');
+    assert_int_equal(rig_outcome(&r, 0, &back), '2');
+    assert_int_equal(rig_outcome(&r, 2, &out), '0');
 
     dataplane_set_uplink(r.dp, 0, 0, 0);
-    assert_int_equal(outcome(0, &back), '2');
+    assert_int_equal(rig_outcome(&r, 0, &back), '2');
     struct rig_packet new = packet(UPLINK, WING, IP_PROTO_UDP, false);
-    assert_int_equal(outcome(0, &new), '.');
-    assert_int_equal(outcome(2, &out), 'e');
+    assert_int_equal(rig_outcome(&r, 0, &new), '.');
+    assert_int_equal(rig_outcome(&r, 2, &out), 'e');
     dataplane_set_uplink(r.dp, RIG_OUTSIDE, prefix_mask(24), RIG_GATEWAY);
-    assert_int_equal(outcome(0, &back), '2');
+    assert_int_equal(rig_outcome(&r, 0, &back), '2');
 
     /* Its subnet is ours. */
     dataplane_set_uplink(r.dp, RIG_HOST(77), prefix_mask(24), RIG_HOST(1));
     rig_step(&r); /* that ends them */
     dataplane_totals(r.dp, &t);
     assert_int_equal(t.flows_live, 1);
-    assert_int_equal(outcome(0, &back), '.');
+    assert_int_equal(rig_outcome(&r, 0, &back), '.');
     r.now_us += 1000000;
-    assert_int_equal(outcome(2, &out), 'e');
-    assert_int_equal(outcome(1, &across), '2');
+    assert_int_equal(rig_outcome(&r, 2, &out), 'e');
+    assert_int_equal(rig_outcome(&r, 1, &across), '2');
 }
 
 /* The hosts of a routed network reach forwards through the outside address, as others do. */
@@ -555,10 +536,10 @@ static void test_hairpin_from_routed(void **state)
                                                           .target_port = 22};
     start();
     k.dst = back.dst = RIG_OUTSIDE;
-    assert_int_equal(outcome(2, &k), '1');
+    assert_int_equal(rig_outcome(&r, 2, &k), '1');
     assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
     back.dport = rig_out_sport(&r);
-    assert_int_equal(outcome(1, &back), '2');
+    assert_int_equal(rig_outcome(&r, 1, &back), '2');
     assert_int_equal(rig_out_dst(&r), ends[PUB].host);
     assert_int_equal(rig_out_src(&r), RIG_OUTSIDE);
 }
