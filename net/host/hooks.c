@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What lwIP asks of its surroundings: the time, random numbers, and the decisions of
+ * What lwIP asks of its surroundings: random numbers, and the decisions of
  * net/host/port/lwip_hooks.h.
  */
 #include "net/host/host_internal.h"
@@ -9,14 +9,7 @@
 #include "lwip/dhcp.h"
 #include "lwip/ip.h"
 #include "lwip/prot/dhcp.h"
-#include "lwip/sys.h"
 #include "lwip_hooks.h"
-
-/* Only lwIP's own timers and TCP's timestamps want it, which are off; but it has to be there. */
-uint32_t sys_now(void)
-{
-    return (uint32_t)(host_instance()->env.now_us() / 1000);
-}
 
 uint32_t host_random_word(void)
 {
