@@ -40,11 +40,12 @@ int dns_pending_init(struct dns_proxy *d, alloc_fn alloc)
     d->by_question = alloc(sizeof(uint16_t) * BUCKETS, 8);
     d->per_client = alloc(sizeof(uint16_t) * CLIENT_BUCKETS, 8);
     d->rates = alloc(sizeof(*d->rates) * RATE_BUCKETS, 8);
-    if (!d->pending || !d->by_port || !d->by_question || !d->per_client || !d->rates)
+    d->queue = alloc(sizeof(uint16_t) * DNS_PENDING_MAX, 8);
+    if (!d->pending || !d->by_port || !d->by_question || !d->per_client || !d->rates || !d->queue)
         return -ENOMEM;
     memset(d->by_port, 0xFF, sizeof(uint16_t) * BUCKETS);
     memset(d->by_question, 0xFF, sizeof(uint16_t) * BUCKETS);
-    d->oldest = d->newest = d->free = DNS_NONE;
+    d->free = DNS_NONE;
     for (unsigned i = DNS_PENDING_MAX; i > 0; i--) {
         d->pending[i - 1].next_port = d->free;
         d->free = (uint16_t)(i - 1);
@@ -125,28 +126,51 @@ static void unlink_question(struct dns_proxy *d, struct dns_pending *p)
     *link = p->next_question;
 }
 
+/* ---- the queue: a heap, what is due first at its top ---- */
+
+static void put(struct dns_proxy *d, unsigned at, uint16_t i)
+{
+    d->queue[at] = i;
+    d->pending[i].queue_at = (uint16_t)at;
+}
+
+/* Finds the place of entry i, for which there is room at. */
+static void sift(struct dns_proxy *d, unsigned at, uint16_t i)
+{
+    uint64_t due_us = d->pending[i].due_us;
+
+    while (at > 0 && d->pending[d->queue[(at - 1) / 2]].due_us > due_us) {
+        put(d, at, d->queue[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    for (unsigned child; (child = 2 * at + 1) < d->queued; at = child) {
+        if (child + 1 < d->queued &&
+            d->pending[d->queue[child + 1]].due_us < d->pending[d->queue[child]].due_us)
+            child++;
+        if (d->pending[d->queue[child]].due_us >= due_us)
+            break;
+        put(d, at, d->queue[child]);
+    }
+    put(d, at, i);
+}
+
 void dns_pending_enqueue(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us)
 {
     p->due_us = due_us;
-    p->newer = DNS_NONE;
-    p->older = d->newest;
-    if (d->newest == DNS_NONE)
-        d->oldest = index_of(d, p);
-    else
-        d->pending[d->newest].newer = index_of(d, p);
-    d->newest = index_of(d, p);
+    sift(d, d->queued++, index_of(d, p));
 }
 
 void dns_pending_dequeue(struct dns_proxy *d, struct dns_pending *p)
 {
-    if (p->older == DNS_NONE)
-        d->oldest = p->newer;
-    else
-        d->pending[p->older].newer = p->newer;
-    if (p->newer == DNS_NONE)
-        d->newest = p->older;
-    else
-        d->pending[p->newer].older = p->older;
+    CHECK(d->queue[p->queue_at] == index_of(d, p));
+    uint16_t last = d->queue[--d->queued];
+    if (last != index_of(d, p))
+        sift(d, p->queue_at, last);
+}
+
+struct dns_pending *dns_pending_first(const struct dns_proxy *d)
+{
+    return d->queued ? &d->pending[d->queue[0]] : NULL;
 }
 
 struct dns_pending *dns_pending_new(struct dns_proxy *d, const struct dns_client *from)

@@ -438,10 +438,10 @@ static void retry(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 
 unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
 {
+    struct dns_pending *p;
     unsigned steps = 0;
 
-    while (d->oldest != DNS_NONE && d->pending[d->oldest].due_us <= now_us) {
-        struct dns_pending *p = &d->pending[d->oldest];
+    while ((p = dns_pending_first(d)) && p->due_us <= now_us) {
         if (now_us >= p->give_up_us || (d->server_count == 0 && !p->one_server))
             give_up(d, p);
         else
@@ -453,7 +453,9 @@ unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
 
 uint64_t dns_proxy_next_us(const struct dns_proxy *d)
 {
-    return d->oldest == DNS_NONE ? UINT64_MAX : d->pending[d->oldest].due_us;
+    const struct dns_pending *p = dns_pending_first(d);
+
+    return p ? p->due_us : UINT64_MAX;
 }
 
 void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text))

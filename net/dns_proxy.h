@@ -10,8 +10,8 @@
  * query's; everything else is ignored and the wait goes on. Equal queries share one entry, and few
  * different ones with one question may be under way, for each is one more chance to guess right
  * (RFC 5452, section 5). After DNS_RETRY_US the next server is asked, with another port and id;
- * after DNS_GIVE_UP_US the client gets SERVFAIL. All retries take equally long, so the entries
- * stand in one queue by the time at which they are due.
+ * after DNS_GIVE_UP_US the client gets SERVFAIL. The entries stand in a queue by the time at which
+ * they are due.
  *
  * An answer from outside that leads to a host inside is how a web page anywhere reaches it with the
  * browser's help (rebinding): it is not passed on (dns_rebind.h). The host is told that the name
@@ -111,8 +111,10 @@ struct dns_proxy {
     struct dns_pending *pending;
     uint16_t *by_port, *by_question; /* heads of chains */
     uint16_t *per_client;
-    struct dns_bucket *rates;      /* by host */
-    uint16_t free, oldest, newest; /* lists of pending entries */
+    struct dns_bucket *rates; /* by host */
+    uint16_t *queue;          /* entries by the time at which they are due: a heap */
+    uint16_t queued;
+    uint16_t free; /* list of pending entries */
     uint16_t pending_count;
     uint8_t server_count;
     uint8_t first_server; /* the one that answered last is asked first */

@@ -20,7 +20,7 @@ struct dns_pending {
     be32 server;
     be16 port, id;
     uint16_t next_port, next_question; /* next_port: also of the free list */
-    uint16_t older, newer;
+    uint16_t queue_at;
     uint16_t question_bucket, client_bucket;
     uint16_t n, question_bytes;
     uint16_t most_bytes; /* that the hosts can take */
@@ -51,6 +51,7 @@ void dns_pending_link_port(struct dns_proxy *d, struct dns_pending *p);
 void dns_pending_unlink_port(struct dns_proxy *d, struct dns_pending *p);
 void dns_pending_enqueue(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us);
 void dns_pending_dequeue(struct dns_proxy *d, struct dns_pending *p);
+struct dns_pending *dns_pending_first(const struct dns_proxy *d); /* due first; NULL: none */
 
 /* An entry for this client, not yet linked anywhere: it is in use once dns_pending_use() says so.
  * NULL: there is none, or this client has its share. */
