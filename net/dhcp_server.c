@@ -13,8 +13,6 @@
 #include "net/wire/eth.h"
 #include "net/wire/text.h"
 
-#include <stdio.h>
-
 static uint32_t mac_slot(const uint8_t *mac)
 {
     return (load_raw32(mac + 2) * 2654435761u >> 16) % (2 * CONFIG_MAX_HOSTS);
@@ -213,74 +211,6 @@ unsigned dhcp_discover(struct exchange *x, struct lease **l)
     return offer(x, l);
 }
 
-/* Whose the name is if a client cannot call itself so - it is the router's, a reservation's, one of
- * dnsrec= in its network's domain, or a domain itself - else NULL. */
-static const char *owner_of(const struct exchange *x, const char *name)
-{
-    const struct config *config = x->s->config;
-    char full[LEASE_NAME_BYTES + CONFIG_DOMAIN_BYTES];
-    size_t n = strlen(name), whole;
-
-    if (host_name_equal(config->hostname, name, n))
-        return "the router's own (hostname=)";
-    for (unsigned h = 0; h < config->host_count; h++)
-        if (host_name_equal(config->hosts[h].name, name, n))
-            return "that of a host=";
-    whole = (size_t)snprintf(full, sizeof(full), "%s.%s", name, x->net->domain);
-    for (unsigned i = 0; i < config->dnsrec_count; i++)
-        if (host_name_equal(config->dnsrecs[i].name, name, n) ||
-            host_name_equal(config->dnsrecs[i].name, full, whole))
-            return "that of a dnsrec=";
-    for (unsigned i = 0; i < config->dnsfwd_count; i++)
-        if (host_name_equal(config->dnsfwds[i].domain, name, n) ||
-            host_name_equal(config->dnsfwds[i].domain, full, whole))
-            return "that of a dnsfwd=";
-    for (unsigned i = 0; i < config->net_count; i++)
-        if (host_name_equal(config->nets[i].domain, name, n) ||
-            host_name_equal(config->nets[i].domain, full, whole))
-            return "that of a domain";
-    return NULL;
-}
-
-static void tell_name_refused(const struct exchange *x, const char *name, const char *whose)
-{
-    char mac[MAC_TEXT_BYTES];
-
-    x->s->counters.names_refused++;
-    if (x->now_s < x->s->next_name_told_s[x->from->network])
-        return;
-    x->s->next_name_told_s[x->from->network] = x->now_s + 60;
-    log_warn("dhcp      %s: %s calls itself %s, which is %s: it has no name in DNS", x->net->name,
-             mac_text(mac, x->m->mac), name, whose);
-}
-
-/* The client's name as the lease keeps it: the reservation's, else its own if nobody else has it.
- */
-static void name_lease(const struct exchange *x, struct lease *l)
-{
-    char name[LEASE_NAME_BYTES];
-
-    if (x->host != CONFIG_MAX_HOSTS && x->s->config->hosts[x->host].name[0]) {
-        lease_set_name(x->leases, l, x->s->config->hosts[x->host].name);
-        return;
-    }
-    if (!x->m->name.at) /* a renewal need not repeat it */
-        return;
-    host_name_clean(name, sizeof(name), x->m->name.at, x->m->name.n);
-    if (strcmp(name, l->name) == 0)
-        return;
-    be32 holder = dhcp_server_find_name(x->s, x->from->network, name, strlen(name),
-                                        (uint64_t)x->now_s * 1000000);
-    const char *whose = owner_of(x, name);
-    if (!whose && holder && holder != l->ip)
-        whose = "that of another client";
-    if (whose) {
-        tell_name_refused(x, name, whose);
-        name[0] = '\0';
-    }
-    lease_set_name(x->leases, l, name);
-}
-
 static unsigned grant(const struct exchange *x, struct lease *l)
 {
     bool renewal = lease_live(l, x->now_s) && lease_id_equal(&l->who, &x->who);
@@ -290,7 +220,7 @@ static unsigned grant(const struct exchange *x, struct lease *l)
     l->active_s = x->now_s + 1;
     if (renewal)
         l->declines = 0; /* it is of use */
-    name_lease(x, l);
+    dhcp_name_lease(x, l);
     if (!renewal)
         log_info("lease     %-15s %s%s%s", ip4_text(ip, l->ip), mac_text(mac, l->mac),
                  l->name[0] ? "  " : "", l->name);
@@ -464,100 +394,4 @@ void dhcp_server_seen(struct dhcp_server *s, unsigned network, be32 ip, const ui
         ((l->state == LEASE_GRANTED || l->state == LEASE_OVER) && mac_equal(l->mac, mac)))
         return;
     lease_block(t, l, LEASE_SEEN, mac, now_s + LEASE_SEEN_S);
-}
-
-be32 dhcp_server_find_name(const struct dhcp_server *s, unsigned network, const char *name,
-                           size_t n, uint64_t now_us)
-{
-    const struct lease_table *t = &s->leases[network];
-    uint32_t now_s = (uint32_t)(now_us / 1000000);
-
-    for (unsigned h = 0; h < s->config->host_count; h++) {
-        const struct config_host *host = &s->config->hosts[h];
-        if (host->ip && host->net == network && host_name_equal(host->name, name, n))
-            return host->ip;
-    }
-    const struct lease *l = t->slots ? lease_of_name(t, name, n, now_s) : NULL;
-    return l ? l->ip : 0;
-}
-
-const char *dhcp_server_name_of(const struct dhcp_server *s, unsigned network, be32 ip,
-                                uint64_t now_us)
-{
-    const struct lease_table *t = &s->leases[network];
-    const struct lease *l = t->slots ? lease_known(t, ip) : NULL;
-
-    return l && lease_live(l, (uint32_t)(now_us / 1000000)) ? l->name : NULL;
-}
-
-static void print_lease(const struct lease *l, uint32_t now_s, void (*line)(const char *text))
-{
-    char text[LOG_LINE_MAX], ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES], left[24] = "never ends";
-
-    if (l->expires_s != CONFIG_FOREVER)
-        snprintf(left, sizeof(left), "%u s left", l->expires_s - now_s);
-    snprintf(text, sizeof(text), "lease     %-15s %s  %s  %s", ip4_text(ip, l->ip),
-             mac_text(mac, l->mac), left, l->name);
-    line(text);
-}
-
-static void print_network(const struct dhcp_server *s, unsigned network, uint32_t now_s,
-                          void (*line)(const char *text))
-{
-    const struct lease_table *t = &s->leases[network];
-    uint32_t live = 0, shown = 0;
-    char text[128];
-
-    for (uint32_t i = 0; i < t->slot_count; i++) {
-        const struct lease *l = lease_slot(t, i);
-        live += l && lease_live(l, now_s);
-    }
-    snprintf(text, sizeof(text), "dhcp      %s: %u of %u addresses leased, %u left",
-             s->config->nets[network].name, live, t->slot_count, t->left);
-    line(text);
-    for (unsigned p = 0; t->shared && p < CONFIG_MAX_PORTS; p++) {
-        if (!t->held[p])
-            continue;
-        snprintf(text, sizeof(text), "dhcp      %s: port %u holds %u, unanswered offers %u",
-                 s->config->nets[network].name, p, t->held[p], t->offers[p].count);
-        line(text);
-    }
-    for (uint32_t i = 0; i < t->slot_count && shown < 64; i++) {
-        const struct lease *l = lease_slot(t, i);
-        if (!l || !lease_live(l, now_s))
-            continue;
-        print_lease(l, now_s, line);
-        shown++;
-    }
-}
-
-void dhcp_server_print(const struct dhcp_server *s, uint64_t now_us, void (*line)(const char *text))
-{
-    const struct dhcp_counters *c = &s->counters;
-    char text[192];
-
-    for (unsigned i = 0; i < s->config->net_count; i++)
-        if (s->leases[i].slots)
-            print_network(s, i, (uint32_t)(now_us / 1000000), line);
-    snprintf(
-        text, sizeof(text),
-        "dhcp      requests %llu  offers %llu  acks %llu  naks %llu  malformed %llu  denied %llu  "
-        "refused %llu  over share %llu",
-        (unsigned long long)c->requests, (unsigned long long)c->sent[DHCP_TYPE_OFFER],
-        (unsigned long long)c->sent[DHCP_TYPE_ACK], (unsigned long long)c->sent[DHCP_TYPE_NAK],
-        (unsigned long long)c->malformed, (unsigned long long)c->denied,
-        (unsigned long long)c->exhausted, (unsigned long long)c->over_share);
-    line(text);
-    snprintf(text, sizeof(text),
-             "dhcp      probes %llu  in use %llu  unprobed %llu  declined %llu  clones %llu  "
-             "left out %llu",
-             (unsigned long long)c->probes, (unsigned long long)c->in_use,
-             (unsigned long long)c->unprobed, (unsigned long long)c->declined,
-             (unsigned long long)c->clones, (unsigned long long)c->left_out);
-    line(text);
-    if (c->names_refused) {
-        snprintf(text, sizeof(text), "dhcp      names that are another's %llu",
-                 (unsigned long long)c->names_refused);
-        line(text);
-    }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the files of the DHCP server share: dhcp_server.c decides, dhcp_reply.c writes the answer,
- * dhcp_probe.c keeps offers that wait for ARP.
+ * dhcp_probe.c keeps offers that wait for ARP, dhcp_names.c knows who may be called what,
+ * dhcp_print.c tells people.
  */
 #ifndef NET_DHCP_SERVER_INTERNAL_H
 #define NET_DHCP_SERVER_INTERNAL_H
@@ -41,6 +42,12 @@ void dhcp_answer(const struct exchange *x, unsigned type, const struct lease *l,
 
 /* Seconds that this client's leases last. */
 uint32_t dhcp_lease_time(const struct exchange *x);
+
+/* ---- dhcp_names.c ---- */
+
+/* The client's name as the lease keeps it: the reservation's, else its own if nobody else has it.
+ */
+void dhcp_name_lease(const struct exchange *x, struct lease *l);
 
 /* ---- dhcp_reply.c ---- */
 

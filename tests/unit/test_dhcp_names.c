@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * net/dhcp_server.c: the names clients call themselves, as DNS knows them: none can be another's,
+ * net/dhcp_names.c: the names clients call themselves, as DNS knows them: none can be another's,
  * which is told, but not without end.
  */
 #include <stdarg.h>
