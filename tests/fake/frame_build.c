@@ -66,6 +66,19 @@ static size_t csum_field(uint8_t proto)
     return proto == 6 ? 16 : proto == 17 ? 6 : 2;
 }
 
+void frame_add_tags(struct frame *f, const uint32_t *tags, unsigned n)
+{
+    memmove(f->b + 12 + 4 * n, f->b + 12, f->n - 12);
+    for (unsigned i = 0; i < n; i++) {
+        store_be16(f->b + 12 + 4 * i, tags[i] & FRAME_QINQ ? 0x88A8 : 0x8100);
+        store_be16(f->b + 14 + 4 * i, (uint16_t)tags[i]);
+    }
+    f->n += 4 * n;
+    f->l3 += 4 * n;
+    f->l4 += 4 * n;
+    f->payload += 4 * n;
+}
+
 void frame_fix_lengths(struct frame *f)
 {
     uint8_t *ip = f->b + f->l3;

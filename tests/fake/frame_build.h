@@ -33,6 +33,11 @@ struct frame_plan {
 /* Builds the frame with all lengths and checksums right. ICMP is an echo request. */
 void frame_make(struct frame *f, const struct frame_plan *plan);
 
+/* Puts n VLAN tags behind the addresses, the first one outermost: priority and ID, with
+ * FRAME_QINQ: of the other EtherType, a service tag's. */
+#define FRAME_QINQ 0x10000u
+void frame_add_tags(struct frame *f, const uint32_t *tags, unsigned n);
+
 /* Sets the IP total (or payload) length from f->n, and the UDP length. */
 void frame_fix_lengths(struct frame *f);
 

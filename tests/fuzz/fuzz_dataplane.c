@@ -118,15 +118,6 @@ static void make_site(struct config *c, uint32_t site)
     }
 }
 
-/* The tag that frames of the port's network have there. */
-static void add_tag(struct frame *f, uint16_t id)
-{
-    memmove(f->b + 16, f->b + 12, f->n - 12);
-    store_be16(f->b + 12, 0x8100);
-    store_be16(f->b + 14, id);
-    f->n += 4;
-}
-
 static void frame_step(struct rig *r, struct script *s, uint8_t what, unsigned port)
 {
     uint32_t choice = take(s, 2);
@@ -138,7 +129,7 @@ static void frame_step(struct rig *r, struct script *s, uint8_t what, unsigned p
         if (what % 4 == 0)
             frame_fix_ip_csum(&r->in);
         if ((choice & 2048) == 0 && r->config.uplink.vlan && port < 2)
-            add_tag(&r->in, port == 0 ? 10 : 20);
+            frame_add_tags(&r->in, &(uint32_t){port == 0 ? 10 : 20}, 1);
     } else {
         r->in.n = choice % 1600;
         memset(r->in.b, 0, r->in.n);

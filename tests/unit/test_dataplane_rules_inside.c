@@ -101,6 +101,8 @@ static void test_other_frames(void **state)
         {5, {0x8100, 0x86DD}, true, '.'}, {6, {0x8100, 0x86DD}, false, '5'},
         {7, {0x1234}, true, '.'},         {8, {0x88A8, 0x8100, 0x8100}, true, '.'},
     };
+    static const uint32_t many[] = {
+        FRAME_QINQ | 0x6000, 0x6000, 0x6000, 0x6000, 0x6000, 0x6000, 0x6000, 0x6000};
 
     (void)state;
     segment(VAULT, VAULT_HOST(5), VAULT_HOST(6));
@@ -126,12 +128,7 @@ static void test_other_frames(void **state)
             k.payload_bytes = 30;
             rig_make(r, 4, &k);
             memcpy(r->in.b, rig_mac(k.dst), MAC_BYTES);
-            memmove(r->in.b + 12 + 4 * tags, r->in.b + 12, r->in.n - 12);
-            for (unsigned t = 0; t < tags; t++) {
-                store_be16(r->in.b + 12 + 4 * t, t == 0 && tags > 1 ? 0x88A8 : 0x8100);
-                store_be16(r->in.b + 14 + 4 * t, 0x6000);
-            }
-            r->in.n += 4 * tags;
+            frame_add_tags(&r->in, tags > 1 ? many : many + 1, tags);
             assert_int_equal(rig_outcome_raw(r, 4), allowed ? '5' : '.');
             if (allowed)
                 assert_memory_equal(r->out.b, r->in.b, r->in.n);

@@ -39,12 +39,7 @@ static void receive_on(unsigned net)
 {
     memcpy(lab.f.b, mac_is_group(lab.f.b) ? lab_all_mac : dataplane_mac(lab.dp, (uint8_t)net),
            MAC_BYTES);
-    if (net != LAB) {
-        memmove(lab.f.b + 16, lab.f.b + 12, lab.f.n - 12);
-        store_be16(lab.f.b + 12, 0x8100);
-        store_be16(lab.f.b + 14, (uint16_t)(100 + net));
-        lab.f.n += 4;
-    }
+    frame_add_tags(&lab.f, &(uint32_t){100 + net}, net != LAB);
     lab_receive(port_of(net));
 }
 

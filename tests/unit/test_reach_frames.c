@@ -259,14 +259,9 @@ static void roll_config(void)
 /* Lets r.in come in, tagged if the end's frames are on that port. */
 static void input(unsigned end, unsigned port)
 {
-    const uint16_t tag = tag_of(end, port);
+    const uint32_t tag = tag_of(end, port);
 
-    if (tag) {
-        memmove(r.in.b + 16, r.in.b + 12, r.in.n - 12);
-        store_be16(r.in.b + 12, 0x8100);
-        store_be16(r.in.b + 14, tag);
-        r.in.n += 4;
-    }
+    frame_add_tags(&r.in, &tag, tag != 0);
     rig_input_raw(&r, port);
     rig_step(&r);
 }
