@@ -30,6 +30,8 @@ static unsigned find_host(const struct dhcp_server *s, const uint8_t *mac)
 int dhcp_server_init(struct dhcp_server *s, const struct config *config, const struct dhcp_ops *ops,
                      void *ctx, const uint8_t *random, alloc_fn alloc, alloc_fn alloc_dirty)
 {
+    uint32_t addresses = 0;
+
     memset(s, 0, sizeof(*s));
     s->config = config;
     s->ops = ops;
@@ -48,8 +50,9 @@ int dhcp_server_init(struct dhcp_server *s, const struct config *config, const s
         int err = lease_table_init(&s->leases[i], config, i, random, alloc, alloc_dirty);
         if (err)
             return err;
+        addresses += s->leases[i].slot_count;
     }
-    return 0;
+    return dhcp_probe_init(s, addresses, alloc_dirty);
 }
 
 uint32_t dhcp_lease_time(const struct exchange *x)

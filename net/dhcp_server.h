@@ -37,9 +37,11 @@
 /* An offer waits this long for ARP: a host on the segment answers in a few ms, and a router that is
  * to give the first lease within 0.4 s of its start has no more to spare. */
 #define DHCP_PROBE_US       100000
-#define DHCP_PROBE_REQUESTS 2   /* in that time */
-#define DHCP_PROBE_TRIES    3   /* addresses; the next is offered as it is */
-#define DHCP_PENDING_MAX    64  /* offers that wait at a time */
+#define DHCP_PROBE_REQUESTS 2 /* in that time */
+#define DHCP_PROBE_TRIES    3 /* addresses; the next is offered as it is */
+/* Offers that wait at a time: as many as there are addresses, within these bounds. */
+#define DHCP_PENDING_MIN    64
+#define DHCP_PENDING_MAX    1024
 #define DHCP_PENDING_BYTES  600 /* of requests that are kept so long; others do not wait */
 
 struct dhcp_reply {
@@ -90,16 +92,29 @@ struct dhcp_ops {
 
 /* A discover whose offer waits for ARP. */
 struct dhcp_pending {
-    uint64_t due_us;
-    struct lease_id who;
-    struct dhcp_from from;
-    be32 ip;       /* the address that is asked for */
-    uint16_t n;    /* bytes of the message; 0: this one is free */
-    uint8_t asked; /* ARP requests */
-    uint8_t tries; /* addresses */
-    bool holder;   /* ip is another client's: does it answer? */
-    bool answered, clone;
+    struct dhcp_wait {
+        uint64_t due_us;
+        struct lease_id who;
+        struct dhcp_from from;
+        be32 ip;       /* the address that is asked for */
+        uint16_t n;    /* bytes of the message */
+        uint8_t asked; /* ARP requests */
+        uint8_t tries; /* addresses */
+        bool holder;   /* ip is another client's: does it answer? */
+        bool answered, clone;
+    } w;
+    uint16_t later, sooner;        /* in the order of due_us; later, too, of those that are free */
+    uint16_t next_client, next_ip; /* in the chains of who and ip */
     uint8_t bytes[DHCP_PENDING_BYTES];
+};
+
+/* All of them. 0xFFFF is none, of its numbers. */
+struct dhcp_pending_table {
+    struct dhcp_pending *entries;
+    uint16_t *by_client, *by_ip; /* the beginnings of chains, mask + 1 of each */
+    uint16_t mask;
+    uint16_t size, count;
+    uint16_t free, soonest, latest;
 };
 
 struct dhcp_server {
@@ -114,8 +129,7 @@ struct dhcp_server {
     uint32_t next_name_told_s[CONFIG_MAX_NETS]; /* that a client called itself as somebody else */
     uint32_t next_in_use_s[CONFIG_MAX_NETS];    /* about an address in use */
     struct dhcp_message message;
-    unsigned pending_count;
-    struct dhcp_pending pending[DHCP_PENDING_MAX];
+    struct dhcp_pending_table pending;
 };
 
 /* Memory for the leases of every network with a pool, from alloc_dirty what need not be zeroed.

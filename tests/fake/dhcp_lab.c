@@ -176,7 +176,7 @@ static bool handle(const struct dhcp_from *from, const uint8_t *b, size_t n)
     if (dhcp_server_handle(&dhcp_lab.server, from, b, n, dhcp_lab.now_us, &dhcp_lab.reply))
         return true;
     for (unsigned i = 1; i <= DHCP_PROBE_REQUESTS && !dhcp_lab.waits; i++)
-        if (dhcp_lab.server.pending_count > 0) {
+        if (dhcp_lab.server.pending.count > 0) {
             dhcp_lab.now_us += DHCP_PROBE_US / DHCP_PROBE_REQUESTS;
             if (dhcp_lab_poll(dhcp_lab.now_us))
                 return true;

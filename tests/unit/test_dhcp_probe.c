@@ -182,11 +182,11 @@ static void test_found_in_use(void **state)
     assert_int_equal(discover(3, NULL), 0);
     for (unsigned i = 0; i < DHCP_PROBE_TRIES; i++) {
         tried[i] = dhcp_lab.probed;
-        assert_int_equal(dhcp_lab.server.pending_count, 1);
+        assert_int_equal(dhcp_lab.server.pending.count, 1);
         seen(tried[i], 51);
         assert_int_equal(due(), i + 1 < DHCP_PROBE_TRIES ? 0 : DHCP_TYPE_OFFER);
     }
-    assert_int_equal(dhcp_lab.server.pending_count, 0);
+    assert_int_equal(dhcp_lab.server.pending.count, 0);
     assert_int_equal(dhcp_lab.server.counters.unprobed, 1);
     /* Its own card does not count. */
     assert_int_equal(discover(4, NULL), 0);
@@ -206,7 +206,7 @@ static void test_asking_again_and_going_on(void **state)
     struct dhcp_lab_request again = {
         .type = DHCP_TYPE_DISCOVER, .client = 1, .flags = DHCP_FLAG_BROADCAST};
     assert_int_equal(dhcp_lab_ask(again), 0); /* one wait, and the last word counts */
-    assert_int_equal(dhcp_lab.server.pending_count, 1);
+    assert_int_equal(dhcp_lab.server.pending.count, 1);
     pass(STEP_US);
     assert_int_equal(due(), DHCP_TYPE_OFFER);
     assert_int_equal(dhcp_lab.reply.to, ALL);
@@ -218,23 +218,44 @@ static void test_asking_again_and_going_on(void **state)
     assert_int_equal(due(), 0);
     pass(STEP_US);
     assert_int_equal(due(), 0);
-    assert_int_equal(dhcp_lab.server.pending_count, 0);
+    assert_int_equal(dhcp_lab.server.pending.count, 0);
+}
+
+/* There is room to wait for as many as there are addresses, within bounds. */
+static void test_how_many_may_wait(void **state)
+{
+    static const struct {
+        unsigned last, size; /* of the pool, the last address's last two bytes */
+    } rows[] = {
+        {8 * 256 + 50, DHCP_PENDING_MIN}, {8 * 256 + 201, 200 + 11}, {15 * 256, DHCP_PENDING_MAX}};
+
+    (void)state;
+    dhcp_lab.config.nets[0].prefix = 20;
+    dhcp_lab.config.nets[0].pool_first = BE_IP4(192, 168, 8, 2);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        dhcp_lab.config.nets[0].pool_last =
+            BE_IP4(192, 168, rows[i].last / 256, rows[i].last % 256);
+        dhcp_lab_start();
+        assert_int_equal(dhcp_lab.server.pending.size, rows[i].size);
+    }
 }
 
 static void test_a_full_table_waits_for_nobody(void **state)
 {
+    const unsigned clients = DHCP_PENDING_MAX + 300;
     unsigned offers = 0;
 
     (void)state;
+    dhcp_lab.config.nets[0].prefix = 20;
     dhcp_lab.config.nets[0].pool_first = BE_IP4(192, 168, 8, 2);
-    dhcp_lab.config.nets[0].pool_last = BE_IP4(192, 168, 8, 201);
+    dhcp_lab.config.nets[0].pool_last = BE_IP4(192, 168, 13, 201);
     dhcp_lab.config.nets[0].ports = 3; /* whose port 0 may have fewer offers than these */
     dhcp_lab_start();
     for (unsigned c = 0; c < DHCP_PENDING_MAX; c++)
         assert_int_equal(discover(c, NULL), 0);
-    for (unsigned c = DHCP_PENDING_MAX; c < 200; c++)
+    for (unsigned c = DHCP_PENDING_MAX; c < clients; c++)
         assert_int_equal(discover(c, NULL), DHCP_TYPE_OFFER);
-    assert_int_equal(dhcp_lab.server.counters.unprobed, 200 - DHCP_PENDING_MAX);
+    assert_int_equal(dhcp_lab.server.counters.unprobed, clients - DHCP_PENDING_MAX);
     pass(STEP_US);
     assert_int_equal(due(), 0);
     /* Those whose offer had to go for a later one, and whose address that was, wait again. */
@@ -245,6 +266,44 @@ static void test_a_full_table_waits_for_nobody(void **state)
         assert_true(i > 0 || offers > DHCP_PENDING_MAX / 2);
     }
     assert_int_equal(offers, DHCP_PENDING_MAX);
+    assert_int_equal(dhcp_lab.server.pending.count, 0);
+}
+
+/* Whom ARP answers, what goes on and what is over are found among many, in any order. */
+static void test_one_among_many_that_wait(void **state)
+{
+    enum { MANY = 300 };
+    be32 ip[MANY];
+    bool over[MANY] = {false};
+    unsigned left = MANY;
+
+    (void)state;
+    dhcp_lab.config.nets[0].prefix = 20;
+    dhcp_lab.config.nets[0].pool_last = BE_IP4(192, 168, 11, 255);
+    dhcp_lab_start();
+    for (unsigned c = 0; c < MANY; c++) {
+        assert_int_equal(discover(c, NULL), 0);
+        ip[c] = dhcp_lab.probed;
+    }
+    assert_int_equal(dhcp_lab.server.pending.count, MANY);
+    for (unsigned i = 0; i < MANY / 2; i++) {
+        unsigned c = dhcp_lab_rnd(MANY);
+        assert_int_equal(discover(c, NULL), over[c] ? DHCP_TYPE_OFFER : 0);
+        seen(ip[c], c); /* it uses the address already: nothing is left to wait for */
+        assert_int_equal(due(), over[c] ? 0 : DHCP_TYPE_OFFER);
+        assert_int_equal(dhcp_lab_yiaddr(), ip[c]);
+        left -= !over[c];
+        over[c] = true;
+        assert_int_equal(dhcp_lab.server.pending.count, left);
+    }
+    pass(STEP_US);
+    assert_int_equal(due(), 0);
+    pass(STEP_US);
+    for (; left > 0; left--)
+        assert_int_equal(due(), DHCP_TYPE_OFFER);
+    assert_int_equal(due(), 0);
+    assert_int_equal(dhcp_lab.server.pending.count, 0);
+    assert_int_equal(dhcp_server_next_us(&dhcp_lab.server), UINT64_MAX);
 }
 
 /* A disk was copied, with the client identifier on it. */
@@ -367,7 +426,9 @@ int main(void)
         T(test_nobody_waits_for_others),
         T(test_found_in_use),
         T(test_asking_again_and_going_on),
+        T(test_how_many_may_wait),
         T(test_a_full_table_waits_for_nobody),
+        T(test_one_among_many_that_wait),
         T(test_clones_get_an_address_each),
         T(test_clones_at_once),
         T(test_another_card),
