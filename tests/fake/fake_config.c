@@ -2,9 +2,16 @@
  *
  * See fake_config.h.
  */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
 #include <stdio.h>
 
 #include "fake_config.h"
+
+#define LINE_CHARS 100 /* of a console */
 
 void fake_config_start(struct fake_config *f, unsigned ports)
 {
@@ -74,4 +81,45 @@ void fake_config_print(struct fake_config *f)
     f->said[0] = 0;
     printing = f;
     config_print(&f->config, f->ports, f->count, print_line);
+}
+
+/* True if every line is a note. */
+static bool only_notes(const char *said)
+{
+    while (strncmp(said, "note ", 5) == 0)
+        said = strchr(said, '\n') + 1;
+    return *said == 0;
+}
+
+void fake_config_check_told(struct fake_config *f, const struct fake_config_row *rows, unsigned n)
+{
+    for (const struct fake_config_row *row = rows; row < rows + n; row++) {
+        bool ok = fake_config_run(f, row->ports, row->text);
+        if (strcmp(f->said, row->expected) != 0)
+            fail_msg("row %d, %s, said:\n%s", row->id, row->text, f->said);
+        if (ok != only_notes(row->expected) || f->config.ok != ok)
+            fail_msg("row %d, %s: ok is %d", row->id, row->text, ok);
+    }
+}
+
+void fake_config_check_understood(struct fake_config *f, const struct fake_config_row *rows,
+                                  unsigned n)
+{
+    static char all[sizeof(f->said)];
+
+    for (const struct fake_config_row *row = rows; row < rows + n; row++) {
+        if (!fake_config_run(f, row->ports, row->text) || !f->config.ok)
+            fail_msg("row %d, %s, is refused:\n%s", row->id, row->text, f->said);
+        memcpy(all, f->said, sizeof(all));
+        fake_config_print(f);
+        for (const char *line = f->said; *line; line = strchr(line, '\n') + 1)
+            if (strcspn(line, "\n") > LINE_CHARS)
+                fail_msg("row %d, %s, prints a long line: %s", row->id, row->text, line);
+        char *reach = strstr(f->said, "reach ");
+        if (reach)
+            *reach = 0;
+        strcat(all, f->said);
+        if (strcmp(all, row->expected) != 0)
+            fail_msg("row %d, %s, said:\n%s", row->id, row->text, all);
+    }
 }

@@ -32,4 +32,21 @@ bool fake_config_run(struct fake_config *f, unsigned ports, const char *text);
 /* Puts what config_print() prints into said instead. */
 void fake_config_print(struct fake_config *f);
 
+/* Rows for cmocka tests: a text on a machine with so many ports, and what is said about it; the row
+ * where something else is said fails by its number. */
+struct fake_config_row {
+    int id;
+    unsigned ports;
+    const char *text;
+    const char *expected;
+};
+
+/* Expected is the whole report. What is told any other thing than notes is refused. */
+void fake_config_check_told(struct fake_config *f, const struct fake_config_row *rows, unsigned n);
+
+/* Every text is right. Expected are the notes and, behind them, what the console prints, without
+ * the reachability matrix; no line is longer than a console's. */
+void fake_config_check_understood(struct fake_config *f, const struct fake_config_row *rows,
+                                  unsigned n);
+
 #endif

@@ -12,14 +12,7 @@
 
 #include "tests/fake/fake_config.h"
 
-struct row {
-    unsigned number;
-    unsigned ports; /* of the machine */
-    const char *text;
-    const char *expected;
-};
-
-static const struct row rows[] = {
+static const struct fake_config_row rows[] = {
     /* clang-format off */
     /* ports */
     {1, 2, "uplink=2",
@@ -180,12 +173,7 @@ static struct fake_config f;
 static void test_every_contradiction_is_told(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        print_message("row %u: %s\n", rows[i].number, rows[i].text);
-        assert_false(fake_config_run(&f, rows[i].ports, rows[i].text));
-        assert_string_equal(f.said, rows[i].expected);
-        assert_false(f.config.ok);
-    }
+    fake_config_check_told(&f, rows, ARRAY_COUNT(rows));
 }
 
 /* One record more than there is room for: every kind has its limit and says so. */

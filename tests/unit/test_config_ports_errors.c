@@ -11,14 +11,7 @@
 
 #include "tests/fake/fake_config.h"
 
-struct row {
-    unsigned number;
-    unsigned ports; /* of the machine */
-    const char *text;
-    const char *expected;
-};
-
-static const struct row rows[] = {
+static const struct fake_config_row rows[] = {
     /* clang-format off */
     /* options that make no sense in a mode */
     {1, 3, "net=lab,internal,ports=1,ip=10.0.0.1/24,pool=off,lease=1h,domain=x,dns=self,mtu="
@@ -357,12 +350,7 @@ static struct fake_config f;
 static void test_every_row_is_refused_with_its_message(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        print_message("row %u: %s\n", rows[i].number, rows[i].text);
-        assert_false(fake_config_run(&f, rows[i].ports, rows[i].text));
-        assert_string_equal(f.said, rows[i].expected);
-        assert_false(f.config.ok);
-    }
+    fake_config_check_told(&f, rows, ARRAY_COUNT(rows));
 }
 
 int main(void)
