@@ -199,6 +199,9 @@ void dns_pending_use(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us
 
 void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p)
 {
+    if (p->fetching)
+        d->ops->end_fetch(d->ctx, index_of(d, p));
+    p->fetching = false;
     d->ops->release_port(d->ctx, p->port);
     dns_pending_unlink_port(d, p);
     unlink_question(d, p);

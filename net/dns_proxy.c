@@ -108,13 +108,14 @@ static void answer_local(struct dns_proxy *d, const struct dns_client *from, con
     d->ops->answer(d->ctx, from, answer, length);
 }
 
-/* True if this client already waits for this very query, and now does if it did not. */
+/* True if this client already waits for this very query, and now does if it did not. By TCP nothing
+ * is asked twice out of impatience, and each question has its answer. */
 static bool join(struct dns_pending *p, const struct dns_client *from, be16 id)
 {
     for (unsigned i = 0; i < p->waiter_count; i++) {
         const struct dns_waiter *w = &p->waiters[i];
-        if (w->id == id && w->client.ip == from->ip && w->client.port == from->port &&
-            w->client.network == from->network)
+        if (!from->stream && !w->client.stream && w->id == id && w->client.ip == from->ip &&
+            w->client.port == from->port && w->client.network == from->network)
             return true; /* asked again out of impatience; the retries are ours to make */
     }
     if (p->waiter_count == DNS_WAITERS_MAX)
@@ -230,7 +231,7 @@ static bool answer_cached(struct dns_proxy *d, const struct dns_client *from, co
     store_be16(a + DNS_FLAGS_OFF,
                (uint16_t)((load_be16(a + DNS_FLAGS_OFF) & ~DNS_FLAG_AUTHORITATIVE) |
                           DNS_FLAG_RECURSION_DESIRED));
-    if (n + (shape->opt.present ? DNS_OPT_BYTES : 0) > shape->opt.size)
+    if (!from->stream && n + (shape->opt.present ? DNS_OPT_BYTES : 0) > shape->opt.size)
         n = dns_truncate(a, q);
     if (shape->opt.present)
         n = dns_append_opt(a, n, shape->opt.dnssec_ok);
@@ -265,7 +266,7 @@ static void forward(struct dns_proxy *d, const struct dns_client *from, const ui
     refuse(d, from, bytes, n, q, DNS_SERVFAIL);
 }
 
-void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
+bool dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
                      size_t n, uint64_t now_us)
 {
     struct dns_question q;
@@ -275,12 +276,12 @@ void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const u
     if (n < DNS_HDR_BYTES || n > DNS_QUERY_MAX_BYTES ||
         load_be16(bytes + DNS_FLAGS_OFF) & DNS_FLAG_RESPONSE) {
         d->counters.malformed++;
-        return;
+        return false;
     }
     if (!dns_read_question(&q, bytes, n)) {
         d->counters.malformed++;
         refuse(d, from, bytes, n, NULL, DNS_FORMERR);
-        return;
+        return true;
     }
     dns_name_text(name, bytes, &q);
     struct dns_route route = d->ops->route(d->ctx, from->network, name, q.type, now_us);
@@ -292,6 +293,7 @@ void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const u
     } else {
         forward(d, from, bytes, n, &q, &route, now_us);
     }
+    return true;
 }
 
 /* ---- answers ---- */
@@ -303,7 +305,7 @@ bool dns_proxy_listens(const struct dns_proxy *d, uint8_t network, be16 port)
     return p && p->network == network;
 }
 
-static bool matches(const struct dns_pending *p, be16 sport, const uint8_t *bytes, size_t n)
+bool dns_answer_matches(const struct dns_pending *p, be16 sport, const uint8_t *bytes, size_t n)
 {
     size_t head = DNS_HDR_BYTES + (size_t)p->question_bytes;
     unsigned asked = load_be16(p->bytes + DNS_FLAGS_OFF), got;
@@ -317,18 +319,28 @@ static bool matches(const struct dns_pending *p, be16 sport, const uint8_t *byte
            memcmp(bytes + DNS_HDR_BYTES, p->bytes + DNS_HDR_BYTES, p->question_bytes) == 0;
 }
 
-/* To all who wait for it. What is longer than they can take is cut to what says so. */
-static void give(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n)
+/* To all who wait for it and ask by TCP, or by UDP. */
+static void give_by(struct dns_proxy *d, struct dns_pending *p, bool stream, uint8_t *bytes,
+                    size_t n)
 {
-    struct dns_question q = {.bytes = p->question_bytes};
-
-    if (n > p->most_bytes)
-        n = dns_truncate(bytes, &q);
     for (unsigned i = 0; i < p->waiter_count; i++) {
+        if (!p->waiters[i].client.stream == stream)
+            continue;
         store_raw16(bytes + DNS_ID_OFF, p->waiters[i].id);
         d->ops->answer(d->ctx, &p->waiters[i].client, bytes, n);
         d->counters.answered++;
     }
+}
+
+/* To all who wait for it. What is longer than a datagram may be is cut to what says so. */
+static void give(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n)
+{
+    struct dns_question q = {.bytes = p->question_bytes};
+
+    give_by(d, p, true, bytes, n);
+    if (n > MIN(p->most_bytes, DNS_DATAGRAM_MAX_BYTES))
+        n = dns_truncate(bytes, &q);
+    give_by(d, p, false, bytes, n);
 }
 
 /* An error, or that there is no record, to all who wait. */
@@ -356,26 +368,28 @@ static void tell_rebinding(struct dns_proxy *d, const uint8_t *bytes, const stru
              name);
 }
 
-/* An answer that is the query's. */
-static void take_answer(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
-                        const struct dns_question *q, uint64_t now_us)
+void dns_answer_take(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
+                     uint64_t now_us)
 {
     enum dns_rebind verdict = DNS_REBIND_NONE;
+    struct dns_question q;
 
+    /* The question is that of the query, which was read when it came. */
+    CHECK(dns_read_question(&q, bytes, n));
     if (!p->may_lead_inside)
-        verdict = dns_rebind_judge(bytes, n, q, d->ops->is_inside, d->ctx);
+        verdict = dns_rebind_judge(bytes, n, &q, d->ops->is_inside, d->ctx);
     if (verdict == DNS_REBIND_INSIDE) {
-        tell_rebinding(d, bytes, q, now_us);
-        give_none(d, p, q, DNS_NOERROR);
+        tell_rebinding(d, bytes, &q, now_us);
+        give_none(d, p, &q, DNS_NOERROR);
         return;
     }
     if (verdict == DNS_REBIND_UNREADABLE) {
         d->counters.malformed++;
-        give_none(d, p, q, DNS_SERVFAIL);
+        give_none(d, p, &q, DNS_SERVFAIL);
         return;
     }
     if (p->keep)
-        dns_cache_keep(&d->cache, bytes, n, q, p->cache_flags, (uint32_t)(now_us / 1000000));
+        dns_cache_keep(&d->cache, bytes, n, &q, p->cache_flags, (uint32_t)(now_us / 1000000));
     give(d, p, bytes, n);
 }
 
@@ -383,28 +397,31 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
                       uint8_t *bytes, size_t n, uint64_t now_us)
 {
     struct dns_pending *p = dns_pending_by_port(d, dport);
-    struct dns_question q;
 
     if (!p)
         return false;
     bool asked = p->network == network && p->server == server;
-    if (!asked || !matches(p, sport, bytes, n)) {
+    if (asked && p->fetching)
+        return true; /* another copy of the one that was cut */
+    if (!asked || !dns_answer_matches(p, sport, bytes, n)) {
         d->counters.forged++;
         return asked;
     }
     for (unsigned i = 0; i < d->server_count && !p->one_server; i++)
         if (d->servers[i] == server)
             d->first_server = (uint8_t)i;
-    /* The question is that of the query, which was read when it came. */
-    CHECK(dns_read_question(&q, bytes, n));
-    take_answer(d, p, bytes, n, &q, now_us);
+    if (load_be16(bytes + DNS_FLAGS_OFF) & DNS_FLAG_TRUNCATED) {
+        dns_fetch_instead(d, p, bytes, n, now_us);
+        return true;
+    }
+    dns_answer_take(d, p, bytes, n, now_us);
     dns_pending_forget(d, p);
     return true;
 }
 
 /* ---- time ---- */
 
-static void give_up(struct dns_proxy *d, struct dns_pending *p)
+void dns_give_up(struct dns_proxy *d, struct dns_pending *p)
 {
     struct dns_question q;
 
@@ -417,6 +434,10 @@ static void give_up(struct dns_proxy *d, struct dns_pending *p)
 
 static void retry(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
+    if (p->fetching) {
+        dns_fetch_next(d, p, now_us);
+        return;
+    }
     dns_pending_dequeue(d, p);
     dns_pending_enqueue(d, p, now_us + DNS_RETRY_US);
     if (p->one_server || (d->server_count == 1 && p->server == d->servers[0])) {
@@ -443,7 +464,7 @@ unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
 
     while ((p = dns_pending_first(d)) && p->due_us <= now_us) {
         if (now_us >= p->give_up_us || (d->server_count == 0 && !p->one_server))
-            give_up(d, p);
+            dns_give_up(d, p);
         else
             retry(d, p, now_us);
         steps++;
@@ -474,6 +495,9 @@ void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text))
              (unsigned long long)c->forged, (unsigned long long)c->timed_out,
              (unsigned long long)c->refused, (unsigned long long)c->malformed,
              (unsigned long long)c->rebinding, (unsigned long long)c->limited);
+    line(text);
+    snprintf(text, sizeof(text), "dns       by TCP: asked %llu  failed %llu",
+             (unsigned long long)c->fetches, (unsigned long long)c->fetches_failed);
     line(text);
     snprintf(text, sizeof(text),
              "dns       cache: hits %llu  misses %llu  entries %u  evicted %llu",

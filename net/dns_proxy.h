@@ -21,6 +21,9 @@
  * is refused what is more than DNS_RATE_PER_S, as far as others would have to be asked: with an
  * answer that is no longer than the question. What is ours or kept costs nobody else anything.
  *
+ * A host may ask by TCP as well: what it is given is never cut. Servers are asked by UDP all the
+ * same, and again by TCP if the answer was cut and somebody waits for it by TCP (dns_fetch.c).
+ *
  * Which names are our own, and who may ask whom for the others, is decided outside: see struct
  * dns_route. What is ours is answered here and never sent on.
  */
@@ -37,6 +40,7 @@
 #define DNS_SAME_QUESTION_MAX  4
 #define DNS_WAITERS_MAX        16 /* hosts that share one query; many start at the same moment */
 #define DNS_QUERY_MAX_BYTES    512
+#define DNS_DATAGRAM_MAX_BYTES 8192 /* given to a host by UDP, whatever it says it takes */
 #define DNS_SERVERS_MAX        3
 #define DNS_RETRY_US           2000000u
 #define DNS_GIVE_UP_US         8000000u
@@ -47,7 +51,8 @@ struct dns_client {
     be32 ip;
     be16 port;
     uint8_t network;
-    uint8_t mac[MAC_BYTES];
+    uint8_t mac[MAC_BYTES]; /* where UDP goes */
+    uint32_t stream;        /* which connection it asks by; 0: by UDP */
 };
 
 /* What becomes of a query. */
@@ -85,6 +90,11 @@ struct dns_ops {
     /* True if a server outside has no business to lead a host there: it is an address of a network
      * of ours, or the router's own. */
     bool (*is_inside)(void *ctx, be32 ip);
+    /* Asks a server by TCP: dns_proxy_fetched() is called once, later, unless end_fetch is before.
+     * False: it cannot be asked now. */
+    bool (*fetch)(void *ctx, uint16_t which, uint8_t network, be32 server, const uint8_t *bytes,
+                  size_t n);
+    void (*end_fetch)(void *ctx, uint16_t which);
 };
 
 struct dns_counters {
@@ -98,6 +108,7 @@ struct dns_counters {
     uint64_t refused;   /* hosts told so: they may not ask there, no server, or no room */
     uint64_t limited;   /* hosts told REFUSED because they ask for too much */
     uint64_t malformed;
+    uint64_t fetches, fetches_failed; /* servers asked by TCP; and no answer came of it */
 };
 
 struct dns_pending;
@@ -132,14 +143,20 @@ int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, si
  * before, the cache is empty. */
 void dns_proxy_set_servers(struct dns_proxy *d, const be32 *servers, unsigned count);
 
-/* A UDP payload that came to port 53. */
-void dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
+/* What came to port 53. False if it was no query and will not be answered; else it is, once. (One
+ * by UDP that is the same as another under way shares its answer.) */
+bool dns_proxy_query(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
                      size_t n, uint64_t now_us);
 
 /* A UDP payload that came to the router's address on a network. False if no query of ours waits
  * there for an answer of this server. The head of bytes is written to. */
 bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sport, be16 dport,
                       uint8_t *bytes, size_t n, uint64_t now_us);
+
+/* A server that was asked by TCP has answered; bytes NULL: it has not, and will not. The head of
+ * bytes is written to. */
+void dns_proxy_fetched(struct dns_proxy *d, uint16_t which, uint8_t *bytes, size_t n,
+                       uint64_t now_us);
 
 /* True if a query of ours waits on that port for an answer from that network. */
 bool dns_proxy_listens(const struct dns_proxy *d, uint8_t network, be16 port);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the files of the DNS forwarder share: the queries under way. dns_proxy.c decides what
- * becomes of queries and answers, dns_pending.c keeps the table.
+ * becomes of queries and answers, dns_pending.c keeps the table, dns_fetch.c asks by TCP.
  */
 #ifndef NET_DNS_PROXY_INTERNAL_H
 #define NET_DNS_PROXY_INTERNAL_H
@@ -28,6 +28,8 @@ struct dns_pending {
     uint8_t network; /* where it is asked */
     bool one_server;
     bool may_lead_inside;
+    bool fetching; /* it is asked by TCP now, by this many servers so far */
+    uint8_t fetch_tries;
     bool keep; /* the answer goes to the cache, under these flags */
     uint8_t cache_flags;
     struct dns_waiter waiters[DNS_WAITERS_MAX];
@@ -58,7 +60,29 @@ struct dns_pending *dns_pending_first(const struct dns_proxy *d); /* due first; 
 struct dns_pending *dns_pending_new(struct dns_proxy *d, const struct dns_client *from);
 void dns_pending_use(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us);
 
-/* Takes it out of all chains; its port is released. */
+/* Takes it out of all chains; its port is released, and who is asked by TCP is told to stop. */
 void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p);
+
+/* ---- dns_proxy.c ---- */
+
+/* True if bytes, from port sport of the server that was asked, answer the query. */
+bool dns_answer_matches(const struct dns_pending *p, be16 sport, const uint8_t *bytes, size_t n);
+
+/* Gives an answer that matches to all who wait. The entry stays. */
+void dns_answer_take(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
+                     uint64_t now_us);
+
+/* All who wait are told SERVFAIL, and the entry is forgotten. */
+void dns_give_up(struct dns_proxy *d, struct dns_pending *p);
+
+/* ---- dns_fetch.c ---- */
+
+/* An answer that was cut and matches: those who asked by UDP get it as it is, for the others the
+ * server is asked by TCP. */
+void dns_fetch_instead(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
+                       uint64_t now_us);
+
+/* No answer has come by TCP: the next server is asked so, or if there is none, that was it. */
+void dns_fetch_next(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us);
 
 #endif

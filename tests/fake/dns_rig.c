@@ -42,8 +42,8 @@ static void release_port(void *ctx, be16 port)
     rig.ports_left++;
 }
 
-static void record(struct dns_sent *list, unsigned *count, be32 to, be16 port, uint8_t network,
-                   const uint8_t *bytes, size_t n)
+static struct dns_sent *record(struct dns_sent *list, unsigned *count, be32 to, be16 port,
+                               uint8_t network, const uint8_t *bytes, size_t n)
 {
     struct dns_sent *s = &list[(*count)++ % DNS_RIG_SENT];
 
@@ -51,8 +51,10 @@ static void record(struct dns_sent *list, unsigned *count, be32 to, be16 port, u
     s->to = to;
     s->port = port;
     s->network = network;
+    s->stream = 0;
     s->n = n;
     memcpy(s->bytes, bytes, n);
+    return s;
 }
 
 static void ask(void *ctx, be16 port, uint8_t network, be32 server, const uint8_t *bytes, size_t n)
@@ -65,7 +67,30 @@ static void ask(void *ctx, be16 port, uint8_t network, be32 server, const uint8_
 static void answer(void *ctx, const struct dns_client *to, const uint8_t *bytes, size_t n)
 {
     (void)ctx;
-    record(rig.answered, &rig.answered_count, to->ip, to->port, to->network, bytes, n);
+    record(rig.answered, &rig.answered_count, to->ip, to->port, to->network, bytes, n)->stream =
+        to->stream;
+}
+
+static bool fetch(void *ctx, uint16_t which, uint8_t network, be32 server, const uint8_t *bytes,
+                  size_t n)
+{
+    (void)ctx;
+    CHECK(which < DNS_PENDING_MAX && !rig.under_way[which] && rig.fetched_count < DNS_RIG_FETCHES);
+    if (rig.fetches_left == 0)
+        return false;
+    rig.fetches_left--;
+    rig.fetching++;
+    rig.under_way[which] = true;
+    record(rig.fetched, &rig.fetched_count, server, which, network, bytes, n);
+    return true;
+}
+
+static void end_fetch(void *ctx, uint16_t which)
+{
+    (void)ctx;
+    CHECK(rig.under_way[which]);
+    rig.under_way[which] = false;
+    rig.fetching--;
 }
 
 static void random_bytes(void *ctx, void *to, size_t n)
@@ -119,6 +144,8 @@ static const struct dns_ops ops = {
     .random = random_bytes,
     .route = route,
     .is_inside = is_inside,
+    .fetch = fetch,
+    .end_fetch = end_fetch,
 };
 
 int dns_rig_start(void **state)
@@ -132,6 +159,9 @@ int dns_rig_start(void **state)
     CHECK(dns_proxy_init(&rig.proxy, &ops, NULL, DNS_CACHE_MIN_BYTES, secret, fake_alloc) == 0);
     dns_proxy_set_servers(&rig.proxy, servers, 2);
     rig.asked_count = rig.answered_count = rig.reserved_count = 0;
+    rig.fetched_count = rig.fetching = 0;
+    rig.fetches_left = DNS_RIG_FETCHES;
+    memset(rig.under_way, 0, sizeof(rig.under_way));
     memset(rig.reserved, 0, sizeof(rig.reserved));
     rig.ports_left = 60000;
     rig.now_us = 5000000;
@@ -143,7 +173,9 @@ int dns_rig_stop(void **state)
 {
     (void)state;
     fake_alloc_free_all();
-    return rig.reserved_count == rig.proxy.pending_count ? 0 : -1;
+    return rig.reserved_count == rig.proxy.pending_count && rig.fetching <= rig.proxy.pending_count
+               ? 0
+               : -1;
 }
 
 size_t dns_rig_build(uint8_t *b, uint16_t id, const char *name, uint16_t type)
@@ -238,4 +270,16 @@ bool dns_rig_answer(const struct dns_sent *q)
     uint8_t b[DNS_RIG_SENT_BYTES];
 
     return dns_rig_answer_with(q, b, dns_rig_make_answer(b, q));
+}
+
+void dns_rig_fetched(const uint8_t *b, size_t n)
+{
+    const struct dns_sent *q = &rig.fetched[rig.fetched_count - 1];
+    uint8_t *exact = malloc(n + 1);
+
+    if (b)
+        memcpy(exact, b, n);
+    end_fetch(NULL, q->port);
+    dns_proxy_fetched(&rig.proxy, q->port, b ? exact : NULL, n, rig.now_us);
+    free(exact);
 }

@@ -21,12 +21,14 @@
 
 #define DNS_RIG_SENT       2048 /* this many are kept */
 #define DNS_RIG_SENT_BYTES 4096
+#define DNS_RIG_FETCHES    64
 
 /* One datagram the forwarder sent, to a server or to a host. */
 struct dns_sent {
     be32 to;
     be16 port; /* ours towards servers, the host's towards hosts */
     uint8_t network;
+    uint32_t stream; /* towards hosts: by which connection */
     size_t n;
     uint8_t bytes[DNS_RIG_SENT_BYTES];
 };
@@ -35,6 +37,10 @@ struct dns_rig {
     struct dns_proxy proxy;
     struct dns_sent asked[DNS_RIG_SENT], answered[DNS_RIG_SENT];
     unsigned asked_count, answered_count;
+    /* Asked by TCP: port is which entry it was for. under_way: by entry. */
+    struct dns_sent fetched[DNS_RIG_FETCHES];
+    bool under_way[DNS_PENDING_MAX];
+    unsigned fetched_count, fetching, fetches_left;
     bool reserved[65536];
     unsigned reserved_count, ports_left;
     uint64_t now_us;
@@ -42,7 +48,8 @@ struct dns_rig {
 };
 extern struct dns_rig rig;
 
-/* Setup and teardown of a test. A port is reserved exactly for a query under way. */
+/* Setup and teardown of a test. A port is reserved exactly for a query under way, and nothing is
+ * asked by TCP for none. */
 int dns_rig_start(void **state);
 int dns_rig_stop(void **state);
 
@@ -64,5 +71,8 @@ unsigned dns_rig_rcode(const struct dns_sent *s);
 size_t dns_rig_make_answer(uint8_t *b, const struct dns_sent *q);
 bool dns_rig_answer(const struct dns_sent *q);
 bool dns_rig_answer_with(const struct dns_sent *q, const uint8_t *b, size_t n);
+
+/* The same by TCP, to what was asked so last; b NULL: that did not work. */
+void dns_rig_fetched(const uint8_t *b, size_t n);
 
 #endif

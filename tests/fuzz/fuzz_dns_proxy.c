@@ -3,13 +3,16 @@
  * Fuzzes the DNS forwarder. The input is a sequence of steps; each is a byte that chooses, a length
  * byte, and that many bytes (times two, for messages over 255):
  *
- *   bits 0..1   0, 1: a query with these bytes; 2: an answer with these bytes to the last query
- * asked, its id and question made right if bit 4 is set; 3: time passes bits 2..3   which host
+ *   bits 0..1   0, 1: a query with these bytes, by TCP if bit 4 is set; 2: an answer with these
+ *               bytes to the last query asked, its id and question made right if bit 4 is set, cut
+ *               (TC) if bit 5 is, by TCP if bit 6 is; 3: time passes
+ *   bits 2..3   which host
+ *   bit 7       no server can be asked by TCP now
  *
  * What becomes of a query is chosen by the first letter of its name.
  *
  * Judged: names of our own are not sent on; an answer given on carries the question of the query
- * that was asked; ports do not leak; all queries end.
+ * that was asked; ports do not leak, nor what is asked by TCP; all queries end.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +44,9 @@ static struct {
     uint8_t bytes[DNS_QUERY_MAX_BYTES];
 } last;
 static bool reserved[65536];
-static unsigned reserved_count, next_port, answers;
+static unsigned reserved_count, next_port, answers, fetching;
+static bool by_tcp[DNS_PENDING_MAX], no_tcp;
+static uint16_t last_by_tcp;
 
 /* By the first letter, so that inputs find every way. */
 static enum dns_way way_of(const char *name)
@@ -130,28 +135,55 @@ static bool is_inside(void *ctx, be32 ip)
     return ip == INSIDE_SERVER;
 }
 
-static void give_answer(const uint8_t *bytes, size_t n, bool right, uint64_t now_us)
+static bool fetch(void *ctx, uint16_t which, uint8_t network, be32 server, const uint8_t *bytes,
+                  size_t n)
+{
+    if (no_tcp)
+        return false;
+    REQUIRE(which < DNS_PENDING_MAX && !by_tcp[which]);
+    ask(ctx, last.port, network, server, bytes, n);
+    by_tcp[which] = true;
+    last_by_tcp = which;
+    fetching++;
+    return true;
+}
+
+static void end_fetch(void *ctx, uint16_t which)
+{
+    (void)ctx;
+    REQUIRE(by_tcp[which]);
+    by_tcp[which] = false;
+    fetching--;
+}
+
+static void give_answer(const uint8_t *bytes, size_t n, unsigned how, uint64_t now_us)
 {
     uint8_t *exact = malloc(n + last.n + 1);
 
     memcpy(exact, bytes, n);
-    if (right && last.n) {
+    if ((how & 16) && last.n) {
         memcpy(exact, last.bytes, last.n);
-        exact[DNS_FLAGS_OFF] |= 0x80;
+        exact[DNS_FLAGS_OFF] |= how & 32 ? 0x82 : 0x80;
         memcpy(exact + last.n, bytes, n);
         n += last.n;
     }
     unsigned pending = proxy.pending_count, before = answers;
-    dns_proxy_answer(&proxy, last.network, last.server, BE16(DNS_PORT), last.port, exact, n,
-                     now_us);
-    REQUIRE((proxy.pending_count < pending) == (answers > before));
+    if (!(how & 64)) {
+        dns_proxy_answer(&proxy, last.network, last.server, BE16(DNS_PORT), last.port, exact, n,
+                         now_us);
+    } else if (by_tcp[last_by_tcp]) {
+        end_fetch(NULL, last_by_tcp);
+        dns_proxy_fetched(&proxy, last_by_tcp, n % 5 ? exact : NULL, n, now_us);
+    }
+    REQUIRE(proxy.pending_count == pending || answers > before);
+    REQUIRE(answers == before || proxy.pending_count < pending || (how & 32));
     free(exact);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct dns_ops ops = {reserve_port, release_port, ask,      answer,
-                                       random_bytes, route,        is_inside};
+    static const struct dns_ops ops = {reserve_port, release_port, ask,   answer,   random_bytes,
+                                       route,        is_inside,    fetch, end_fetch};
     static const uint8_t secret[64] = {1};
     static const be32 servers[] = {BE_IP4(9, 9, 9, 9), BE_IP4(8, 8, 8, 8)};
     uint64_t now_us = 0;
@@ -164,25 +196,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unsigned what = data[0];
         size_t n = MIN(data[1] * 2u, size - 2);
         struct dns_client from = {.ip = BE_IP4(192, 168, 8, 10 + (what >> 2 & 3)), .port = 99};
+        from.stream = what & 16 ? 1 + (what >> 5 & 1) : 0;
+        no_tcp = what & 128;
         if ((what & 3) < 2) {
             uint8_t *exact = malloc(n + 1);
             memcpy(exact, data + 2, n);
             dns_proxy_query(&proxy, &from, exact, n, now_us);
             free(exact);
         } else if ((what & 3) == 2) {
-            give_answer(data + 2, n, what & 16, now_us);
+            give_answer(data + 2, n, what, now_us);
         } else {
             now_us += n * 50000;
             dns_proxy_poll(&proxy, now_us);
         }
-        REQUIRE(reserved_count == proxy.pending_count);
+        REQUIRE(reserved_count == proxy.pending_count && fetching <= proxy.pending_count);
         data += n + 2;
         size -= n + 2;
     }
     now_us += 10ull * DNS_GIVE_UP_US;
     while (dns_proxy_poll(&proxy, now_us) > 0)
         continue;
-    REQUIRE(reserved_count == 0 && proxy.pending_count == 0);
+    REQUIRE(reserved_count == 0 && proxy.pending_count == 0 && fetching == 0);
     fake_alloc_free_all();
     return 0;
 }

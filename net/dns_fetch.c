@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Answers that a server cut because they are too long for a datagram (TC), asked for again by TCP
+ * (RFC 7766, section 5; RFC 5625, section 4.4).
+ *
+ * Theory of operation. A host that asked by UDP is given the cut answer and comes back by TCP, if
+ * it wants the rest. For those who asked by TCP the query stays under way: the same bytes go to the
+ * same server by TCP, and what comes is judged as an answer by UDP would be. A server that refuses,
+ * or says nothing for DNS_RETRY_US, is followed by the next, each once.
+ *
+ * Invariant: fetching is true from a fetch() that returned true until dns_proxy_fetched() or
+ * end_fetch().
+ */
+#include "net/dns_proxy_internal.h"
+
+#include "check.h"
+#include "net/wire/dns.h"
+
+/* Those who wait by TCP, out of the entry; their number. */
+static unsigned set_aside(struct dns_pending *p, struct dns_waiter later[static DNS_WAITERS_MAX])
+{
+    unsigned kept = 0, n = 0;
+
+    for (unsigned i = 0; i < p->waiter_count; i++) {
+        if (p->waiters[i].client.stream)
+            later[n++] = p->waiters[i];
+        else
+            p->waiters[kept++] = p->waiters[i];
+    }
+    p->waiter_count = (uint8_t)kept;
+    return n;
+}
+
+static bool begin(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
+{
+    p->fetch_tries++;
+    d->counters.fetches++;
+    p->fetching =
+        d->ops->fetch(d->ctx, (uint16_t)(p - d->pending), p->network, p->server, p->bytes, p->n);
+    if (!p->fetching) {
+        d->counters.fetches_failed++;
+        return false;
+    }
+    dns_pending_dequeue(d, p);
+    dns_pending_enqueue(d, p, now_us + DNS_RETRY_US);
+    return true;
+}
+
+void dns_fetch_instead(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
+                       uint64_t now_us)
+{
+    struct dns_waiter later[DNS_WAITERS_MAX];
+    unsigned count = set_aside(p, later);
+
+    if (p->waiter_count > 0)
+        dns_answer_take(d, p, bytes, n, now_us);
+    if (count == 0) {
+        dns_pending_forget(d, p);
+        return;
+    }
+    memcpy(p->waiters, later, sizeof(later[0]) * count);
+    p->waiter_count = (uint8_t)count;
+    p->fetch_tries = 0;
+    if (!begin(d, p, now_us))
+        dns_fetch_next(d, p, now_us);
+}
+
+void dns_fetch_next(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
+{
+    if (p->fetching) {
+        d->ops->end_fetch(d->ctx, (uint16_t)(p - d->pending));
+        p->fetching = false;
+        d->counters.fetches_failed++;
+    }
+    while (!p->one_server && p->fetch_tries < d->server_count) {
+        p->server_index++;
+        p->server = d->servers[p->server_index % d->server_count];
+        if (begin(d, p, now_us))
+            return;
+    }
+    dns_give_up(d, p);
+}
+
+void dns_proxy_fetched(struct dns_proxy *d, uint16_t which, uint8_t *bytes, size_t n,
+                       uint64_t now_us)
+{
+    struct dns_pending *p = &d->pending[which];
+
+    CHECK(which < DNS_PENDING_MAX && p->fetching);
+    p->fetching = false;
+    if (!bytes || !dns_answer_matches(p, BE16(DNS_PORT), bytes, n)) {
+        d->counters.forged += bytes != NULL;
+        d->counters.fetches_failed++;
+        dns_fetch_next(d, p, now_us);
+        return;
+    }
+    dns_answer_take(d, p, bytes, n, now_us);
+    dns_pending_forget(d, p);
+}
