@@ -148,17 +148,35 @@ static void start_locked(void)
     assert_true(dataplane_bind(r.dp, LAN, RIG_HOST(6), b, UINT64_MAX));
 }
 
+struct lock_row {
+    int id;
+    unsigned port;
+    const uint8_t *src;
+    enum { ARP, ARP_REPLY, UDP, DHCP, DHCP_REPLY, RAW } what;
+    be32 ip;
+    const uint8_t *inner; /* MAC inside; NULL: src */
+    bool passes;
+};
+
+static void input_row(const struct lock_row *row)
+{
+    const uint8_t *inner = row->inner ? row->inner : row->src;
+
+    if (row->what == RAW)
+        rig_raw(&r, row->port, broadcast, row->src, (uint16_t)row->ip, 60);
+    else if (row->what <= ARP_REPLY)
+        arp(row->port, row->src, row->what == ARP ? 1 : 2, inner, row->ip);
+    else if (row->what == UDP)
+        udp(row->port, row->src, row->ip, 1000, 1001, NULL, 0);
+    else if (row->what == DHCP_REPLY)
+        udp(row->port, row->src, row->ip, 67, 68, NULL, 0);
+    else
+        udp(row->port, row->src, row->ip, 68, 67, inner, 0);
+}
+
 static void test_lock_ip(void **state)
 {
-    static const struct {
-        int id;
-        unsigned port;
-        const uint8_t *src;
-        enum { ARP, ARP_REPLY, UDP, DHCP, DHCP_REPLY, RAW } what;
-        be32 ip;
-        const uint8_t *inner; /* MAC inside; NULL: src */
-        bool passes;
-    } rows[] = {
+    static const struct lock_row rows[] = {
         {1, 1, a, ARP, RIG_HOST(5), NULL, true},
         {2, 1, a, ARP_REPLY, RIG_HOST(5), NULL, true},
         {3, 1, a, ARP, RIG_HOST(6), NULL, false}, /* b's */
@@ -198,18 +216,8 @@ static void test_lock_ip(void **state)
     (void)state;
     start_locked();
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        const uint8_t *inner = rows[i].inner ? rows[i].inner : rows[i].src;
         uint64_t locked = rig_dropped(&r, DROP_LOCKED);
-        if (rows[i].what == RAW)
-            rig_raw(&r, rows[i].port, broadcast, rows[i].src, (uint16_t)rows[i].ip, 60);
-        else if (rows[i].what <= ARP_REPLY)
-            arp(rows[i].port, rows[i].src, rows[i].what == ARP ? 1 : 2, inner, rows[i].ip);
-        else if (rows[i].what == UDP)
-            udp(rows[i].port, rows[i].src, rows[i].ip, 1000, 1001, NULL, 0);
-        else if (rows[i].what == DHCP_REPLY)
-            udp(rows[i].port, rows[i].src, rows[i].ip, 67, 68, NULL, 0);
-        else
-            udp(rows[i].port, rows[i].src, rows[i].ip, 68, 67, inner, 0);
+        input_row(&rows[i]);
         rig_step(&r);
         bool passed = rig_ports_sent(&r) == (0x0Eu & ~(1u << rows[i].port));
         if (passed != rows[i].passes || rig_dropped(&r, DROP_LOCKED) != locked + !rows[i].passes)

@@ -105,16 +105,29 @@ static int teardown(void **state)
     return 0;
 }
 
-static void test_routes(void **state)
+struct route_row {
+    int id;
+    uint8_t network;
+    const char *name;
+    enum dns_way way;
+    be32 ip;
+    uint8_t at; /* where servers are */
+};
+
+static void check_routes(const struct route_row *rows, unsigned n)
 {
-    static const struct {
-        int id;
-        uint8_t network;
-        const char *name;
-        enum dns_way way;
-        be32 ip;
-        uint8_t at; /* where servers are */
-    } rows[] = {
+    for (const struct route_row *row = rows; row < rows + n; row++) {
+        struct dns_route r = names_route(&names, row->network, row->name, DNS_TYPE_A, 1);
+        bool asks = r.way == DNS_ALL || r.way == DNS_ONE_SERVER;
+        if (r.way != row->way || (asks && r.network != row->at) ||
+            ((r.way == DNS_ADDRESS || r.way == DNS_ONE_SERVER) && r.ip != row->ip))
+            fail_msg("row %d: %d", row->id, r.way);
+    }
+}
+
+static void test_hosts_and_the_router(void **state)
+{
+    static const struct route_row rows[] = {
         /* hosts, by their label and in their domain, in any case */
         {1, LAN, "web", DNS_ADDRESS, IP(LAN, 10), 0},
         {2, LAN, "WEB.Lan", DNS_ADDRESS, IP(LAN, 10), 0},
@@ -143,6 +156,15 @@ static void test_routes(void **state)
         {33, DEV, "gate.dev.example", DNS_ADDRESS, IP(DEV, 1), 0},
         {34, DEV, "gate.example", DNS_ALL, 0, NETWORK_UPLINK},
         {35, LAB, "gate", DNS_ADDRESS, IP(LAB, 1), 0},
+    };
+
+    (void)state;
+    check_routes(rows, ARRAY_COUNT(rows));
+}
+
+static void test_records_and_domains(void **state)
+{
+    static const struct route_row rows[] = {
         /* records, for everybody */
         {40, LAN, "nas", DNS_ADDRESS, IP(LAN, 5), 0},
         {41, LAB, "nas.lan", DNS_ADDRESS, IP(LAN, 5), 0},
@@ -181,30 +203,43 @@ static void test_routes(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        struct dns_route r = names_route(&names, rows[i].network, rows[i].name, DNS_TYPE_A, 1);
-        bool asks = r.way == DNS_ALL || r.way == DNS_ONE_SERVER;
-        if (r.way != rows[i].way || (asks && r.network != rows[i].at) ||
-            ((r.way == DNS_ADDRESS || r.way == DNS_ONE_SERVER) && r.ip != rows[i].ip))
-            fail_msg("row %d: %d", rows[i].id, r.way);
-    }
+    check_routes(rows, ARRAY_COUNT(rows));
 }
 
 /* Reverse names: of whom the asker may know, by the name that answers forward; the rest of what is
  * private, or ours, is nobody's. */
-static void test_reverse(void **state)
-{
-    static const struct {
-        int id;
-        uint8_t network;
-        const char *name;
-        enum dns_way way;
-        const char *host, *domain;
-        unsigned zone; /* of an answer of ours */
-    } rows[] = {
+struct reverse_row {
+    int id;
+    uint8_t network;
+    const char *name;
+    enum dns_way way;
+    const char *host, *domain;
+    unsigned zone; /* of an answer of ours */
+};
 #define R(a)    a ".10.168.192.in-addr.arpa" /* LAN, and TWIN */
 #define D(a)    a ".11.168.192.in-addr.arpa" /* DEV */
 #define PRIVATE 20                           /* "168.192.in-addr.arpa" */
+
+static void check_reverse(const struct reverse_row *rows, unsigned n)
+{
+    add_record("outer.example", BE_IP4(203, 0, 113, 9));
+    add_record("nine.example", BE_IP4(9, 9, 9, 9));
+    config.net_count = NETS + 1;
+    config.nets[NETS] = (struct config_net){
+        .mode = NET_ROUTED, .prefix = 28, .dns_self = true, .ip = BE_IP4(9, 9, 4, 18)};
+    for (const struct reverse_row *row = rows; row < rows + n; row++) {
+        struct dns_route r = names_route(&names, row->network, row->name, DNS_TYPE_PTR, 1);
+        if (r.way != row->way || (row->zone && r.zone_chars != row->zone))
+            fail_msg("row %d: way %d, zone %u", row->id, r.way, r.zone_chars);
+        if (r.way == DNS_POINTER &&
+            (strcmp(r.host, row->host) != 0 || strcmp(r.domain, row->domain) != 0))
+            fail_msg("row %d: %s, %s", row->id, r.host, r.domain);
+    }
+}
+
+static void test_reverse(void **state)
+{
+    static const struct reverse_row rows[] = {
         {1, LAN, R("10"), DNS_POINTER, "web", "lan", PRIVATE + 3},
         {2, TWIN, R("10"), DNS_POINTER, "mirror", "lan", PRIVATE + 3},
         {3, DEV, R("10"), DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
@@ -223,7 +258,22 @@ static void test_reverse(void **state)
         {23, LAB, D("7"), DNS_POINTER, "www.shop.example", "", PRIVATE + 3},
         {24, LAN, "9.113.0.203.in-addr.arpa", DNS_POINTER, "outer.example", "", 22},
         {25, LAN, "9.9.9.9.in-addr.arpa", DNS_POINTER, "nine.example", "", 20},
-        /* nobody's */
+        /* a subnet of ours that is not private, and one that asks others */
+        {70, LAN, "3.100.51.198.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 23},
+        {71, LAN, "17.4.9.9.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, 21},
+        {72, LAN, "32.4.9.9.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {73, LAN, "4.9.9.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
+        {74, LAN, "10.14.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE},
+        {75, PLAIN, "10.14.168.192.in-addr.arpa", DNS_POINTER, "old", "plain.example", PRIVATE},
+    };
+
+    (void)state;
+    check_reverse(rows, ARRAY_COUNT(rows));
+}
+
+static void test_reverse_of_nobody(void **state)
+{
+    static const struct reverse_row rows[] = {
         {30, LAN, R("77"), DNS_NO_NAME, NULL, NULL, PRIVATE + 3},
         {31, LAN, "7.99.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE},
         {32, LAN, "1.0.0.10.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 15},
@@ -242,6 +292,15 @@ static void test_reverse(void **state)
         {45, LAN, "8.8.8.8.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
         {46, LAB, "8.8.8.8.in-addr.arpa", DNS_FORBIDDEN, NULL, NULL, 0},
         {47, LAB, "1.0.0.10.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 15},
+    };
+
+    (void)state;
+    check_reverse(rows, ARRAY_COUNT(rows));
+}
+
+static void test_reverse_above_and_below(void **state)
+{
+    static const struct reverse_row rows[] = {
         /* above and below addresses */
         {50, LAN, "10.168.192.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, PRIVATE + 3},
         {51, LAN, "168.192.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, PRIVATE},
@@ -259,13 +318,6 @@ static void test_reverse(void **state)
         {62, LAN, "1.0.0.010.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
         {63, LAN, "10.10.168.192.in-addr.arpa.example", DNS_ALL, NULL, NULL, 0},
         {64, LAN, "10.10.168.192.xin-addr.arpa", DNS_ALL, NULL, NULL, 0},
-        /* a subnet of ours that is not private, and one that asks others */
-        {70, LAN, "3.100.51.198.in-addr.arpa", DNS_NO_NAME, NULL, NULL, 23},
-        {71, LAN, "17.4.9.9.in-addr.arpa", DNS_NO_RECORD, NULL, NULL, 21},
-        {72, LAN, "32.4.9.9.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
-        {73, LAN, "4.9.9.in-addr.arpa", DNS_ALL, NULL, NULL, 0},
-        {74, LAN, "10.14.168.192.in-addr.arpa", DNS_NO_NAME, NULL, NULL, PRIVATE},
-        {75, PLAIN, "10.14.168.192.in-addr.arpa", DNS_POINTER, "old", "plain.example", PRIVATE},
         /* IPv6 */
         {80, LAN, "1.0.0.d.f.ip6.arpa", DNS_NO_NAME, NULL, NULL, 12},
         {81, LAN, "b.e.f.ip6.arpa", DNS_NO_RECORD, NULL, NULL, 14},
@@ -277,19 +329,27 @@ static void test_reverse(void **state)
     };
 
     (void)state;
-    add_record("outer.example", BE_IP4(203, 0, 113, 9));
-    add_record("nine.example", BE_IP4(9, 9, 9, 9));
-    config.net_count = NETS + 1;
-    config.nets[NETS] = (struct config_net){
-        .mode = NET_ROUTED, .prefix = 28, .dns_self = true, .ip = BE_IP4(9, 9, 4, 18)};
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        struct dns_route r = names_route(&names, rows[i].network, rows[i].name, DNS_TYPE_PTR, 1);
-        if (r.way != rows[i].way || (rows[i].zone && r.zone_chars != rows[i].zone))
-            fail_msg("row %d: way %d, zone %u", rows[i].id, r.way, r.zone_chars);
-        if (r.way == DNS_POINTER &&
-            (strcmp(r.host, rows[i].host) != 0 || strcmp(r.domain, rows[i].domain) != 0))
-            fail_msg("row %d: %s, %s", rows[i].id, r.host, r.domain);
-    }
+    check_reverse(rows, ARRAY_COUNT(rows));
+}
+
+static enum dns_way way_of(uint8_t network, const char *name, uint16_t type)
+{
+    return names_route(&names, network, name, type, 1).way;
+}
+
+struct way_row {
+    int id;
+    uint8_t network;
+    const char *name;
+    uint16_t type;
+    enum dns_way way;
+};
+
+static void check_ways(const struct way_row *rows, unsigned n)
+{
+    for (const struct way_row *row = rows; row < rows + n; row++)
+        if (way_of(row->network, row->name, row->type) != row->way)
+            fail_msg("row %d: way %d", row->id, way_of(row->network, row->name, row->type));
 }
 
 /* A client by DHCP: its name both ways while its lease lasts. */
@@ -310,7 +370,7 @@ static void test_reverse_of_a_lease(void **state)
     assert_int_equal(r.way, DNS_POINTER);
     assert_string_equal(r.host, "phone");
     assert_string_equal(r.domain, "lan");
-    assert_int_equal(names_route(&names, DEV, R("120"), DNS_TYPE_PTR, 1).way, DNS_NO_NAME);
+    assert_int_equal(way_of(DEV, R("120"), DNS_TYPE_PTR), DNS_NO_NAME);
     assert_int_equal(names_route(&names, LAN, R("120"), DNS_TYPE_PTR, 100000000).way, DNS_NO_NAME);
 }
 
@@ -319,27 +379,20 @@ static void test_forward_of_reverse(void **state)
 {
     (void)state;
     add_forward("168.192.in-addr.arpa", OUTER, CONFIG_NO_NET);
-    assert_int_equal(names_route(&names, LAN, "7.99.168.192.in-addr.arpa", 12, 1).way,
-                     DNS_ONE_SERVER);
-    assert_int_equal(names_route(&names, LAN, R("77"), 12, 1).way, DNS_NO_NAME);
+    assert_int_equal(way_of(LAN, "7.99.168.192.in-addr.arpa", DNS_TYPE_PTR), DNS_ONE_SERVER);
+    assert_int_equal(way_of(LAN, R("77"), DNS_TYPE_PTR), DNS_NO_NAME);
     add_forward("10.168.192.in-addr.arpa", IP(LAN, 53), LAN);
-    assert_int_equal(names_route(&names, LAN, R("77"), 12, 1).way, DNS_ONE_SERVER);
-    assert_int_equal(names_route(&names, LAN, R("10"), 12, 1).way, DNS_POINTER);
-    assert_int_equal(names_route(&names, DEV, R("77"), 12, 1).way, DNS_FORBIDDEN);
+    assert_int_equal(way_of(LAN, R("77"), DNS_TYPE_PTR), DNS_ONE_SERVER);
+    assert_int_equal(way_of(LAN, R("10"), DNS_TYPE_PTR), DNS_POINTER);
+    assert_int_equal(way_of(DEV, R("77"), DNS_TYPE_PTR), DNS_FORBIDDEN);
     add_forward("in-addr.arpa", OUTER, CONFIG_NO_NET);
-    assert_int_equal(names_route(&names, LAN, "1.0.0.10.in-addr.arpa", 12, 1).way, DNS_NO_NAME);
-    assert_int_equal(names_route(&names, LAN, "8.8.8.8.in-addr.arpa", 12, 1).way, DNS_ONE_SERVER);
+    assert_int_equal(way_of(LAN, "1.0.0.10.in-addr.arpa", DNS_TYPE_PTR), DNS_NO_NAME);
+    assert_int_equal(way_of(LAN, "8.8.8.8.in-addr.arpa", DNS_TYPE_PTR), DNS_ONE_SERVER);
 }
 
 static void test_special_use(void **state)
 {
-    static const struct {
-        int id;
-        uint8_t network;
-        const char *name;
-        uint16_t type;
-        enum dns_way way;
-    } rows[] = {
+    static const struct way_row rows[] = {
         {1, LAN, "localhost", DNS_TYPE_A, DNS_LOOPBACK},
         {2, LAB, "x.LocalHost", DNS_TYPE_AAAA, DNS_LOOPBACK},
         {3, LAN, "localhost.lan", DNS_TYPE_A, DNS_NO_NAME},
@@ -366,16 +419,13 @@ static void test_special_use(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        if (names_route(&names, rows[i].network, rows[i].name, rows[i].type, 1).way != rows[i].way)
-            fail_msg("row %d", rows[i].id);
-    }
+    check_ways(rows, ARRAY_COUNT(rows));
     /* Unless it is said who knows them. */
     add_forward("test", OUTER, CONFIG_NO_NET);
-    assert_int_equal(names_route(&names, LAN, "www.test", DNS_TYPE_A, 1).way, DNS_ONE_SERVER);
+    assert_int_equal(way_of(LAN, "www.test", DNS_TYPE_A), DNS_ONE_SERVER);
     snprintf(config.nets[LAN].domain, sizeof(config.nets[LAN].domain), "home.arpa");
-    assert_int_equal(names_route(&names, LAN, "web.home.arpa", DNS_TYPE_A, 1).way, DNS_ADDRESS);
-    assert_int_equal(names_route(&names, LAN, "x.home.arpa", DNS_TYPE_A, 1).way, DNS_NO_NAME);
+    assert_int_equal(way_of(LAN, "web.home.arpa", DNS_TYPE_A), DNS_ADDRESS);
+    assert_int_equal(way_of(LAN, "x.home.arpa", DNS_TYPE_A), DNS_NO_NAME);
 }
 
 /* A domain of ours that also has a server: what we do not know is asked there. */
@@ -383,37 +433,35 @@ static void test_forward_of_an_own_domain(void **state)
 {
     (void)state;
     add_forward("lan", OUTER, CONFIG_NO_NET);
-    assert_int_equal(names_route(&names, LAN, "web.lan", 1, 1).way, DNS_ADDRESS);
-    assert_int_equal(names_route(&names, LAN, "nobody.lan", 1, 1).way, DNS_ONE_SERVER);
-    assert_int_equal(names_route(&names, LAN, "lan", 1, 1).way, DNS_ONE_SERVER);
-    assert_int_equal(names_route(&names, LAB, "nobody.lan", 1, 1).way, DNS_FORBIDDEN);
-    assert_int_equal(names_route(&names, LAN, "x.dev.example", 1, 1).way, DNS_NO_NAME);
+    assert_int_equal(way_of(LAN, "web.lan", DNS_TYPE_A), DNS_ADDRESS);
+    assert_int_equal(way_of(LAN, "nobody.lan", DNS_TYPE_A), DNS_ONE_SERVER);
+    assert_int_equal(way_of(LAN, "lan", DNS_TYPE_A), DNS_ONE_SERVER);
+    assert_int_equal(way_of(LAB, "nobody.lan", DNS_TYPE_A), DNS_FORBIDDEN);
+    assert_int_equal(way_of(LAN, "x.dev.example", DNS_TYPE_A), DNS_NO_NAME);
     /* But not in a domain of ours below it. */
     add_forward("example", OUTER, CONFIG_NO_NET);
-    assert_int_equal(names_route(&names, LAN, "x.dev.example", 1, 1).way, DNS_NO_NAME);
-    assert_int_equal(names_route(&names, LAN, "x.example", 1, 1).way, DNS_ONE_SERVER);
+    assert_int_equal(way_of(LAN, "x.dev.example", DNS_TYPE_A), DNS_NO_NAME);
+    assert_int_equal(way_of(LAN, "x.example", DNS_TYPE_A), DNS_ONE_SERVER);
 }
 
 static void test_types(void **state)
 {
-    static const struct {
-        int id;
-        const char *name;
-        uint16_t type;
-        enum dns_way way;
-    } rows[] = {
-        {1, "nobody", AAAA, DNS_NO_NAME},         {2, "nobody", HTTPS, DNS_NO_NAME},
-        {3, "nobody", DNS_TYPE_ANY, DNS_NO_NAME}, {4, "com", DNS_TYPE_NS, DNS_ALL},
-        {5, "com", DNS_TYPE_DS, DNS_ALL},         {6, "com", DNS_TYPE_DNSKEY, DNS_ALL},
-        {7, "com", DNS_TYPE_SOA, DNS_ALL},        {8, "lan", DNS_TYPE_DS, DNS_NO_RECORD},
-        {9, "web", DNS_TYPE_DS, DNS_ADDRESS},     {10, "nobody.lan", DNS_TYPE_NS, DNS_NO_NAME},
-        {11, "web.lan", AAAA, DNS_ADDRESS}, /* that it has none is for others to write */
+    static const struct way_row rows[] = {
+        {1, LAN, "nobody", AAAA, DNS_NO_NAME},
+        {2, LAN, "nobody", HTTPS, DNS_NO_NAME},
+        {3, LAN, "nobody", DNS_TYPE_ANY, DNS_NO_NAME},
+        {4, LAN, "com", DNS_TYPE_NS, DNS_ALL},
+        {5, LAN, "com", DNS_TYPE_DS, DNS_ALL},
+        {6, LAN, "com", DNS_TYPE_DNSKEY, DNS_ALL},
+        {7, LAN, "com", DNS_TYPE_SOA, DNS_ALL},
+        {8, LAN, "lan", DNS_TYPE_DS, DNS_NO_RECORD},
+        {9, LAN, "web", DNS_TYPE_DS, DNS_ADDRESS},
+        {10, LAN, "nobody.lan", DNS_TYPE_NS, DNS_NO_NAME},
+        {11, LAN, "web.lan", AAAA, DNS_ADDRESS}, /* that it has none is for others to write */
     };
 
     (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++)
-        if (names_route(&names, LAN, rows[i].name, rows[i].type, 1).way != rows[i].way)
-            fail_msg("row %d", rows[i].id);
+    check_ways(rows, ARRAY_COUNT(rows));
 }
 
 /* What names_init() makes of the modes. */
@@ -432,11 +480,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_routes),
+        T(test_hosts_and_the_router),
+        T(test_records_and_domains),
         T(test_forward_of_an_own_domain),
         T(test_types),
         T(test_reach),
         T(test_reverse),
+        T(test_reverse_of_nobody),
+        T(test_reverse_above_and_below),
         T(test_reverse_of_a_lease),
         T(test_forward_of_reverse),
         T(test_special_use),

@@ -10,17 +10,14 @@
 #include <cmocka.h>
 
 #include "net/neighbor.h"
-
-#include <stdlib.h>
+#include "tests/fake/fake_alloc.h"
+#include "tests/fake/fake_random.h"
 
 #define POOL_COUNT 1024
 #define IP(n)      BE_IP4(10, 0, (n) >> 8 & 255, (n)&255)
 
 static struct neighbor_table table;
 static struct pkt_pool pool;
-static void *blocks[4];
-static unsigned block_count;
-static uint64_t seed = 88172645463325252ull;
 
 /* What the callbacks saw. */
 static unsigned asked, released, given_up, clashes;
@@ -33,17 +30,9 @@ static uint32_t now_ms;
 static const uint8_t mac_a[MAC_BYTES] = {2, 0, 0, 0, 0, 0xA},
                      mac_b[MAC_BYTES] = {2, 0, 0, 0, 0, 0xB}, own[MAC_BYTES] = {2, 0, 0, 0, 0, 1};
 
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % below;
-}
-
 static void on_resolve(void *arg, uint8_t network, be32 ip)
 {
-    assert_ptr_equal(arg, &seed);
+    assert_ptr_equal(arg, &pool);
     asked++;
     asked_ip = ip;
     asked_network = network;
@@ -53,7 +42,7 @@ static void on_resolve(void *arg, uint8_t network, be32 ip)
 
 static void on_release(void *arg, struct neighbor *n, struct pkt *p)
 {
-    assert_ptr_equal(arg, &seed);
+    assert_ptr_equal(arg, &pool);
     assert_int_equal(n->state, NEIGHBOR_REACHABLE);
     release_order[released++ % ARRAY_COUNT(release_order)] = p->len;
     pkt_free(p);
@@ -62,14 +51,14 @@ static void on_release(void *arg, struct neighbor *n, struct pkt *p)
 static void on_give_up(void *arg, struct neighbor *n, struct pkt *p)
 {
     (void)n;
-    assert_ptr_equal(arg, &seed);
+    assert_ptr_equal(arg, &pool);
     given_up++;
     pkt_free(p);
 }
 
 static void on_clash(void *arg, const struct neighbor *n, const uint8_t *mac)
 {
-    assert_ptr_equal(arg, &seed);
+    assert_ptr_equal(arg, &pool);
     assert_int_equal(n->state, NEIGHBOR_REACHABLE);
     assert_memory_not_equal(n->hdr, mac, MAC_BYTES);
     clashes++;
@@ -77,27 +66,19 @@ static void on_clash(void *arg, const struct neighbor *n, const uint8_t *mac)
 
 static const struct neighbor_ops ops = {on_resolve, on_release, on_give_up, on_clash};
 
-static void *test_alloc(size_t bytes, size_t align)
-{
-    void *p = aligned_alloc(align, ALIGN_UP(bytes, align));
-    memset(p, 0, bytes);
-    blocks[block_count++] = p;
-    return p;
-}
-
 static int setup(void **state)
 {
     static const uint8_t random[32] = "thirty-two bytes, only for tests";
     struct hash_key key;
 
     (void)state;
-    pkt_pool_init(&pool, test_alloc((size_t)POOL_COUNT * PKT_BUF_BYTES, CACHE_LINE_BYTES),
+    pkt_pool_init(&pool, fake_alloc((size_t)POOL_COUNT * PKT_BUF_BYTES, CACHE_LINE_BYTES),
                   POOL_COUNT);
     hash_key_init(&key, random);
     asked = released = given_up = clashes = 0;
     answer_at_once = false;
     now_ms = 4294960000u; /* the clock wraps during the tests */
-    return neighbor_init(&table, &ops, &seed, &key, test_alloc);
+    return neighbor_init(&table, &ops, &pool, &key, fake_alloc);
 }
 
 static int teardown(void **state)
@@ -106,8 +87,7 @@ static int teardown(void **state)
     neighbor_forget_network(&table, 0);
     neighbor_forget_network(&table, 1);
     int leaked = (int)(POOL_COUNT - pool.free_count) + (int)table.held_total + (int)table.live;
-    while (block_count > 0)
-        free(blocks[--block_count]);
+    fake_alloc_free_all();
     return leaked;
 }
 

@@ -10,29 +10,19 @@
 #include <cmocka.h>
 
 #include "net/neighbor.h"
+#include "tests/fake/fake_alloc.h"
+#include "tests/fake/fake_random.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define IP   BE_IP4(10, 0, 0, 5)
 #define PORT 3
 
 static struct neighbor_table table;
-static void *blocks[4];
-static unsigned block_count;
-static uint64_t seed = 88172645463325252ull;
 static uint32_t now_ms;
 static unsigned asked, clashes;
 static uint32_t answer_due_ms; /* the random test's station answers then */
 static const uint8_t own[MAC_BYTES] = {2, 0, 0, 0, 0, 1};
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % below;
-}
 
 static void on_resolve(void *arg, uint8_t network, be32 ip)
 {
@@ -59,14 +49,6 @@ static void on_clash(void *arg, const struct neighbor *n, const uint8_t *mac)
 
 static const struct neighbor_ops ops = {on_resolve, on_packet, on_packet, on_clash};
 
-static void *test_alloc(size_t bytes, size_t align)
-{
-    void *p = aligned_alloc(align, ALIGN_UP(bytes, align));
-    memset(p, 0, bytes);
-    blocks[block_count++] = p;
-    return p;
-}
-
 static int setup(void **state)
 {
     static const uint8_t random[32] = "thirty-two bytes, only for tests";
@@ -77,14 +59,13 @@ static int setup(void **state)
     asked = clashes = 0;
     answer_due_ms = 0;
     now_ms = 4294960000u; /* the clock wraps during the tests */
-    return neighbor_init(&table, &ops, NULL, &key, test_alloc);
+    return neighbor_init(&table, &ops, NULL, &key, fake_alloc);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    while (block_count > 0)
-        free(blocks[--block_count]);
+    fake_alloc_free_all();
     return 0;
 }
 
@@ -133,14 +114,34 @@ static void play(int id, const char *events)
     }
 }
 
+struct row {
+    int id;
+    const char *events;
+    char mac; /* that is used; 0: none */
+    unsigned asked, refuted, followed, clashes;
+};
+
+static void check_row(const struct row *row)
+{
+    play(row->id, row->events);
+    struct neighbor *n = neighbor_get(&table, 0, IP, now_ms);
+    bool known = n->state == NEIGHBOR_REACHABLE;
+    if (known != (row->mac != 0) || (known && n->hdr[5] != row->mac))
+        fail_msg("row %d: MAC %c", row->id, known ? n->hdr[5] : '-');
+    if (asked != row->asked)
+        fail_msg("row %d: asked %u times", row->id, asked);
+    if (table.refuted != row->refuted || table.followed != row->followed ||
+        table.clashes != row->clashes || clashes != row->clashes)
+        fail_msg("row %d: refuted %u followed %u clashes %u", row->id, (unsigned)table.refuted,
+                 (unsigned)table.followed, (unsigned)table.clashes);
+    neighbor_forget_network(&table, 0);
+    if (neighbor_next_ms(&table, now_ms) != UINT32_MAX)
+        fail_msg("row %d: something is left in the queue", row->id);
+}
+
 static void test_rows(void **state)
 {
-    static const struct {
-        int id;
-        const char *events;
-        char mac; /* that is used; 0: none */
-        unsigned asked, refuted, followed, clashes;
-    } rows[] = {
+    static const struct row rows[] = {
         {1, "uA", 'a', 1, 0, 0, 0},
         /* A claim against what has answered: the question is asked, nothing else happens. */
         {2, "uA!b", 'a', 2, 0, 0, 0},
@@ -196,20 +197,7 @@ static void test_rows(void **state)
 
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         setup(state);
-        play(rows[i].id, rows[i].events);
-        struct neighbor *n = neighbor_get(&table, 0, IP, now_ms);
-        bool known = n->state == NEIGHBOR_REACHABLE;
-        if (known != (rows[i].mac != 0) || (known && n->hdr[5] != rows[i].mac))
-            fail_msg("row %d: MAC %c", rows[i].id, known ? n->hdr[5] : '-');
-        if (asked != rows[i].asked)
-            fail_msg("row %d: asked %u times", rows[i].id, asked);
-        if (table.refuted != rows[i].refuted || table.followed != rows[i].followed ||
-            table.clashes != rows[i].clashes || clashes != rows[i].clashes)
-            fail_msg("row %d: refuted %u followed %u clashes %u", rows[i].id,
-                     (unsigned)table.refuted, (unsigned)table.followed, (unsigned)table.clashes);
-        neighbor_forget_network(&table, 0);
-        if (neighbor_next_ms(&table, now_ms) != UINT32_MAX)
-            fail_msg("row %d: something is left in the queue", rows[i].id);
+        check_row(&rows[i]);
         teardown(state);
     }
 }
