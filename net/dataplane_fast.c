@@ -138,7 +138,7 @@ INLINE struct flow *find(const struct dataplane *dp, const struct fast *fast, bo
     }
     if (from_uplink)
         return flow_find(flows, &fast->key, fast->hash, FLOW_IN);
-    return flow_find_either(flows, &fast->key, fast->hash, dir);
+    return flow_find_listed(flows, &fast->key, fast->hash, dir);
 }
 
 /* True if this packet changes nothing about the flow but its counters and time. */

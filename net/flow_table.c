@@ -52,7 +52,8 @@ static uint32_t wheel_slot(uint32_t ms)
 
 /* Into the slot at or just after its deadline; a deadline that is past, into the next one to be
  * looked at; one beyond the wheel, into the last, from where it is linked again. */
-static void wheel_link(struct flow_table *t, const struct flow *f)
+static inline __attribute__((always_inline)) void wheel_link(struct flow_table *t,
+                                                             const struct flow *f)
 {
     uint32_t deadline_ms = f->last_ms + t->timeout_ms[f->state];
     int32_t ahead_ms = (int32_t)(deadline_ms + FLOW_TICK_MS - 1 - t->wheel_at_ms);
@@ -120,7 +121,7 @@ static void count_spare(struct flow_table *t, const struct flow *f, enum flow_sp
 }
 
 /* Last in its list, if its state has one. */
-static void spare_link(struct flow_table *t, struct flow *f)
+static inline __attribute__((always_inline)) void spare_link(struct flow_table *t, struct flow *f)
 {
     enum flow_spare spare = spare_of(f->state);
     struct flow_cold *cold = flow_cold(t, f);
@@ -183,7 +184,7 @@ struct flow *flow_find(const struct flow_table *t, const struct flow_tuple *k, u
     return NULL;
 }
 
-struct flow *flow_find_either(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
+struct flow *flow_find_listed(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
                               enum flow_dir *dir)
 {
     struct index_cursor c;
@@ -230,15 +231,37 @@ static void give_free(struct flow_table *t, struct flow *f)
     t->free_head = flow_id(t, f);
 }
 
+/* flow_hash() of the flow's tuple, put together in registers: as flow_is() compares it. */
+static inline uint32_t hash_of(const struct flow_table *t, const struct flow *f, enum flow_dir dir)
+{
+    const be32 *ips = dir == FLOW_OUT ? &f->in_ip : &f->rem_ip;
+    const be16 *ports = dir == FLOW_OUT ? &f->in_port : &f->rem_port;
+    uint16_t proto_zone = (uint16_t)(f->proto | (dir == FLOW_OUT ? f->zone : f->rem_zone) << 8);
+
+    return hash_words(&t->key, load_raw64(ips), load_raw32(ports) | (uint64_t)proto_zone << 32);
+}
+
+/* True if that tuple is some flow's already. */
+static __attribute__((noinline)) bool is_listed(const struct flow_table *t, const struct flow *like,
+                                                uint32_t hash, enum flow_dir dir)
+{
+    struct flow_tuple k = flow_tuple_of(like, dir);
+
+    return flow_find_listed(t, &k, hash, &dir) != NULL;
+}
+
+static inline bool is_taken(const struct flow_table *t, const struct flow *like, uint32_t hash,
+                            enum flow_dir dir)
+{
+    return index_may_have(&t->index, hash) && is_listed(t, like, hash, dir);
+}
+
 struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
                          uint32_t now_ms)
 {
-    struct flow_tuple out = flow_tuple_of(like, FLOW_OUT);
-    struct flow_tuple in = flow_tuple_of(like, FLOW_IN);
-    uint32_t out_hash = flow_hash(t, &out), in_hash = flow_hash(t, &in);
-    enum flow_dir dir;
+    uint32_t out_hash = hash_of(t, like, FLOW_OUT), in_hash = hash_of(t, like, FLOW_IN);
 
-    if (flow_find_either(t, &out, out_hash, &dir) || flow_find_either(t, &in, in_hash, &dir))
+    if (is_taken(t, like, out_hash, FLOW_OUT) || is_taken(t, like, in_hash, FLOW_IN))
         return NULL;
     struct flow *f = take_free(t);
     if (!f) {
@@ -246,13 +269,7 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
         return NULL;
     }
     uint32_t id = flow_id(t, f);
-    if (index_insert(&t->index, out_hash, id) != 0) {
-        give_free(t, f);
-        t->refused++;
-        return NULL;
-    }
-    if (index_insert(&t->index, in_hash, id) != 0) {
-        index_remove(&t->index, out_hash, id);
+    if (index_insert_both(&t->index, out_hash, in_hash, id) != 0) {
         give_free(t, f);
         t->refused++;
         return NULL;
@@ -266,12 +283,6 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
     f->last_ms = now_ms;
     f->neighbor_out = f->neighbor_in = FLOW_NO_NEIGHBOR;
     f->state = (uint8_t)state;
-    f->flags = 0;
-    f->tcp_scales = 0;
-    f->tcp_seen = 0;
-    memset(f->acks, 0, sizeof(f->acks));
-    memset(f->bytes, 0, sizeof(f->bytes));
-    memset(f->packets, 0, sizeof(f->packets));
     t->cold[id] = (struct flow_cold){.mapping = FLOW_NONE, .created_ms = now_ms};
     if (t->live++ == 0) /* an empty wheel may have stood still for long */
         t->wheel_at_ms = now_ms & ~(FLOW_TICK_MS - 1);
@@ -283,12 +294,11 @@ struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flo
 
 void flow_destroy(struct flow_table *t, struct flow *f)
 {
-    struct flow_tuple out = flow_tuple_of(f, FLOW_OUT), in = flow_tuple_of(f, FLOW_IN);
     uint32_t id = flow_id(t, f);
 
     CHECK(f->state != FLOW_FREE);
-    bool out_gone = index_remove(&t->index, flow_hash(t, &out), id);
-    bool in_gone = index_remove(&t->index, flow_hash(t, &in), id);
+    bool out_gone = index_remove(&t->index, hash_of(t, f, FLOW_OUT), id);
+    bool in_gone = index_remove(&t->index, hash_of(t, f, FLOW_IN), id);
     CHECK(out_gone && in_gone);
     wheel_unlink(t, f);
     spare_unlink(t, f);

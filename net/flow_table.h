@@ -190,9 +190,16 @@ struct flow *flow_find(const struct flow_table *t, const struct flow_tuple *k, u
                        enum flow_dir dir);
 
 /* The flow with this tuple in either direction, and which it is; or NULL, *dir as it was. (What
- * comes from the uplink can only be inbound, what comes from a network can be either.) */
-struct flow *flow_find_either(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
+ * comes from the uplink can only be inbound, what comes from a network can be either.)
+ * flow_find_listed() is for who has looked at the index already: flow_prefetch(). */
+struct flow *flow_find_listed(const struct flow_table *t, const struct flow_tuple *k, uint32_t hash,
                               enum flow_dir *dir);
+
+static inline struct flow *flow_find_either(const struct flow_table *t, const struct flow_tuple *k,
+                                            uint32_t hash, enum flow_dir *dir)
+{
+    return index_may_have(&t->index, hash) ? flow_find_listed(t, k, hash, dir) : NULL;
+}
 
 /* The half of flow_find that touches only the index, and prefetches the flow's line. For bursts,
  * after flow_prefetch_index. Returns the number of the flow that flow_is() should be asked about
@@ -210,7 +217,7 @@ static inline uint32_t flow_prefetch(const struct flow_table *t, uint32_t hash)
 struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir);
 
 /* A new flow with these identities (addresses, ports, protocol and zones of *like, whose user may
- * be a guess or 0; the rest is set here: deltas, state, time, and no flags); NULL when full
+ * be a guess or 0; all the rest of it is 0, and set here: deltas, state, time); NULL when full
  * (counted in refused), or when either tuple is taken. Linked in index and wheel. */
 struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
                          uint32_t now_ms);

@@ -44,7 +44,8 @@ static uint16_t *chain_of(const struct flow_users *users, const struct hash_key 
     return &users->chains[hash * users->count >> 32];
 }
 
-static uint16_t make(struct flow_users *users, uint16_t *chain, uint8_t zone, be32 ip)
+static __attribute__((noinline)) uint16_t make(struct flow_users *users, uint16_t *chain,
+                                               uint8_t zone, be32 ip)
 {
     uint16_t id = users->free_head;
 

@@ -68,12 +68,12 @@ static bool bucket_make_room(struct index *ix, uint32_t at)
 }
 
 /* Into one of its two buckets, without moving others. */
-static inline bool place(struct index *ix, uint32_t hash, uint32_t ref)
+static bool place(struct index *ix, uint32_t hash, uint32_t ref)
 {
     uint16_t tag = index_tag(hash);
     uint32_t home = index_home(ix, hash);
 
-    if (LIKELY(bucket_put(&ix->buckets[home], tag, ref, false)))
+    if (bucket_put(&ix->buckets[home], tag, ref, false))
         return true;
     uint32_t other = index_other(ix, home, tag);
     if (other == home || !bucket_put(&ix->buckets[other], tag, ref, true))
@@ -82,14 +82,15 @@ static inline bool place(struct index *ix, uint32_t hash, uint32_t ref)
     return true;
 }
 
-/* The rest of index_insert(), where there is no way free. */
-static int crowd_in(struct index *ix, uint32_t hash, uint32_t ref)
+/* The rest of an insertion, where there is no way free at home. */
+static __attribute__((noinline)) int insert_away(struct index *ix, uint32_t hash, uint32_t ref)
 {
     uint32_t home = index_home(ix, hash), other = index_other(ix, home, index_tag(hash));
+    bool placed = place(ix, hash, ref);
 
-    if (bucket_make_room(ix, home) || bucket_make_room(ix, other)) {
-        place(ix, hash, ref);
-    } else {
+    if (!placed && (bucket_make_room(ix, home) || bucket_make_room(ix, other)))
+        placed = place(ix, hash, ref);
+    if (!placed) {
         if (ix->stash_used == INDEX_STASH)
             return -ENOSPC;
         ix->stash_hash[ix->stash_used] = hash;
@@ -100,12 +101,31 @@ static int crowd_in(struct index *ix, uint32_t hash, uint32_t ref)
     return 0;
 }
 
-int index_insert(struct index *ix, uint32_t hash, uint32_t ref)
+static inline int insert(struct index *ix, uint32_t hash, uint32_t ref)
 {
-    if (UNLIKELY(!place(ix, hash, ref)))
-        return crowd_in(ix, hash, ref);
+    bool at_home = bucket_put(&ix->buckets[index_home(ix, hash)], index_tag(hash), ref, false);
+
+    if (UNLIKELY(!at_home))
+        return insert_away(ix, hash, ref);
     ix->used++;
     return 0;
+}
+
+int index_insert(struct index *ix, uint32_t hash, uint32_t ref)
+{
+    return insert(ix, hash, ref);
+}
+
+int index_insert_both(struct index *ix, uint32_t hash, uint32_t hash_too, uint32_t ref)
+{
+    int err = insert(ix, hash, ref);
+
+    if (UNLIKELY(err))
+        return err;
+    err = insert(ix, hash_too, ref);
+    if (UNLIKELY(err))
+        index_remove(ix, hash, ref);
+    return err;
 }
 
 static bool bucket_remove(struct index_bucket *b, uint16_t tag, uint32_t ref, bool guest)

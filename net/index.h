@@ -51,6 +51,8 @@ size_t index_bytes(uint32_t capacity);
  * stash fail, which keys with unpredictable hashes do not reach within the capacity. ref must not
  * be INDEX_END. */
 int index_insert(struct index *ix, uint32_t hash, uint32_t ref);
+/* The same under two hashes, or, on -ENOSPC, under neither. */
+int index_insert_both(struct index *ix, uint32_t hash, uint32_t hash_too, uint32_t ref);
 
 /* Removes exactly this pair; false if it is not there. */
 bool index_remove(struct index *ix, uint32_t hash, uint32_t ref);

@@ -84,6 +84,13 @@ static inline uint32_t index_first(const struct index *ix, uint32_t hash, struct
     return index_next(ix, c);
 }
 
+/* False if there is nothing under this hash, which nearly always its home tells already. */
+static inline bool index_may_have(const struct index *ix, uint32_t hash)
+{
+    const struct index_bucket *b = &ix->buckets[index_home(ix, hash)];
+    return b->away != 0 || index_match(b, index_tag(hash)) != 0;
+}
+
 /* The line that a lookup of hash will touch first. */
 static inline void index_prefetch(const struct index *ix, uint32_t hash)
 {

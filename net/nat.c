@@ -190,17 +190,22 @@ struct flow *nat_find_again(struct nat *nat, struct nat_job *job)
     return f;
 }
 
-static bool can_translate(uint8_t proto)
+static inline bool can_translate(uint8_t proto)
 {
     return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_ICMP ||
            nat_goes_by_address(proto);
 }
 
-enum drop_reason nat_check_out(const struct view *v)
+static inline enum drop_reason check_out(const struct view *v)
 {
     if (!can_translate(v->proto))
         return DROP_PROTOCOL;
     return v->proto == IP_PROTO_ICMP && v->icmp_type != ICMP_ECHO ? DROP_UNSOLICITED : DROP_NONE;
+}
+
+enum drop_reason nat_check_out(const struct view *v)
+{
+    return check_out(v);
 }
 
 /* A flow that begins in the middle of a connection: the router was restarted. */
@@ -246,12 +251,13 @@ static struct flow *open_mapped(struct nat *nat, const struct nat_job *job, uint
                                 enum flow_state state, uint32_t now_ms, enum drop_reason *why)
 {
     const struct flow_tuple *k = &job->key;
-    struct nat_mapping *m = mapping_find_inside(nat, k);
+    uint32_t hash = mapping_hash(nat, k);
+    struct nat_mapping *m = mapping_find_inside(nat, k, hash);
 
     if ((!m || mapping_rests(m)) && !share_port(nat, user, k, now_ms, why))
         return NULL;
     if (!m)
-        m = mapping_create(nat, k, user, why);
+        m = mapping_create(nat, k, hash, user, why);
     if (!m)
         return NULL;
     struct flow *f = create_out(nat, job, m->out_port, user, state, now_ms);
@@ -271,7 +277,7 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
     uint16_t tcp_seen;
     enum flow_state state = track_first(&job->v, FLOW_OUT, true, &tcp_seen);
 
-    *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT : nat_check_out(&job->v);
+    *why = job->v.fragment == FRAGMENT_LATER ? DROP_FRAGMENT : check_out(&job->v);
     if (*why == DROP_NONE)
         *why = nat->outside_ip == 0                       ? DROP_NO_UPLINK
                : reset_is_left_over(nat, &job->v, now_ms) ? DROP_MOVED
@@ -434,7 +440,8 @@ static struct nat_mapping *map_last_resort(struct nat *nat, const struct flow_tu
         *why = DROP_PORTS_FULL;
         return NULL;
     }
-    struct nat_mapping *m = mapping_create_at(nat, inside, port, FLOW_USER_REST);
+    struct nat_mapping *m =
+        mapping_create_at(nat, inside, mapping_hash(nat, inside), port, FLOW_USER_REST);
     if (!m) {
         port_pool_release(pool, port);
         *why = DROP_FLOWS_FULL;

@@ -227,7 +227,7 @@ const struct nat_forward *forward_find_outside(const struct nat *nat, const stru
     return find(nat, &place, &k->src);
 }
 
-const struct nat_forward *forward_find_inside(const struct nat *nat, const struct flow_tuple *k)
+const struct nat_forward *forward_find_listed(const struct nat *nat, const struct flow_tuple *k)
 {
     const struct nat_span place = {
         .ip = k->src, .proto = k->proto, .zone = k->zone, .first = ntoh16(k->sport)};

@@ -25,7 +25,13 @@ const struct nat_forward *forward_find_outside(const struct nat *nat, const stru
 
 /* The forward in force that leads to the inside endpoint in k (an outbound tuple), the first; or
  * NULL. Not the last resort. */
-const struct nat_forward *forward_find_inside(const struct nat *nat, const struct flow_tuple *k);
+const struct nat_forward *forward_find_listed(const struct nat *nat, const struct flow_tuple *k);
+
+static inline const struct nat_forward *forward_find_inside(const struct nat *nat,
+                                                            const struct flow_tuple *k)
+{
+    return nat->span_count > 0 ? forward_find_listed(nat, k) : NULL;
+}
 
 /* The inside endpoint (as an outbound tuple without remote end) that the last resort leads what
  * comes in with tuple k to, if there is a last resort and k's source may use it. */

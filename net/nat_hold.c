@@ -20,7 +20,8 @@ static uint16_t take_port(struct port_pool *pool, uint16_t wanted, bool exact)
 
 be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exact)
 {
-    struct nat_mapping *m = mapping_find_inside(nat, k);
+    uint32_t hash = mapping_hash(nat, k);
+    struct nat_mapping *m = mapping_find_inside(nat, k, hash);
 
     if (nat->holds == NAT_MAX_HOLDS)
         return 0;
@@ -39,7 +40,7 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
             port = take_port(pool, ntoh16(wanted), exact);
         if (port == 0)
             return 0;
-        m = mapping_create_at(nat, k, port, FLOW_USER_REST);
+        m = mapping_create_at(nat, k, hash, port, FLOW_USER_REST);
         if (!m) {
             port_pool_release(pool, port);
             return 0;
@@ -54,7 +55,7 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
 
 void nat_let_go(struct nat *nat, const struct flow_tuple *k, uint32_t now_ms)
 {
-    struct nat_mapping *m = mapping_find_inside(nat, k);
+    struct nat_mapping *m = mapping_find_inside(nat, k, mapping_hash(nat, k));
 
     CHECK(m && m->flows > 0 && m->holders > 0 && nat->holds > 0);
     nat->holds--;

@@ -41,11 +41,6 @@ int mapping_init(struct nat *nat, uint32_t flow_capacity, alloc_fn alloc)
 
 /* ---- finding ---- */
 
-static uint32_t inside_hash(const struct nat *nat, be32 ip, be16 port, uint8_t proto, uint8_t zone)
-{
-    return hash_words(&nat->key, ip | (uint64_t)port << 32 | (uint64_t)proto << 48, zone);
-}
-
 static uint32_t outside_hash(const struct nat *nat, uint8_t proto, be16 port)
 {
     return hash_words(&nat->key, port | (uint64_t)proto << 48, NETWORK_UPLINK);
@@ -57,9 +52,8 @@ static unsigned rank(const struct nat_mapping *m)
     return (mapping_rests(m) ? 0 : 2) + (m->out_port != m->in_port);
 }
 
-struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k)
+struct nat_mapping *mapping_find_listed(struct nat *nat, const struct flow_tuple *k, uint32_t hash)
 {
-    uint32_t hash = inside_hash(nat, k->src, k->sport, k->proto, k->zone);
     struct nat_mapping *found = NULL;
     struct index_cursor c;
 
@@ -133,52 +127,32 @@ static void give_free(struct nat *nat, struct nat_mapping *m)
     nat->mapping_free = mapping_id(nat, m);
 }
 
-static uint32_t hash_of(const struct nat *nat, const struct nat_mapping *m, bool inside)
+struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint32_t hash,
+                                      uint16_t port, uint16_t user)
 {
-    return inside ? inside_hash(nat, m->in_ip, m->in_port, m->proto, m->zone)
-                  : outside_hash(nat, m->proto, m->out_port);
-}
-
-/* Makes *like findable; NULL if there is no room. */
-static struct nat_mapping *link_mapping(struct nat *nat, const struct nat_mapping *like)
-{
+    be16 out_port = hton16(port);
     struct nat_mapping *m = take_free(nat);
+
     if (!m && (mapping_cut_short(nat, IP_PROTO_UDP) || mapping_cut_short(nat, IP_PROTO_TCP)))
         m = take_free(nat);
     if (!m)
         return NULL;
-
-    *m = *like;
-    uint32_t id = mapping_id(nat, m);
-    if (index_insert(&nat->mapping_index, hash_of(nat, m, true), id) != 0) {
+    if (index_insert_both(&nat->mapping_index, hash, outside_hash(nat, k->proto, out_port),
+                          mapping_id(nat, m)) != 0) {
         give_free(nat, m);
         return NULL;
     }
-    if (index_insert(&nat->mapping_index, hash_of(nat, m, false), id) != 0) {
-        index_remove(&nat->mapping_index, hash_of(nat, m, true), id);
-        give_free(nat, m);
-        return NULL;
-    }
+    *m = (struct nat_mapping){.in_ip = k->src,
+                              .in_port = k->sport,
+                              .out_port = out_port,
+                              .proto = k->proto,
+                              .zone = k->zone};
+    count_port(nat, m, user);
     return m;
 }
 
-struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port,
-                                      uint16_t user)
-{
-    struct nat_mapping *m = link_mapping(nat, &(struct nat_mapping){
-                                                  .in_ip = k->src,
-                                                  .in_port = k->sport,
-                                                  .out_port = hton16(port),
-                                                  .proto = k->proto,
-                                                  .zone = k->zone,
-                                              });
-    if (m)
-        count_port(nat, m, user);
-    return m;
-}
-
-struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, uint16_t user,
-                                   enum drop_reason *why)
+struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, uint32_t hash,
+                                   uint16_t user, enum drop_reason *why)
 {
     struct port_pool *pool = mapping_pool(nat, k->proto);
     uint16_t port = port_pool_take(pool, ntoh16(k->sport));
@@ -188,7 +162,7 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, 
         *why = DROP_PORTS_FULL;
         return NULL;
     }
-    struct nat_mapping *m = mapping_create_at(nat, k, port, user);
+    struct nat_mapping *m = mapping_create_at(nat, k, hash, port, user);
     if (!m) {
         port_pool_release(pool, port);
         *why = DROP_FLOWS_FULL;
@@ -215,6 +189,8 @@ static void leave_rest(struct nat *nat, struct nat_mapping *m)
 
 void mapping_destroy(struct nat *nat, struct nat_mapping *m)
 {
+    const struct flow_tuple inside = {
+        .src = m->in_ip, .sport = m->in_port, .proto = m->proto, .zone = m->zone};
     uint32_t id = mapping_id(nat, m);
 
     if (mapping_rests(m))
@@ -222,8 +198,9 @@ void mapping_destroy(struct nat *nat, struct nat_mapping *m)
     else
         uncount_port(nat, m);
     CHECK(m->flows == 0 && m->holders == 0);
-    bool inside_gone = index_remove(&nat->mapping_index, hash_of(nat, m, true), id);
-    bool outside_gone = index_remove(&nat->mapping_index, hash_of(nat, m, false), id);
+    bool inside_gone = index_remove(&nat->mapping_index, mapping_hash(nat, &inside), id);
+    bool outside_gone =
+        index_remove(&nat->mapping_index, outside_hash(nat, m->proto, m->out_port), id);
     CHECK(inside_gone && outside_gone);
     port_pool_release(mapping_pool(nat, m->proto), ntoh16(m->out_port));
     give_free(nat, m);
@@ -311,26 +288,32 @@ bool mapping_admits(const struct nat *nat, const struct nat_mapping *m, be32 rem
            permit_is_there(&nat->permits, mapping_id(nat, m), remote);
 }
 
-void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds)
+static inline void hold(struct nat *nat, struct flow *f, uint32_t mapping)
 {
-    if (mapping_rests(m))
-        mapping_wake(nat, m);
-    flow_cold(&nat->flows, f)->mapping = mapping_id(nat, m);
-    m->flows++;
-    if (holds)
-        mapping_hold(nat, f);
-}
-
-void mapping_hold(struct nat *nat, struct flow *f)
-{
-    uint32_t mapping = flow_cold(&nat->flows, f)->mapping;
-
-    if (mapping == FLOW_NONE || (f->flags & FLOW_HOLDS_MAPPING))
-        return;
     f->flags |= FLOW_HOLDS_MAPPING;
     nat->mappings[mapping].holders++;
     if (is_filtered(nat, f->zone) && permit_join(&nat->permits, mapping, f->rem_ip))
         f->flags |= FLOW_PERMITS;
+}
+
+void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds)
+{
+    uint32_t id = mapping_id(nat, m);
+
+    if (mapping_rests(m))
+        mapping_wake(nat, m);
+    flow_cold(&nat->flows, f)->mapping = id;
+    m->flows++;
+    if (holds)
+        hold(nat, f, id);
+}
+
+void mapping_hold_first(struct nat *nat, struct flow *f)
+{
+    uint32_t mapping = flow_cold(&nat->flows, f)->mapping;
+
+    if (mapping != FLOW_NONE)
+        hold(nat, f, mapping);
 }
 
 /* The mapping that f was the last to use, or NULL. */

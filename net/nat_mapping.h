@@ -66,23 +66,36 @@ static inline bool mapping_is_of(const struct nat_mapping *m, const struct flow_
            m->zone == k->zone;
 }
 
-/* By the inside endpoint in k (an outbound tuple), at rest or not; or NULL. Of two (only the host
+/* Under what the mapping of an inside endpoint, the source of k (an outbound tuple), is found. */
+static inline uint32_t mapping_hash(const struct nat *nat, const struct flow_tuple *k)
+{
+    return hash_words(&nat->key, k->src | (uint64_t)k->sport << 32 | (uint64_t)k->proto << 48,
+                      k->zone);
+}
+
+/* By the inside endpoint in k, whose hash this is, at rest or not; or NULL. Of two (only the host
  * of the last resort can have them: nat.c), one that does not rest; then the one to another port
  * than its own, which came first. */
-struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k);
+struct nat_mapping *mapping_find_listed(struct nat *nat, const struct flow_tuple *k, uint32_t hash);
+
+static inline struct nat_mapping *mapping_find_inside(struct nat *nat, const struct flow_tuple *k,
+                                                      uint32_t hash)
+{
+    return index_may_have(&nat->mapping_index, hash) ? mapping_find_listed(nat, k, hash) : NULL;
+}
 
 /* By the outside port, at rest or not; or NULL. */
 struct nat_mapping *mapping_find_outside(const struct nat *nat, uint8_t proto, be16 port);
 
 /* A new mapping for k's inside endpoint, without flows as yet; NULL and *why: there is no port.
  * user: probably its host's account. */
-struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, uint16_t user,
-                                   enum drop_reason *why);
+struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, uint32_t hash,
+                                   uint16_t user, enum drop_reason *why);
 
 /* The same by this outside port (host order), which is taken in its pool already and stays so;
  * NULL: no room. */
-struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint16_t port,
-                                      uint16_t user);
+struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *k, uint32_t hash,
+                                      uint16_t port, uint16_t user);
 
 /* Ends a mapping that has no flows (any more), or rests, and frees its port. */
 void mapping_destroy(struct nat *nat, struct nat_mapping *m);
@@ -107,8 +120,13 @@ bool mapping_admits(const struct nat *nat, const struct nat_mapping *m, be32 rem
 
 /* Flow f uses m, which may have been at rest; holds: and keeps it open. */
 void mapping_join(struct nat *nat, struct nat_mapping *m, struct flow *f, bool holds);
-/* f keeps its mapping open from now on. */
-void mapping_hold(struct nat *nat, struct flow *f);
+/* f keeps its mapping open from now on; the second if it did not yet. */
+void mapping_hold_first(struct nat *nat, struct flow *f);
+static inline void mapping_hold(struct nat *nat, struct flow *f)
+{
+    if (!(f->flags & FLOW_HOLDS_MAPPING))
+        mapping_hold_first(nat, f);
+}
 /* f is about to go; its mapping goes with it if f was the last, or comes to rest. */
 void mapping_leave(struct nat *nat, struct flow *f);
 void mapping_leave_to_rest(struct nat *nat, struct flow *f, uint32_t now_ms);

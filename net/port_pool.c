@@ -59,23 +59,15 @@ static uint32_t random_below(struct port_pool *pool, uint32_t limit)
 
 /* ---- the bitmap ---- */
 
-static void note_full(struct port_pool *pool, unsigned word)
-{
-    for (unsigned parity = EVEN; parity <= ODD; parity++) {
-        uint64_t bit = 1ull << word % 64;
-        if ((pool->taken[word] & parity_mask[parity]) == parity_mask[parity])
-            pool->full[parity][word / 64] |= bit;
-        else
-            pool->full[parity][word / 64] &= ~bit;
-    }
-}
-
 static uint16_t take(struct port_pool *pool, uint32_t port)
 {
-    pool->taken[port / 64] |= 1ull << port % 64;
+    uint32_t word = port / 64, parity = port % 2;
+
+    pool->taken[word] |= 1ull << port % 64;
     pool->free_count--;
     pool->free_low -= port < PORT_POOL_FIRST;
-    note_full(pool, port / 64);
+    if (UNLIKELY((pool->taken[word] & parity_mask[parity]) == parity_mask[parity]))
+        pool->full[parity][word / 64] |= 1ull << word % 64;
     return (uint16_t)port;
 }
 
@@ -99,11 +91,13 @@ bool port_pool_take_exact(struct port_pool *pool, uint16_t port)
 
 void port_pool_release(struct port_pool *pool, uint16_t port)
 {
+    uint32_t word = port / 64u;
+
     CHECK(port != 0 && port_pool_is_taken(pool, port));
-    pool->taken[port / 64] &= ~(1ull << port % 64);
+    pool->taken[word] &= ~(1ull << port % 64);
     pool->free_count++;
     pool->free_low += port < PORT_POOL_FIRST;
-    note_full(pool, port / 64);
+    pool->full[port % 2][word / 64] &= ~(1ull << word % 64);
 }
 
 /* The first word of from..to-1 that has a free port of this parity, or to. */

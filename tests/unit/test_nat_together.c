@@ -237,7 +237,8 @@ static void check_books(void)
         if (t->flows[i].state != FLOW_FREE)
             count_flow(b, i);
     for (unsigned i = 0; i < held_count; i++) {
-        const struct nat_mapping *m = mapping_find_inside(&rig_nat, &held[i]);
+        const struct nat_mapping *m =
+            mapping_find_inside(&rig_nat, &held[i], mapping_hash(&rig_nat, &held[i]));
         assert_non_null(m);
         b->mapping_holds[mapping_id(&rig_nat, m)]++;
     }
