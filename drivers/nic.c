@@ -4,12 +4,59 @@
  */
 #include "drivers/nic_driver.h"
 
+#include "entropy.h"
 #include "log.h"
+
+static unsigned dead_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
+{
+    (void)nic, (void)out, (void)max;
+    return 0;
+}
+
+static unsigned dead_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
+{
+    (void)nic, (void)pkts, (void)n;
+    return 0;
+}
+
+static void dead_nothing(struct nic *nic)
+{
+    (void)nic;
+}
+
+static bool dead_false(struct nic *nic)
+{
+    (void)nic;
+    return false;
+}
+
+/* Of a NIC that has been taken down, which is why the drivers need not ask whether it is. */
+static const struct nic_ops dead_ops = {
+    .rx_batch = dead_rx_batch,
+    .tx_batch = dead_tx_batch,
+    .tx_reclaim = dead_nothing,
+    .irq_arm = dead_false,
+    .irq_disarm = dead_nothing,
+    .link_up = dead_false,
+    .stop = dead_nothing,
+};
 
 void nic_taken_down(struct nic *nic, const char *why)
 {
     if (nic->dead)
         return;
     nic->dead = why;
+    nic->ops = &dead_ops;
     log_error("port at %s: device offered %s; port taken down", nic->location, why);
+}
+
+bool nic_mac_is_usable(const uint8_t *mac)
+{
+    return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0;
+}
+
+void nic_mac_make(uint8_t *mac)
+{
+    entropy_fill(mac, MAC_BYTES);
+    mac[0] = (uint8_t)((mac[0] & ~1u) | 2u);
 }

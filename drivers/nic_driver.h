@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a NIC driver gives to the table (drivers/nic_table.c) and what the table gives to drivers.
+ * What a NIC driver gives to the table (drivers/nic_table.c) and what is there for drivers.
  */
 #ifndef NIC_DRIVER_H
 #define NIC_DRIVER_H
@@ -8,17 +8,30 @@
 #include "drivers.h"
 #include "drivers/pci.h"
 
-struct nic_driver {
+/* A device that a driver knows. */
+struct nic_id {
     uint16_t vendor, device;
-    const char *name; /* for people: "virtio-net" */
-    /* Starts the device. NULL if it cannot be used; the driver has logged why and stopped it. */
-    struct nic *(*probe)(struct pci_dev *pci, const struct nic_limits *limits);
+    const char *name; /* for people: "82540EM" */
+    uint32_t variant; /* the driver's own */
 };
 
-/* The rows, ended by one with a NULL probe. */
-extern const struct nic_driver nic_drivers[];
+struct nic_driver {
+    const struct nic_id *ids; /* ended by one without a name */
+    /* Starts the device. NULL if it cannot be used; the driver has logged why and stopped it. */
+    struct nic *(*probe)(struct pci_dev *pci, const struct nic_id *id,
+                         const struct nic_limits *limits);
+};
 
-/* Sets nic->dead and logs one line, the first time. */
+/* The drivers, ended by a NULL. */
+extern const struct nic_driver *const nic_drivers[];
+
+/* Sets nic->dead and logs one line, the first time. From then on its operations do nothing. */
 void nic_taken_down(struct nic *nic, const char *why);
+
+/* True if the address can be a NIC's own: individual, and not 0. */
+bool nic_mac_is_usable(const uint8_t *mac);
+
+/* Makes one up: individual, locally administered. */
+void nic_mac_make(uint8_t *mac);
 
 #endif

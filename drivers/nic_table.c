@@ -15,21 +15,27 @@
 #define VIRTIO_PCI_DEVICE_RNG_LEGACY 0x1005
 #define VIRTIO_PCI_DEVICE_RNG        0x1044
 
-static struct nic *probe_virtio_net(struct pci_dev *pci, const struct nic_limits *limits)
+static struct nic *probe_virtio_net(struct pci_dev *pci, const struct nic_id *id,
+                                    const struct nic_limits *limits)
 {
     struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
 
+    (void)id;
     if (!vp || virtio_pci_open(vp, pci) != 0)
         return NULL;
     return virtio_net_start(&vp->dev, limits);
 }
 
-const struct nic_driver nic_drivers[] = {
-    {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_NET, "virtio-net", probe_virtio_net},
-    {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_NET_LEGACY, "virtio-net (transitional)",
-     probe_virtio_net},
-    {0, 0, NULL, NULL},
+static const struct nic_id virtio_net_ids[] = {
+    {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_NET, "virtio-net", 0},
+    {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_NET_LEGACY, "virtio-net (transitional)", 0},
+    {0, 0, NULL, 0},
 };
+
+static const struct nic_driver virtio_net_driver = {.ids = virtio_net_ids,
+                                                    .probe = probe_virtio_net};
+
+const struct nic_driver *const nic_drivers[] = {&virtio_net_driver, NULL};
 
 static struct pci_dev devices[PCI_DEVS_MAX];
 
@@ -43,12 +49,13 @@ static unsigned scan(void)
     return pci_scan(devices, PCI_DEVS_MAX);
 }
 
-static const struct nic_driver *driver_of(const struct pci_dev *pci)
+/* The driver of this device and its id there; NULL: there is none. */
+static const struct nic_driver *driver_of(const struct pci_dev *pci, const struct nic_id **id)
 {
-    for (const struct nic_driver *row = nic_drivers; row->probe; row++) {
-        if (row->vendor == pci->vendor && row->device == pci->device)
-            return row;
-    }
+    for (const struct nic_driver *const *driver = nic_drivers; *driver; driver++)
+        for (*id = (*driver)->ids; (*id)->name; (*id)++)
+            if ((*id)->vendor == pci->vendor && (*id)->device == pci->device)
+                return *driver;
     return NULL;
 }
 
@@ -64,9 +71,10 @@ static void tell_of_no_driver(const struct pci_dev *pci)
 unsigned nic_count(void)
 {
     unsigned n = 0, found = scan();
+    const struct nic_id *id;
 
     for (unsigned i = 0; i < found; i++)
-        n += driver_of(&devices[i]) != NULL;
+        n += driver_of(&devices[i], &id) != NULL;
     return MIN(n, (unsigned)NIC_MAX);
 }
 
@@ -75,7 +83,8 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
     unsigned n = 0, left = 0, found = scan();
 
     for (unsigned i = 0; i < found; i++) {
-        const struct nic_driver *driver = driver_of(&devices[i]);
+        const struct nic_id *id;
+        const struct nic_driver *driver = driver_of(&devices[i], &id);
         if (!driver) {
             tell_of_no_driver(&devices[i]);
             continue;
@@ -84,11 +93,11 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
             left++;
             continue;
         }
-        nics[n] = driver->probe(&devices[i], limits);
+        nics[n] = driver->probe(&devices[i], id, limits);
         if (nics[n])
             n++;
         else
-            log_error("%s: %s is not used", devices[i].location, driver->name);
+            log_error("%s: %s is not used", devices[i].location, id->name);
     }
     if (left > 0)
         log_warn("%u more network devices than the %u that are used", left, n);

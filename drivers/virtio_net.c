@@ -6,7 +6,6 @@
  */
 #include "drivers/virtio_net.h"
 
-#include "entropy.h"
 #include "log.h"
 #include "mem.h"
 #include "drivers/nic_driver.h"
@@ -58,12 +57,10 @@ static void read_mac(struct virtio_net *vn)
 {
     uint8_t *mac = vn->nic.mac;
 
-    if (virtio_has(vn->dev, VIRTIO_NET_F_MAC) &&
-        vn->dev->ops->config_read(vn->dev, VIRTIO_NET_CONFIG_MAC, mac, MAC_BYTES) &&
-        !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0)
-        return;
-    entropy_fill(mac, MAC_BYTES);
-    mac[0] = (uint8_t)((mac[0] & ~1u) | 2u); /* individual, locally administered */
+    if (!virtio_has(vn->dev, VIRTIO_NET_F_MAC) ||
+        !vn->dev->ops->config_read(vn->dev, VIRTIO_NET_CONFIG_MAC, mac, MAC_BYTES) ||
+        !nic_mac_is_usable(mac))
+        nic_mac_make(mac);
 }
 
 static void read_mtu(struct virtio_net *vn)
@@ -161,39 +158,6 @@ static void stop(struct nic *nic)
     virtio_stop(virtio_net_of(nic)->dev);
 }
 
-static unsigned dead_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
-{
-    (void)nic, (void)out, (void)max;
-    return 0;
-}
-
-static unsigned dead_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
-{
-    (void)nic, (void)pkts, (void)n;
-    return 0;
-}
-
-static void dead_nothing(struct nic *nic)
-{
-    (void)nic;
-}
-
-static bool dead_false(struct nic *nic)
-{
-    (void)nic;
-    return false;
-}
-
-static const struct nic_ops dead_ops = {
-    .rx_batch = dead_rx_batch,
-    .tx_batch = dead_tx_batch,
-    .tx_reclaim = dead_nothing,
-    .irq_arm = dead_false,
-    .irq_disarm = dead_nothing,
-    .link_up = dead_false,
-    .stop = dead_nothing,
-};
-
 static const struct nic_ops live_ops = {
     .rx_batch = virtio_net_rx_batch,
     .tx_batch = virtio_net_tx_batch,
@@ -207,7 +171,6 @@ static const struct nic_ops live_ops = {
 void virtio_net_die(struct virtio_net *vn, const char *why)
 {
     nic_taken_down(&vn->nic, why);
-    vn->nic.ops = &dead_ops;
     vn->link = false;
     /* With bus mastering off nothing reaches the buffers any more, so they may go back to the pool.
      */

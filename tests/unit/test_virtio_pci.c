@@ -10,7 +10,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "drivers/nic_driver.h"
 #include "drivers/virtio_pci.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/fake_machine.h"
@@ -251,21 +250,6 @@ static void test_what_handlers_do(void **state)
     assert_true(vp.dev.config_changed);
 }
 
-static void test_nic_table(void **state)
-{
-    unsigned rows = 0;
-
-    (void)state;
-    for (const struct nic_driver *row = nic_drivers; row->probe; row++, rows++) {
-        assert_non_null(row->name);
-        assert_int_not_equal(row->vendor, 0);
-        assert_int_not_equal(row->vendor, 0xFFFF);
-        for (const struct nic_driver *other = nic_drivers; other != row; other++)
-            assert_false(other->vendor == row->vendor && other->device == row->device);
-    }
-    assert_true(rows >= 2);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,7 +259,6 @@ int main(void)
         cmocka_unit_test(test_legacy_ports),
         cmocka_unit_test(test_interrupts),
         cmocka_unit_test(test_what_handlers_do),
-        cmocka_unit_test(test_nic_table),
     };
     return cmocka_run_group_tests_name("virtio_pci", tests, NULL, NULL);
 }
