@@ -236,4 +236,4 @@ clean:
 .PHONY: bench image help clean docs run test check unit proofs fuzz machine e2e deps format
 # The compiler writes these beside the objects; nothing here makes them, and no built-in rule may try.
 %.d: ;
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
