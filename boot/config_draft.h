@@ -262,6 +262,11 @@ struct draft_assert {
     struct draft_claim claim;
 };
 
+struct draft_state {
+    struct draft_item item;
+    struct config_state value;
+};
+
 struct draft_number {
     struct draft_item item;
     uint64_t value;
@@ -286,6 +291,7 @@ struct config_draft {
     struct draft_word log, panic, config;
     struct draft_number seed, flows, macs;
     struct draft_name hostname;
+    struct draft_state state;
     struct draft_uplink uplink;
     unsigned port_count, net_count, host_count, fwd_count;
     struct draft_port ports[CONFIG_MAX_PORTS];

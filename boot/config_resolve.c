@@ -48,6 +48,7 @@ static void resolve_settings(struct resolver *r)
     config->seed = draft->seed.value;
     config->flows = (uint32_t)draft->flows.value;
     config->macs = (uint32_t)draft->macs.value;
+    config->state = draft->state.value;
     snprintf(config->hostname, sizeof(config->hostname), "%s",
              draft->hostname.item.text ? draft->hostname.value : "sluice");
     if (config->seed_given)

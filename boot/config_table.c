@@ -197,6 +197,9 @@ SCALAR(hostname, value_host_name, "sluice", "the name under which DNS answers wi
 SCALAR(flows, value_flows, "from memory size", "room for this many flows at a time")
 SCALAR(macs, value_macs, "65536, fewer on a small machine",
        "room for this many MAC addresses at a time")
+SCALAR(state, value_state, "off",
+       "auto: the first virtio-blk disk that is ours, or else the first that is empty; or one "
+       "disk, by its number from 0 in PCI order, or by its serial")
 SCALAR(config, value_config, "strict",
        "lenient ignores unknown options; all else is still an error")
 SCALAR(seed, value_seed, NULL, "makes every random choice a function of it: never in production")
@@ -346,6 +349,13 @@ const struct option_row config_options[] = {
      .same = same_dns,
      ROW_FIELDS(dnsprivate_fields),
      ROW_ARRAY(draft_dns, dnsprivates, dnsprivate_count, CONFIG_MAX_PRIVATES)},
+    {.key = "state",
+     .help = "The disk that keeps the leases over a restart. All of it belongs to the router; a "
+             "disk that is neither empty nor the router's own is left alone.",
+     .example = "state=auto",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(state_fields),
+     ROW_SINGLE(draft_state, state)},
     {.key = "hostname",
      .help = "The router's own name.",
      .example = "hostname=gate",

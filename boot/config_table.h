@@ -64,6 +64,7 @@ union draft_record {
     struct draft_word word;
     struct draft_number number;
     struct draft_name name;
+    struct draft_state state;
     struct draft_uplink uplink;
     struct draft_net net;
     struct draft_port port;

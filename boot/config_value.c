@@ -456,3 +456,37 @@ static const char *seed_read(struct span *text, void *to)
 }
 
 const struct value_type value_seed = {"HEX", "1 to 16 hexadecimal digits", seed_read, NULL, false};
+
+/* ---- disks ---- */
+
+static const char *state_word(unsigned i)
+{
+    static const char *const words[] = {"off", "auto"};
+    return i < ARRAY_COUNT(words) ? words[i] : NULL;
+}
+static_assert(STATE_OFF == 0 && STATE_AUTO == 1, "words are kinds");
+
+static const char *state_read(struct span *text, void *to)
+{
+    struct config_state *state = to;
+    uint64_t number;
+    if (!read_word(*text, &value_state, &state->kind))
+        return NULL;
+    if (value_read_number(*text, UINT8_MAX, &number)) {
+        state->kind = STATE_BY_NUMBER;
+        state->number = (uint8_t)number;
+        return NULL;
+    }
+    if (text->n == 0 || text->n >= sizeof(state->serial))
+        return value_state.what;
+    for (size_t i = 0; i < text->n; i++)
+        if (text->s[i] <= ' ' || text->s[i] > '~')
+            return value_state.what;
+    state->kind = STATE_BY_SERIAL;
+    memcpy(state->serial, text->s, text->n);
+    return NULL;
+}
+
+const struct value_type value_state = {
+    "auto|off|DISK", "auto, off, or a disk: its number, or its serial of at most 20 characters",
+    state_read, state_word, false};

@@ -61,6 +61,7 @@ extern const struct value_type value_mtu;       /* uint16_t */
 extern const struct value_type value_flows;     /* uint64_t */
 extern const struct value_type value_flow_limit; /* uint32_t */
 extern const struct value_type value_macs;       /* uint64_t */
+extern const struct value_type value_state;      /* struct config_state */
 extern const struct value_type value_seed;       /* uint64_t */
 extern const struct value_type value_level;      /* uint8_t, enum log_level */
 extern const struct value_type value_filter;     /* uint8_t, enum config_filter */

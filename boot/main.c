@@ -26,6 +26,7 @@
 #include "boot/idle.h"
 #include "boot/options.h"
 #include "boot/plan.h"
+#include "boot/state.h"
 #include "drivers/fw_cfg.h"
 #include "net/dataplane.h"
 #include "net/host/host.h"
@@ -43,6 +44,7 @@ static struct {
     struct pkt_pool pool;
     struct dataplane *dataplane; /* NULL: nothing is forwarded */
     struct host *host;
+    struct state state;
 } router;
 
 static void print_line(const char *text)
@@ -148,10 +150,12 @@ static bool start_forwarding(void)
                   (unsigned long long)(mem_available() >> 20));
         return false;
     }
+    bool keeps = state_open(&router.state, &router.config.state);
     const struct host_env env = {.now_us = clock_now_us,
                                  .random = entropy_fill,
                                  .alloc_dirty = mem_alloc_dirty,
-                                 .dns_cache_bytes = plan.dns_cache_bytes};
+                                 .dns_cache_bytes = plan.dns_cache_bytes,
+                                 .lease_key = keeps ? router.state.key : NULL};
     uint8_t random[64];
     entropy_fill(random, sizeof(random));
     router.host = host_instance();
@@ -174,6 +178,7 @@ static bool start_forwarding(void)
         router.dataplane = NULL;
         return false;
     }
+    state_restore(&router.state, host_dhcp(router.host));
     return true;
 }
 
@@ -181,6 +186,7 @@ static void stop_devices(void)
 {
     for (unsigned i = 0; i < router.nic_count; i++)
         router.nics[i]->ops->stop(router.nics[i]);
+    state_stop(&router.state);
 }
 
 /* The console takes no commands; whatever is typed, a line's end shows the status. */
@@ -198,6 +204,7 @@ static void serve_console(void)
     if (router.dataplane) {
         dataplane_print_status(router.dataplane, print_line);
         host_print_status(router.host, print_line);
+        state_print(&router.state, clock_now_us(), print_line);
     } else {
         log_info("nothing is forwarded: the configuration has errors (see above)");
     }
@@ -210,7 +217,8 @@ static uint64_t next_deadline(uint64_t now_us)
         return CLOCK_NEVER;
     uint64_t dataplane = dataplane_next_us(router.dataplane, now_us);
     uint64_t host = host_next_us(router.host, now_us);
-    return MIN(dataplane, host);
+    uint64_t state = state_next_us(&router.state, now_us);
+    return MIN(MIN(dataplane, host), state);
 }
 
 /* False: there is work already, and nothing was let in. */
@@ -247,6 +255,7 @@ NORETURN static void run(void)
         if (router.dataplane) {
             work = dataplane_poll(router.dataplane, now_us);
             work += host_poll(router.host, now_us);
+            state_poll(&router.state, now_us);
         }
         bool rest = idle_should_sleep(&idle, work != 0, now_us), slept = false;
         if (rest) {

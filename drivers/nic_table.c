@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The NIC table: one row a device a driver knows, and the walk over the PCI buses that starts them.
+ * The NIC table: one row a device a driver knows, and the walk over the PCI buses that starts them;
+ * the same walk finds disks and sources of randomness, of which there is one kind each.
  */
 #include "drivers/nic_driver.h"
 
+#include "blk.h"
 #include "log.h"
 #include "mem.h"
+#include "drivers/virtio_blk.h"
 #include "drivers/virtio_net.h"
 #include "drivers/virtio_pci.h"
 #include "drivers/virtio_rng.h"
 
 #define VIRTIO_PCI_DEVICE_NET_LEGACY 0x1000 /* transitional: VIRTIO 1.2, section 4.1.2.1 */
 #define VIRTIO_PCI_DEVICE_NET        0x1041
+#define VIRTIO_PCI_DEVICE_BLK_LEGACY 0x1001
+#define VIRTIO_PCI_DEVICE_BLK        0x1042
 #define VIRTIO_PCI_DEVICE_RNG_LEGACY 0x1005
 #define VIRTIO_PCI_DEVICE_RNG        0x1044
 
@@ -101,6 +106,25 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
     }
     if (left > 0)
         log_warn("%u more network devices than the %u that are used", left, n);
+    return n;
+}
+
+unsigned blk_probe_all(struct blk **disks, unsigned max)
+{
+    unsigned n = 0, found = scan();
+
+    for (unsigned i = 0; i < found && n < MIN(max, (unsigned)BLK_MAX); i++) {
+        const struct pci_dev *pci = &devices[i];
+        if (pci->vendor != VIRTIO_PCI_VENDOR ||
+            (pci->device != VIRTIO_PCI_DEVICE_BLK && pci->device != VIRTIO_PCI_DEVICE_BLK_LEGACY))
+            continue;
+        struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
+        if (!vp || virtio_pci_open(vp, pci) != 0)
+            continue;
+        disks[n] = virtio_blk_start(&vp->dev);
+        if (disks[n])
+            n++;
+    }
     return n;
 }
 

@@ -42,6 +42,7 @@
 #define CONFIG_DHCPOPT_BYTES 300        /* of one option's value */
 #define CONFIG_NAME_BYTES    32         /* of networks, with the final NUL */
 #define CONFIG_DOMAIN_BYTES  64         /* of hosts and domains, with the final NUL */
+#define CONFIG_SERIAL_BYTES  21         /* of disks, with the final NUL */
 #define CONFIG_FOREVER       UINT32_MAX /* a lease of "inf" */
 #define CONFIG_NO_NET        0xFF       /* no network */
 
@@ -211,6 +212,15 @@ struct config_dhcpopt {
     uint8_t bytes[CONFIG_DHCPOPT_BYTES]; /* as they are sent */
 };
 
+/* Which disk keeps the leases. */
+enum config_state_kind { STATE_OFF, STATE_AUTO, STATE_BY_NUMBER, STATE_BY_SERIAL };
+
+struct config_state {
+    uint8_t kind; /* enum config_state_kind */
+    uint8_t number;
+    char serial[CONFIG_SERIAL_BYTES];
+};
+
 struct config {
     bool ok;           /* false: forward nothing */
     bool panic_halt;   /* halt instead of reset */
@@ -232,6 +242,7 @@ struct config {
     uint8_t dmz_net;
     uint64_t seed;
     char hostname[CONFIG_DOMAIN_BYTES]; /* the router's own name */
+    struct config_state state;
     struct config_uplink uplink;
     struct config_port ports[CONFIG_MAX_PORTS];
     struct config_net nets[CONFIG_MAX_NETS];

@@ -238,6 +238,7 @@ void lease_set_name(struct lease_table *t, struct lease *l, const char *name)
         l->next_name = *bucket;
         *bucket = lease_index(t, l);
     }
+    lease_mark(t, l);
 }
 
 /* ---- who may have what ---- */

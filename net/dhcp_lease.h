@@ -13,10 +13,11 @@
  * has not come to yet is over all the same: lease_over() looks at the time. A lease that is over is
  * remembered: its client finds its old address unless somebody else had to be given it.
  *
- * Nothing survives a restart, so a new client's address is searched from a place that depends on
- * its hardware address alone: the same client gets the same address again. When no address is left
- * that nobody has or had, the lease that has been over for longest is forgotten, then the offer
- * that has stood unanswered for longest, then what ARP has only shown in use.
+ * Unless somebody keeps the leases (dhcp_store.h) nothing survives a restart, so a new client's
+ * address is searched from a place that depends on its hardware address alone: the same client gets
+ * the same address again. When no address is left that nobody has or had, the lease that has been
+ * over for longest is forgotten, then the offer that has stood unanswered for longest, then what
+ * ARP has only shown in use.
  *
  * Shares. Hardware addresses are easily made up, ports are not. So that nobody behind one port of a
  * network can lease all of its pool, a port gets another address only while four times what would
@@ -105,6 +106,9 @@ struct lease_table {
      * is not the other, whose address that port would let it use. */
     bool by_mac;
     bool shared; /* the network has several ports, and each its share */
+    /* Who keeps the leases over a restart (dhcp_store.h) gives both; NULL: nobody does. */
+    uint64_t *changed; /* bit i: slot i may be other than it was when its bit was cleared */
+    bool *any_changed;
     uint64_t key[3];
 };
 

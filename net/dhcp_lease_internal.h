@@ -20,6 +20,16 @@ static inline bool lease_counts(const struct lease *l)
            (l->state == LEASE_OFFERED || l->state == LEASE_GRANTED || l->state == LEASE_DECLINED);
 }
 
+static inline void lease_mark(struct lease_table *t, const struct lease *l)
+{
+    uint32_t i = lease_index(t, l);
+
+    if (!t->changed)
+        return;
+    t->changed[i / 64] |= 1ull << i % 64;
+    *t->any_changed = true;
+}
+
 /* ---- dhcp_lease.c ---- */
 
 void lease_forget(struct lease_table *t, struct lease *l);

@@ -154,6 +154,7 @@ void lease_enter(struct lease_table *t, struct lease *l, enum lease_state state,
 {
     l->state = (uint8_t)state;
     l->expires_s = expires_s;
+    lease_mark(t, l);
     struct lease_list *list = list_of(t, l);
 
     if (has_end(l))

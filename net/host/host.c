@@ -227,6 +227,11 @@ void host_link(struct host *h, uint8_t network, bool up)
         etharp_gratuitous(&h->ifs[network].netif);
 }
 
+struct dhcp_server *host_dhcp(struct host *h)
+{
+    return &h->services.dhcp;
+}
+
 /* ---- time ---- */
 
 unsigned host_poll(struct host *h, uint64_t now_us)

@@ -17,11 +17,13 @@
 struct host_env {
     uint64_t (*now_us)(void);
     void (*random)(void *to, size_t n);
-    alloc_fn alloc_dirty;   /* for memory that need not be zeroed */
-    size_t dns_cache_bytes; /* 0: as little as works */
+    alloc_fn alloc_dirty;     /* for memory that need not be zeroed */
+    size_t dns_cache_bytes;   /* 0: as little as works */
+    const uint8_t *lease_key; /* 24 bytes by which leases know their clients; NULL: random ones */
 };
 
 struct host;
+struct dhcp_server;
 
 /* The operations to give to dataplane_create (self_ops, self). Valid before host_start; frames that
  * come before it are freed. */
@@ -32,6 +34,9 @@ struct host *host_instance(void);
  * uplink if so configured, and the services of the table. -ENOMEM or 0. */
 int host_start(struct host *host, const struct config *config, struct dataplane *dp,
                struct pkt_pool *pool, const struct host_env *env, alloc_fn alloc);
+
+/* The DHCP server, after host_start: for who keeps its leases. */
+struct dhcp_server *host_dhcp(struct host *host);
 
 /* Runs what is due; returns the number of steps. And when it wants to run again (UINT64_MAX:
  * never). */

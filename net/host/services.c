@@ -347,7 +347,8 @@ int services_start(struct host *h, alloc_fn alloc)
     int err;
 
     h->env.random(random, sizeof(random));
-    err = dhcp_server_init(&s->dhcp, h->config, &dhcp_ops, h, random, alloc, h->env.alloc_dirty);
+    err = dhcp_server_init(&s->dhcp, h->config, &dhcp_ops, h,
+                           h->env.lease_key ? h->env.lease_key : random, alloc, h->env.alloc_dirty);
     if (err)
         return err;
     bind_reservations(h);
