@@ -214,10 +214,26 @@ unsigned dhcp_discover(struct exchange *x, struct lease **l)
     return offer(x, l);
 }
 
+static void tell_lease(const struct exchange *x, const struct lease *l)
+{
+    struct dhcp_server *s = x->s;
+    char ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES];
+
+    if (s->told_s != x->now_s)
+        s->told = 0;
+    s->told_s = x->now_s;
+    if (s->told > DHCP_TOLD_PER_S)
+        return;
+    if (s->told++ == DHCP_TOLD_PER_S)
+        log_info("lease     and others, more than can be told: the status counts them");
+    else
+        log_info("lease     %-15s %s%s%s", ip4_text(ip, l->ip), mac_text(mac, l->mac),
+                 l->name[0] ? "  " : "", l->name);
+}
+
 static unsigned grant(const struct exchange *x, struct lease *l)
 {
     bool renewal = lease_live(l, x->now_s) && lease_id_equal(&l->who, &x->who);
-    char ip[IP4_TEXT_BYTES], mac[MAC_TEXT_BYTES];
 
     take(x, l, LEASE_GRANTED, expiry(x));
     l->active_s = x->now_s + 1;
@@ -225,8 +241,7 @@ static unsigned grant(const struct exchange *x, struct lease *l)
         l->declines = 0; /* it is of use */
     dhcp_name_lease(x, l);
     if (!renewal)
-        log_info("lease     %-15s %s%s%s", ip4_text(ip, l->ip), mac_text(mac, l->mac),
-                 l->name[0] ? "  " : "", l->name);
+        tell_lease(x, l);
     return DHCP_TYPE_ACK;
 }
 

@@ -44,6 +44,8 @@
 #define DHCP_PENDING_MAX    1024
 #define DHCP_PENDING_BYTES  600 /* of requests that are kept so long; others do not wait */
 
+#define DHCP_TOLD_PER_S 16 /* new leases that are told of one by one; a console is slow */
+
 struct dhcp_reply {
     uint8_t network;
     be32 to;                /* 255.255.255.255 for all */
@@ -128,6 +130,8 @@ struct dhcp_server {
     uint32_t next_complaint_s[CONFIG_MAX_NETS]; /* about a used-up pool or share */
     uint32_t next_name_told_s[CONFIG_MAX_NETS]; /* that a client called itself as somebody else */
     uint32_t next_in_use_s[CONFIG_MAX_NETS];    /* about an address in use */
+    uint32_t told_s;                            /* the second in which so many leases were told */
+    uint32_t told;
     struct dhcp_message message;
     struct dhcp_pending_table pending;
 };

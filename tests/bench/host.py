@@ -20,6 +20,9 @@ COUNTS = (
     ("bench_dataplane", "nat", "dataplane_poll", "dataplane, NAT, from rx_batch to tx_batch, 1,000 flows", "packet"),
     ("bench_dataplane", "million", "dataplane_poll", "dataplane, NAT, 1,000,000 flows", "packet"),
     ("bench_dataplane", "switch", "dataplane_poll", "dataplane, switch, from rx_batch to tx_batch, 65,536 MACs", "packet"),
+    ("bench_dhcp", "few", "dhcp_exchange", "DHCP discover to ack, 100 leases", "exchange"),
+    ("bench_dhcp", "many", "dhcp_exchange", "DHCP discover to ack, 10,000 leases", "exchange"),
+    ("bench_dhcp", "new", "dhcp_exchange", "DHCP discover to ack of new clients", "exchange"),
 )
 UNITS = 32000
 
