@@ -258,6 +258,18 @@ struct pkt *frame_pkt(struct pkt_pool *pool, const uint8_t *b, size_t n, size_t 
     return head;
 }
 
+size_t frame_flatten(const struct pkt *p, uint8_t *to)
+{
+    size_t n = 0;
+
+    for (const struct pkt *s = p; s; s = s->next) {
+        memcpy(to + n, s->data, s->len);
+        n += s->len;
+    }
+    CHECK(n == p->total_bytes);
+    return n;
+}
+
 void frame_unpoison(struct pkt_pool *pool)
 {
     ASAN_UNPOISON_MEMORY_REGION(pool->memory, (size_t)pool->count * PKT_BUF_BYTES);

@@ -66,6 +66,9 @@ bool frame_sums_right(const uint8_t *b, size_t n, size_t l3, bool ip6);
 struct pkt *frame_pkt(struct pkt_pool *pool, const uint8_t *b, size_t n, size_t head_bytes,
                       size_t seg_max, uint32_t (*rnd)(uint32_t below));
 
+/* Copies a packet's bytes out, segment by segment; returns how many. */
+size_t frame_flatten(const struct pkt *p, uint8_t *to);
+
 /* Before freeing what frame_pkt() made: makes its buffers ordinary memory again. */
 void frame_unpoison(struct pkt_pool *pool);
 

@@ -10,18 +10,9 @@
 
 #include "net/binding.h"
 #include "tests/fake/fake_alloc.h"
+#include "tests/fake/fake_random.h"
 
 static const struct hash_key key = {.k = {0x1234567, 0x89ABCDEF1, 0xFEDCBA981, 0x7654321}};
-static uint64_t seed = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % below;
-}
-
 static int teardown(void **state)
 {
     (void)state;

@@ -9,16 +9,9 @@
 #include <cmocka.h>
 
 #include "net/wire/csum.h"
+#include "tests/fake/fake_random.h"
 
 #include <stdlib.h>
-
-static uint32_t seed = 7;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (uint32_t)(((uint64_t)(seed >> 4) * below) >> 28);
-}
 
 /* The definition of RFC 1071 in the slowest way there is: big-endian words, one carry at a time.
  * The result is the value a field holds, in network order read as a number. */

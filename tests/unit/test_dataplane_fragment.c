@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "net/wire/ip4.h"
+#include "tests/fake/fake_random.h"
 #include "tests/fake/router_rig.h"
 
 #define PIECES    8
@@ -35,15 +36,6 @@ struct datagram {
 
 static struct datagram received[DATAGRAMS];
 static unsigned received_count;
-
-static uint32_t rnd(uint32_t below)
-{
-    static uint64_t x = 88172645463325252ull;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return (uint32_t)(x >> 32) % below;
-}
 
 static int teardown(void **state)
 {

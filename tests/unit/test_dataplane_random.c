@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "tests/fake/fake_random.h"
 #include "tests/fake/router_rig.h"
 #include "tests/model/naive_switch.h"
 #include "net/wire/eth.h"
@@ -25,16 +26,6 @@
 #define MARK_BYTES  8
 
 static struct rig r;
-static uint64_t seed = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % below;
-}
-
 static int teardown(void **state)
 {
     (void)state;

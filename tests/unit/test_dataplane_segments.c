@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "tests/fake/fake_random.h"
 #include "tests/fake/random_config.h"
 #include "tests/fake/router_rig.h"
 #include "tests/model/naive_switch.h"
@@ -28,16 +29,6 @@
 
 static struct rig r;
 static struct config c;
-static uint64_t seed = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % below;
-}
-
 /* ---- the oracle ---- */
 
 static unsigned net_at(unsigned port, unsigned id)

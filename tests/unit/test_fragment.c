@@ -13,6 +13,7 @@
 #include "net/datagram_id.h"
 #include "net/fragment.h"
 #include "tests/fake/fake_alloc.h"
+#include "tests/fake/fake_random.h"
 
 #define INSIDE  0
 #define UPLINK  16
@@ -28,15 +29,6 @@ static be16 matched_id;
 
 static const struct hash_key key = {
     {0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1}};
-
-static uint32_t rnd(uint32_t below)
-{
-    static uint64_t x = 88172645463325252ull;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return (uint32_t)(x >> 32) % below;
-}
 
 static void on_give_up(void *arg, struct pkt *p, enum drop_reason why)
 {

@@ -10,37 +10,25 @@
 #include <cmocka.h>
 
 #include "net/wire/icmp_error.h"
+#include "tests/fake/fake_pool.h"
+#include "tests/fake/fake_random.h"
 #include "tests/fake/frame_build.h"
-
-#include <stdlib.h>
 
 #define POOL_COUNT 200
 
 static struct pkt_pool pool;
-static uint8_t *memory;
 static struct frame f;
-static uint32_t seed = 9;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (uint32_t)(((uint64_t)(seed >> 4) * below) >> 28);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
-    pkt_pool_init(&pool, memory, POOL_COUNT);
+    fake_pool_start(&pool, POOL_COUNT);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    frame_unpoison(&pool);
-    free(memory);
-    return pool.free_count == POOL_COUNT ? 0 : -1;
+    return fake_pool_stop(&pool);
 }
 
 static const struct {

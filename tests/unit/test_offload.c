@@ -10,49 +10,25 @@
 #include <cmocka.h>
 
 #include "net/offload.h"
+#include "tests/fake/fake_pool.h"
+#include "tests/fake/fake_random.h"
 #include "tests/fake/frame_build.h"
-
-#include <stdlib.h>
 
 #define POOL_COUNT 420
 
 static struct pkt_pool pool;
-static uint8_t *memory;
 static struct frame f;
-static uint32_t seed = 11;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (uint32_t)(((uint64_t)(seed >> 4) * below) >> 28);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
-    pkt_pool_init(&pool, memory, POOL_COUNT);
+    fake_pool_start(&pool, POOL_COUNT);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    frame_unpoison(&pool);
-    free(memory);
-    return pool.free_count == POOL_COUNT ? 0 : -1;
-}
-
-static size_t flatten(const struct pkt *p, uint8_t *to)
-{
-    size_t n = 0;
-
-    for (const struct pkt *s = p; s; s = s->next) {
-        memcpy(to + n, s->data, s->len);
-        n += s->len;
-    }
-    assert_int_equal(n, p->total_bytes);
-    return n;
+    return fake_pool_stop(&pool);
 }
 
 /* ---- offload_check ---- */
@@ -281,10 +257,10 @@ static void test_finish_csum(void **state)
         assert_true(offload_check(p));
         offload_finish_csum(p);
         assert_int_equal(p->flags, PKT_CSUM_VALID);
-        size_t n = flatten(p, bytes);
+        size_t n = frame_flatten(p, bytes);
         assert_true(frame_sums_right(bytes, n, f.l3, f.ip6));
         offload_finish_csum(p); /* nothing left to do */
-        flatten(p, f.b);
+        frame_flatten(p, f.b);
         assert_memory_equal(bytes, f.b, n);
         frame_unpoison(&pool);
         pkt_free(p);
@@ -363,7 +339,7 @@ static void check_flags(const uint8_t *tcp, uint8_t flags, uint16_t urgent, size
 static size_t check_frame(const struct pkt *p, unsigned index, size_t done, size_t gso_size)
 {
     static uint8_t b[FRAME_MAX_BYTES];
-    size_t n = flatten(p, b), part = n - f.payload;
+    size_t n = frame_flatten(p, b), part = n - f.payload;
     bool last = done + part == f.n - f.payload;
 
     assert_int_equal(p->flags & PKT_NEEDS_CSUM, 0);
@@ -431,7 +407,7 @@ static void cut_and_check(uint8_t flags, uint16_t urgent)
     if (shared) {
         static uint8_t b[FRAME_MAX_BYTES];
         assert_false(pkt_shared(p));
-        assert_int_equal(flatten(p, b), f.n);
+        assert_int_equal(frame_flatten(p, b), f.n);
         assert_memory_equal(b, f.b, f.n); /* not written to */
         assert_int_equal(p->gso_size, gso_size);
         pkt_free(p);

@@ -10,49 +10,25 @@
 #include <cmocka.h>
 
 #include "net/offload.h"
+#include "tests/fake/fake_pool.h"
+#include "tests/fake/fake_random.h"
 #include "tests/fake/frame_build.h"
-
-#include <stdlib.h>
 
 #define POOL_COUNT 420
 
 static struct pkt_pool pool;
-static uint8_t *memory;
 static struct frame f;
-static uint32_t seed = 11;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (uint32_t)(((uint64_t)(seed >> 4) * below) >> 28);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
-    pkt_pool_init(&pool, memory, POOL_COUNT);
+    fake_pool_start(&pool, POOL_COUNT);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    frame_unpoison(&pool);
-    free(memory);
-    return pool.free_count == POOL_COUNT ? 0 : -1;
-}
-
-static size_t flatten(const struct pkt *p, uint8_t *to)
-{
-    size_t n = 0;
-
-    for (const struct pkt *s = p; s; s = s->next) {
-        memcpy(to + n, s->data, s->len);
-        n += s->len;
-    }
-    assert_int_equal(n, p->total_bytes);
-    return n;
+    return fake_pool_stop(&pool);
 }
 
 static void test_fragment_options(void **state)
@@ -104,7 +80,7 @@ static void check_fragments(struct pkt **out, unsigned n, uint16_t mtu, unsigned
 
     for (unsigned i = 0; i < n; i++) {
         struct view v;
-        size_t bytes = flatten(out[i], b), h = (b[14] & 15u) * 4u, part = bytes - 14 - h;
+        size_t bytes = frame_flatten(out[i], b), h = (b[14] & 15u) * 4u, part = bytes - 14 - h;
         size_t at = ((size_t)(b[20] & 0x1F) << 8 | b[21]) * 8 - base * 8u;
         assert_true(bytes - 14 <= mtu);
         assert_int_equal(load_be16(b + 16), bytes - 14);

@@ -15,6 +15,7 @@
 #define view_parse_any_ip4 counted_parse_any_ip4
 #include "net/wire/parse.h"
 #undef view_parse_any_ip4
+#include "tests/fake/fake_random.h"
 #include "tests/fake/frame_build.h"
 
 #include <stdlib.h>
@@ -306,14 +307,6 @@ static void test_icmp_types(void **state)
         assert_int_equal(ntoh16(v.dport), echo ? 0xBEEF : 0);
         free(p.data);
     }
-}
-
-static uint32_t seed = 3;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (uint32_t)(((uint64_t)(seed >> 4) * below) >> 28);
 }
 
 /* The promises of parse.h, in other words than the parser's. */

@@ -10,34 +10,23 @@
 
 #include "pkt.h"
 #include "tests/fake/fake_base.h"
-
-#include <stdlib.h>
+#include "tests/fake/fake_pool.h"
+#include "tests/fake/fake_random.h"
 
 #define POOL_COUNT 48
 
 static struct pkt_pool pool;
-static uint8_t *memory;
-static uint32_t seed = 1;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % below;
-}
-
 static int setup(void **state)
 {
     (void)state;
-    memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
-    pkt_pool_init(&pool, memory, POOL_COUNT);
+    fake_pool_start(&pool, POOL_COUNT);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    free(memory);
-    return pool.free_count == POOL_COUNT ? 0 : -1;
+    return fake_pool_stop(&pool);
 }
 
 static void assert_chain_is(const struct pkt *p, const uint8_t *bytes, size_t n)
@@ -100,7 +89,7 @@ static void test_pool_owns(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        const struct pkt *p = (const void *)((uintptr_t)memory + (uintptr_t)rows[i].offset);
+        const struct pkt *p = (const void *)((uintptr_t)pool.memory + (uintptr_t)rows[i].offset);
         if (pkt_pool_owns(&pool, p) != rows[i].owned)
             fail_msg("row %d", rows[i].id);
     }

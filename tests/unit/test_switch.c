@@ -10,31 +10,13 @@
 #include <cmocka.h>
 
 #include "net/switch.h"
+#include "tests/fake/fake_alloc.h"
+#include "tests/fake/fake_random.h"
 #include "tests/model/naive_switch.h"
 
 #include <stdlib.h>
 
 #define PORTS 16
-
-static uint64_t seed = 88172645463325252ull;
-static void *blocks[4];
-static unsigned block_count;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % below;
-}
-
-static void *test_alloc(size_t bytes, size_t align)
-{
-    void *p = aligned_alloc(align, ALIGN_UP(bytes, align));
-    memset(p, 0, bytes);
-    blocks[block_count++] = p;
-    return p;
-}
 
 static void *no_memory(size_t bytes, size_t align)
 {
@@ -49,7 +31,7 @@ static void make(struct switch_table *t, uint32_t capacity)
     struct hash_key key;
 
     hash_key_init(&key, random);
-    assert_int_equal(switch_init(t, capacity, &key, 0, test_alloc), 0);
+    assert_int_equal(switch_init(t, capacity, &key, 0, fake_alloc), 0);
 }
 
 static uint64_t entry_at(const struct switch_table *t, size_t i)
@@ -78,8 +60,7 @@ static void check_counts(const struct switch_table *t)
 static int teardown(void **state)
 {
     (void)state;
-    while (block_count > 0)
-        free(blocks[--block_count]);
+    fake_alloc_free_all();
     return 0;
 }
 
@@ -288,7 +269,7 @@ static void test_capacity(void **state)
             for (unsigned i = 0; i < sizeof(random); i++)
                 random[i] = (uint8_t)rnd(256);
             hash_key_init(&key, random);
-            assert_int_equal(switch_init(&t, count, &key, 0, test_alloc), 0);
+            assert_int_equal(switch_init(&t, count, &key, 0, fake_alloc), 0);
             for (uint32_t i = 0; i < count; i++) {
                 pattern(mac, kind, kind == 5 ? i * 5 : i);
                 switch_learn(&t, mac, 0, (uint8_t)(i % PORTS));

@@ -10,19 +10,12 @@
 #include <cmocka.h>
 
 #include "net/wire/tcp_mss.h"
+#include "tests/fake/fake_random.h"
 #include "tests/fake/frame_build.h"
 
 #include <stdlib.h>
 
 static struct frame f;
-static uint32_t seed = 5;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (uint32_t)(((uint64_t)(seed >> 4) * below) >> 28);
-}
-
 static void build(const void *options, size_t bytes, size_t payload)
 {
     const struct frame_plan plan = {.proto = 6,

@@ -10,28 +10,24 @@
 #include <cmocka.h>
 
 #include "net/wire/tcp_reset.h"
+#include "tests/fake/fake_pool.h"
 #include "tests/fake/frame_build.h"
-
-#include <stdlib.h>
 
 #define POOL_COUNT 8
 
 static struct pkt_pool pool;
-static uint8_t *memory;
 
 static int setup(void **state)
 {
     (void)state;
-    memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)POOL_COUNT * PKT_BUF_BYTES);
-    pkt_pool_init(&pool, memory, POOL_COUNT);
+    fake_pool_start(&pool, POOL_COUNT);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    free(memory);
-    return pool.free_count == POOL_COUNT ? 0 : -1;
+    return fake_pool_stop(&pool);
 }
 
 #define SEQ 0xFFFFFFF0u
