@@ -6,7 +6,7 @@
  * Theory of operation. A host that asked by UDP is given the cut answer and comes back by TCP, if
  * it wants the rest. For those who asked by TCP the query stays under way: the same bytes go to the
  * same server by TCP, and what comes is judged as an answer by UDP would be. A server that refuses,
- * or says nothing for DNS_RETRY_US, is followed by the next, each once.
+ * or says nothing for FETCH_WAIT_US, is followed by the next, each once.
  *
  * Invariant: fetching is true from a fetch() that returned true until dns_proxy_fetched() or
  * end_fetch().
@@ -15,6 +15,8 @@
 
 #include "check.h"
 #include "net/wire/dns.h"
+
+#define FETCH_WAIT_US 2000000u
 
 /* Those who wait by TCP, out of the entry; their number. */
 static unsigned set_aside(struct dns_pending *p, struct dns_waiter later[static DNS_WAITERS_MAX])
@@ -33,7 +35,6 @@ static unsigned set_aside(struct dns_pending *p, struct dns_waiter later[static 
 
 static bool begin(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
-    p->fetch_tries++;
     d->counters.fetches++;
     p->fetching =
         d->ops->fetch(d->ctx, (uint16_t)(p - d->pending), p->network, p->server, p->bytes, p->n);
@@ -41,8 +42,7 @@ static bool begin(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
         d->counters.fetches_failed++;
         return false;
     }
-    dns_pending_dequeue(d, p);
-    dns_pending_enqueue(d, p, now_us + DNS_RETRY_US);
+    dns_pending_due(d, p, MIN(now_us + FETCH_WAIT_US, p->give_up_us));
     return true;
 }
 
@@ -60,7 +60,6 @@ void dns_fetch_instead(struct dns_proxy *d, struct dns_pending *p, uint8_t *byte
     }
     memcpy(p->waiters, later, sizeof(later[0]) * count);
     p->waiter_count = (uint8_t)count;
-    p->fetch_tries = 0;
     if (!begin(d, p, now_us))
         dns_fetch_next(d, p, now_us);
 }
@@ -72,13 +71,10 @@ void dns_fetch_next(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
         p->fetching = false;
         d->counters.fetches_failed++;
     }
-    while (!p->one_server && p->fetch_tries < d->server_count) {
-        p->server_index++;
-        p->server = d->servers[p->server_index % d->server_count];
+    while (now_us < p->give_up_us && dns_ask_other_by_tcp(d, p))
         if (begin(d, p, now_us))
             return;
-    }
-    dns_give_up(d, p);
+    dns_give_up(d, p, DNS_SERVFAIL);
 }
 
 void dns_proxy_fetched(struct dns_proxy *d, uint16_t which, uint8_t *bytes, size_t n,

@@ -63,8 +63,8 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-/* Questions hash and compare without regard to case, as names do. (That the type and class are
- * taken for letters as well makes a few kinds of questions one, which does no harm here.) */
+/* Questions hash without regard to case, as names do. (That the type and class are taken for
+ * letters as well lets a few kinds of questions meet, which does no harm here.) */
 uint16_t dns_question_bucket(const struct dns_proxy *d, const uint8_t *question, size_t n)
 {
     uint64_t h = d->key.k[0];
@@ -72,14 +72,6 @@ uint16_t dns_question_bucket(const struct dns_proxy *d, const uint8_t *question,
     for (size_t i = 0; i < n; i++)
         h = hash_mix(h ^ lower(question[i]), d->key.k[1]);
     return (uint16_t)(h % BUCKETS);
-}
-
-bool dns_question_equal(const uint8_t *a, const uint8_t *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (lower(a[i]) != lower(b[i]))
-            return false;
-    return true;
 }
 
 struct dns_pending *dns_pending_by_port(const struct dns_proxy *d, be16 port)
@@ -154,18 +146,24 @@ static void sift(struct dns_proxy *d, unsigned at, uint16_t i)
     put(d, at, i);
 }
 
-void dns_pending_enqueue(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us)
+static void enqueue(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us)
 {
     p->due_us = due_us;
     sift(d, d->queued++, index_of(d, p));
 }
 
-void dns_pending_dequeue(struct dns_proxy *d, struct dns_pending *p)
+static void dequeue(struct dns_proxy *d, const struct dns_pending *p)
 {
     CHECK(d->queue[p->queue_at] == index_of(d, p));
     uint16_t last = d->queue[--d->queued];
     if (last != index_of(d, p))
         sift(d, p->queue_at, last);
+}
+
+void dns_pending_due(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us)
+{
+    p->due_us = due_us;
+    sift(d, p->queue_at, index_of(d, p));
 }
 
 struct dns_pending *dns_pending_first(const struct dns_proxy *d)
@@ -192,7 +190,7 @@ void dns_pending_use(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us
     dns_pending_link_port(d, p);
     p->next_question = *head;
     *head = index_of(d, p);
-    dns_pending_enqueue(d, p, due_us);
+    enqueue(d, p, due_us);
     d->per_client[p->client_bucket]++;
     d->pending_count++;
 }
@@ -205,7 +203,7 @@ void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p)
     d->ops->release_port(d->ctx, p->port);
     dns_pending_unlink_port(d, p);
     unlink_question(d, p);
-    dns_pending_dequeue(d, p);
+    dequeue(d, p);
     d->per_client[p->client_bucket]--;
     d->pending_count--;
     p->next_port = d->free;

@@ -33,16 +33,23 @@ int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, si
 
 void dns_proxy_set_servers(struct dns_proxy *d, const be32 *servers, unsigned count)
 {
-    bool same = MIN(count, DNS_SERVERS_MAX) == d->server_count;
+    struct dns_upstream old[DNS_SERVERS_MAX];
+    unsigned old_count = d->server_count;
+    bool same = MIN(count, DNS_SERVERS_MAX) == old_count;
 
-    for (unsigned i = 0; i < d->server_count && same; i++)
-        same = servers[i] == d->servers[i];
+    for (unsigned i = 0; i < old_count && same; i++)
+        same = servers[i] == d->servers[i].ip;
     if (same)
         return;
+    memcpy(old, d->servers, sizeof(old));
     d->server_count = (uint8_t)MIN(count, DNS_SERVERS_MAX);
-    d->first_server = 0;
-    for (unsigned i = 0; i < d->server_count; i++)
-        d->servers[i] = servers[i];
+    for (unsigned i = 0; i < d->server_count; i++) {
+        dns_upstream_init(&d->servers[i], 0, servers[i]);
+        for (unsigned k = 0; k < old_count; k++)
+            if (old[k].ip == servers[i])
+                d->servers[i] = old[k];
+    }
+    dns_ask_restart(d);
     /* Elsewhere names may mean something else. */
     dns_cache_flush(&d->cache);
 }
@@ -108,10 +115,21 @@ static void answer_local(struct dns_proxy *d, const struct dns_client *from, con
     d->ops->answer(d->ctx, from, answer, length);
 }
 
+static void wait_for(struct dns_pending *p, const struct dns_client *from, const uint8_t *query)
+{
+    struct dns_waiter *w = &p->waiters[p->waiter_count++];
+
+    w->client = *from;
+    w->id = load_raw16(query + DNS_ID_OFF);
+    dns_letters_read(&w->letters, query + DNS_HDR_BYTES, p->question_bytes - 4u);
+}
+
 /* True if this client already waits for this very query, and now does if it did not. By TCP nothing
  * is asked twice out of impatience, and each question has its answer. */
-static bool join(struct dns_pending *p, const struct dns_client *from, be16 id)
+static bool join(struct dns_pending *p, const struct dns_client *from, const uint8_t *query)
 {
+    be16 id = load_raw16(query + DNS_ID_OFF);
+
     for (unsigned i = 0; i < p->waiter_count; i++) {
         const struct dns_waiter *w = &p->waiters[i];
         if (!from->stream && !w->client.stream && w->id == id && w->client.ip == from->ip &&
@@ -120,9 +138,19 @@ static bool join(struct dns_pending *p, const struct dns_client *from, be16 id)
     }
     if (p->waiter_count == DNS_WAITERS_MAX)
         return false;
-    p->waiters[p->waiter_count].client = *from;
-    p->waiters[p->waiter_count++].id = id;
+    wait_for(p, from, query);
     return true;
+}
+
+/* Two queries with one question: true if they are the same but for the id, and for letters if those
+ * mean nothing. */
+static bool same_query(const struct dns_pending *p, const uint8_t *bytes, size_t n,
+                       const struct dns_question *q)
+{
+    size_t head = DNS_HDR_BYTES + (p->respell ? q->bytes : 0u);
+
+    return p->n == n && memcmp(p->bytes + 2, bytes + 2, DNS_HDR_BYTES - 2) == 0 &&
+           memcmp(p->bytes + head, bytes + head, n - head) == 0;
 }
 
 /* Looks among the entries under way for the same query, and joins it, or for too many with its
@@ -134,36 +162,20 @@ static bool share(struct dns_proxy *d, const struct dns_client *from, const uint
 
     for (uint16_t i = d->by_question[bucket]; i != DNS_NONE; i = d->pending[i].next_question) {
         struct dns_pending *p = &d->pending[i];
-        if (p->n == n && memcmp(p->bytes + 2, bytes + 2, n - 2) == 0) {
-            if (join(p, from, load_raw16(bytes + DNS_ID_OFF)))
-                return true;
-            alike++; /* its waiters are too many already */
-        } else if (p->question_bytes == q->bytes &&
-                   dns_question_equal(p->bytes + DNS_HDR_BYTES, bytes + DNS_HDR_BYTES, q->bytes)) {
-            alike++;
-        }
+        if (p->probe || p->question_bytes != q->bytes ||
+            !dns_letters_same(p->bytes + DNS_HDR_BYTES, bytes + DNS_HDR_BYTES, q->bytes))
+            continue;
+        if (same_query(p, bytes, n, q) && join(p, from, bytes))
+            return true;
+        alike++; /* it is another query, or its waiters are too many already */
     }
     return alike >= DNS_SAME_QUESTION_MAX;
-}
-
-/* Gives the entry a port and an id, and sends it. False if there is no port. */
-static bool ask(struct dns_proxy *d, struct dns_pending *p)
-{
-    p->port = d->ops->reserve_port(d->ctx);
-    if (!p->port)
-        return false;
-    d->ops->random(d->ctx, &p->id, sizeof(p->id));
-    store_raw16(p->bytes + DNS_ID_OFF, p->id);
-    if (!p->one_server)
-        p->server = d->servers[p->server_index % d->server_count];
-    d->counters.relayed++;
-    d->ops->ask(d->ctx, p->port, p->network, p->server, p->bytes, p->n);
-    return true;
 }
 
 /* What is known of a query besides its question. */
 struct shape {
     struct dns_opt opt;
+    bool whole;          /* a question and at most an OPT, so that no signature covers it */
     bool known;          /* there is nothing in it whose meaning we do not know */
     uint8_t cache_flags; /* of a known one */
 };
@@ -176,6 +188,7 @@ static void read_shape(struct shape *s, const uint8_t *bytes, size_t n,
     unsigned flags = load_be16(bytes + DNS_FLAGS_OFF);
     bool whole = dns_read_query_opt(&s->opt, bytes, n, q);
 
+    s->whole = whole && !(flags & DNS_FLAG_OPCODE);
     s->known = whole && s->opt.version == 0 && !s->opt.client_subnet &&
                (flags & ~(DNS_FLAG_AUTHENTIC_DATA | DNS_FLAG_CHECKING_DISABLED)) ==
                    DNS_FLAG_RECURSION_DESIRED;
@@ -202,18 +215,14 @@ static bool begin(struct dns_proxy *d, const struct dns_client *from, const uint
     p->most_bytes = shape->opt.size;
     p->keep = shape->known;
     p->cache_flags = shape->cache_flags;
-    p->server_index = d->first_server;
     p->network = route->network;
     p->one_server = route->way == DNS_ONE_SERVER;
     p->may_lead_inside = p->one_server || route->may_lead_inside;
     p->server = route->ip;
-    p->waiters[0] = (struct dns_waiter){*from, load_raw16(bytes + DNS_ID_OFF)};
-    p->waiter_count = 1;
-    p->give_up_us = now_us + DNS_GIVE_UP_US;
-    if (!ask(d, p))
-        return false;
-    dns_pending_use(d, p, now_us + DNS_RETRY_US);
-    return true;
+    p->respell = shape->whole;
+    p->waiter_count = 0;
+    wait_for(p, from, bytes);
+    return dns_ask_begin(d, p, from, now_us);
 }
 
 /* From the cache, as if it had just come: with this query's id and letters. */
@@ -307,6 +316,7 @@ bool dns_proxy_listens(const struct dns_proxy *d, uint8_t network, be16 port)
 
 bool dns_answer_matches(const struct dns_pending *p, be16 sport, const uint8_t *bytes, size_t n)
 {
+    const uint8_t *question = bytes + DNS_HDR_BYTES, *ours = p->bytes + DNS_HDR_BYTES;
     size_t head = DNS_HDR_BYTES + (size_t)p->question_bytes;
     unsigned asked = load_be16(p->bytes + DNS_FLAGS_OFF), got;
 
@@ -316,7 +326,14 @@ bool dns_answer_matches(const struct dns_pending *p, be16 sport, const uint8_t *
     return load_raw16(bytes + DNS_ID_OFF) == p->id && (got & DNS_FLAG_RESPONSE) &&
            (got & DNS_FLAG_OPCODE) == (asked & DNS_FLAG_OPCODE) &&
            load_be16(bytes + DNS_QDCOUNT_OFF) == 1 &&
-           memcmp(bytes + DNS_HDR_BYTES, p->bytes + DNS_HDR_BYTES, p->question_bytes) == 0;
+           dns_letters_same(question, ours, p->question_bytes);
+}
+
+/* Makes a message this host's: its id, its letters. */
+static void address(const struct dns_waiter *w, const struct dns_pending *p, uint8_t *bytes)
+{
+    store_raw16(bytes + DNS_ID_OFF, w->id);
+    dns_letters_write(&w->letters, bytes + DNS_HDR_BYTES, p->question_bytes - 4u);
 }
 
 /* To all who wait for it and ask by TCP, or by UDP. */
@@ -326,7 +343,7 @@ static void give_by(struct dns_proxy *d, struct dns_pending *p, bool stream, uin
     for (unsigned i = 0; i < p->waiter_count; i++) {
         if (!p->waiters[i].client.stream == stream)
             continue;
-        store_raw16(bytes + DNS_ID_OFF, p->waiters[i].id);
+        address(&p->waiters[i], p, bytes);
         d->ops->answer(d->ctx, &p->waiters[i].client, bytes, n);
         d->counters.answered++;
     }
@@ -348,7 +365,7 @@ static void give_none(struct dns_proxy *d, struct dns_pending *p, const struct d
                       enum dns_rcode code)
 {
     for (unsigned i = 0; i < p->waiter_count; i++) {
-        store_raw16(p->bytes + DNS_ID_OFF, p->waiters[i].id);
+        address(&p->waiters[i], p, p->bytes);
         refuse(d, &p->waiters[i].client, p->bytes, p->n, q, code);
     }
 }
@@ -376,6 +393,7 @@ void dns_answer_take(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes,
 
     /* The question is that of the query, which was read when it came. */
     CHECK(dns_read_question(&q, bytes, n));
+    address(&p->waiters[0], p, bytes);
     if (!p->may_lead_inside)
         verdict = dns_rebind_judge(bytes, n, &q, d->ops->is_inside, d->ctx);
     if (verdict == DNS_REBIND_INSIDE) {
@@ -400,16 +418,19 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
 
     if (!p)
         return false;
-    bool asked = p->network == network && p->server == server;
-    if (asked && p->fetching)
+    int k = dns_ask_whom(d, p, network, server);
+    if (k >= 0 && p->fetching)
         return true; /* another copy of the one that was cut */
-    if (!asked || !dns_answer_matches(p, sport, bytes, n)) {
+    if (k < 0 || !dns_answer_matches(p, sport, bytes, n)) {
         d->counters.forged++;
-        return asked;
+        return k >= 0;
     }
-    for (unsigned i = 0; i < d->server_count && !p->one_server; i++)
-        if (d->servers[i] == server)
-            d->first_server = (uint8_t)i;
+    if (memcmp(bytes + DNS_HDR_BYTES, p->bytes + DNS_HDR_BYTES, p->question_bytes) != 0 &&
+        !dns_ask_other_letters(d, p, (unsigned)k, now_us))
+        return true;
+    if (!dns_ask_answered(d, p, (unsigned)k, load_be16(bytes + DNS_FLAGS_OFF) & DNS_FLAG_RCODE,
+                          now_us))
+        return true;
     if (load_be16(bytes + DNS_FLAGS_OFF) & DNS_FLAG_TRUNCATED) {
         dns_fetch_instead(d, p, bytes, n, now_us);
         return true;
@@ -421,40 +442,16 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
 
 /* ---- time ---- */
 
-void dns_give_up(struct dns_proxy *d, struct dns_pending *p)
+void dns_give_up(struct dns_proxy *d, struct dns_pending *p, enum dns_rcode code)
 {
     struct dns_question q;
 
     /* It was read when the query came. */
     CHECK(dns_read_question(&q, p->bytes, p->n));
-    d->counters.timed_out += p->waiter_count;
-    give_none(d, p, &q, DNS_SERVFAIL);
+    if (!p->failure)
+        d->counters.timed_out += p->waiter_count;
+    give_none(d, p, &q, code);
     dns_pending_forget(d, p);
-}
-
-static void retry(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
-{
-    if (p->fetching) {
-        dns_fetch_next(d, p, now_us);
-        return;
-    }
-    dns_pending_dequeue(d, p);
-    dns_pending_enqueue(d, p, now_us + DNS_RETRY_US);
-    if (p->one_server || (d->server_count == 1 && p->server == d->servers[0])) {
-        /* Nobody else to ask. The same port and id leave a late answer its chance, and a forger no
-         * more. */
-        d->counters.relayed++;
-        d->ops->ask(d->ctx, p->port, p->network, p->server, p->bytes, p->n);
-        return;
-    }
-    be16 old = p->port;
-    dns_pending_unlink_port(d, p);
-    p->server_index++;
-    if (ask(d, p))
-        d->ops->release_port(d->ctx, old);
-    else
-        p->port = old; /* keep waiting for the one that was asked */
-    dns_pending_link_port(d, p);
 }
 
 unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
@@ -463,10 +460,7 @@ unsigned dns_proxy_poll(struct dns_proxy *d, uint64_t now_us)
     unsigned steps = 0;
 
     while ((p = dns_pending_first(d)) && p->due_us <= now_us) {
-        if (now_us >= p->give_up_us || (d->server_count == 0 && !p->one_server))
-            dns_give_up(d, p);
-        else
-            retry(d, p, now_us);
+        dns_ask_due(d, p, now_us);
         steps++;
     }
     return steps;
@@ -504,4 +498,8 @@ void dns_proxy_print(const struct dns_proxy *d, void (*line)(const char *text))
              (unsigned long long)d->cache.hits, (unsigned long long)d->cache.misses,
              d->cache.entries, (unsigned long long)d->cache.evicted);
     line(text);
+    for (unsigned i = 0; i < d->server_count; i++)
+        dns_upstream_print(&d->servers[i], line);
+    for (unsigned i = 0; i < d->own_count; i++)
+        dns_upstream_print(&d->own_servers[i], line);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The DNS forwarder: relays the networks' queries to the uplink's servers as they came, byte for
- * byte, but for the id (RFC 5625), and makes answers hard to forge (RFC 5452). Answers are kept for
- * as long as they allow (dns_cache.h). It does not resolve by itself.
+ * byte, but for the id and the case of letters (RFC 5625), and makes answers hard to forge (RFC
+ * 5452). Answers are kept for as long as they allow (dns_cache.h). It does not resolve by itself.
  *
  * Theory of operation. A query that is under way is a "pending" entry: it has a source port of its
- * own, reserved from the router's outside ports, and a random id. An answer counts only if server,
- * both ports, id and question (bytes, so that a resolver's random letter case counts too) are the
- * query's; everything else is ignored and the wait goes on. Equal queries share one entry, and few
- * different ones with one question may be under way, for each is one more chance to guess right
- * (RFC 5452, section 5). After DNS_RETRY_US the next server is asked, with another port and id;
- * after DNS_GIVE_UP_US the client gets SERVFAIL. The entries stand in a queue by the time at which
- * they are due.
+ * own, reserved from the router's outside ports, a random id, and letters of random case. An answer
+ * counts only if server, both ports, id and question with every letter are the query's; everything
+ * else is ignored and the wait goes on (of servers that do not keep the letters: dns_ask.c). Each
+ * host gets its own letters back in the question, to which the records' names point. Equal queries
+ * share one entry, and few different ones with one question may be under way, for each is one more
+ * chance to guess right (RFC 5452, section 5). The fastest server is asked, and the next one when
+ * it takes too long (dns_upstream.h); after DNS_GIVE_UP_US, before a resolver's usual 5 s are over,
+ * the client gets SERVFAIL. The entries stand in a queue by the time at which they are due.
  *
  * An answer from outside that leads to a host inside is how a web page anywhere reaches it with the
  * browser's help (rebinding): it is not passed on (dns_rebind.h). The host is told that the name
@@ -32,6 +33,7 @@
 
 #include "base.h"
 #include "net/dns_cache.h"
+#include "net/dns_upstream.h"
 #include "net/hash.h"
 
 #define DNS_PENDING_MAX        512
@@ -42,8 +44,8 @@
 #define DNS_QUERY_MAX_BYTES    512
 #define DNS_DATAGRAM_MAX_BYTES 8192 /* given to a host by UDP, whatever it says it takes */
 #define DNS_SERVERS_MAX        3
-#define DNS_RETRY_US           2000000u
-#define DNS_GIVE_UP_US         8000000u
+#define DNS_OWN_SERVERS_MAX    32 /* of domains that have one of their own */
+#define DNS_GIVE_UP_US         4400000u
 #define DNS_LOCAL_TTL_S        60
 #define DNS_LOCAL_NONE_S       10 /* that there is no such record: a host may be about to come */
 
@@ -128,9 +130,12 @@ struct dns_proxy {
     uint16_t free; /* list of pending entries */
     uint16_t pending_count;
     uint8_t server_count;
-    uint8_t first_server; /* the one that answered last is asked first */
-    be32 servers[DNS_SERVERS_MAX];
-    uint64_t next_told_us; /* that an answer led inside */
+    uint8_t own_count;
+    bool told_dead; /* the console knows that no server answers */
+    struct dns_upstream servers[DNS_SERVERS_MAX];
+    struct dns_upstream own_servers[DNS_OWN_SERVERS_MAX]; /* DNS_ONE_SERVER */
+    uint64_t dead_us, next_dead_us;                       /* when it was told, and may be again */
+    uint64_t next_told_us;                                /* that an answer led inside */
     struct dns_cache cache;
     uint8_t answer[DNS_CACHE_MESSAGE_BYTES + DNS_OPT_BYTES]; /* one from the cache */
 };
@@ -139,8 +144,8 @@ struct dns_proxy {
 int dns_proxy_init(struct dns_proxy *d, const struct dns_ops *ops, void *ctx, size_t cache_bytes,
                    const uint8_t *random, alloc_fn alloc);
 
-/* The servers to ask from now on; none: queries are answered with SERVFAIL. If they are others than
- * before, the cache is empty. */
+/* The servers to ask from now on; none: queries are answered with SERVFAIL. What is known of those
+ * that stay is kept. If they are others than before, the cache is empty. */
 void dns_proxy_set_servers(struct dns_proxy *d, const be32 *servers, unsigned count);
 
 /* What came to port 53. False if it was no query and will not be answered; else it is, once. (One

@@ -78,12 +78,12 @@ def test_nothing_of_ours_leaks(home):
         answer = dig(host, name, kind)
         assert (answer.status, len(answer.soa)) == ("NXDOMAIN", 1), answer
         assert f"{name}.".endswith("." + answer.soa[0][0].lstrip(".")), answer
-        assert name not in home.outside.log(), f"{name} was asked outside"
+        assert name.lower() not in home.outside.log().lower(), f"{name} was asked outside"
     assert dig(host, "_dns.resolver.arpa", "SVCB").status == "NOERROR"
-    assert "resolver.arpa" not in home.outside.log()
+    assert "resolver.arpa" not in home.outside.log().lower()
     assert dig(host, "files.example").values == ["198.51.100.10"]
     dig(host, "1.0.0.9.in-addr.arpa", "PTR")
-    assert "9.0.0.1" in home.outside.log() or "1.0.0.9.in-addr.arpa" in home.outside.log(), "the log shows what is asked"
+    assert re.search(r"9\.0\.0\.1|1\.0\.0\.9\.in-addr", home.outside.log().lower()), "the log shows what is asked"
 
 
 def test_answers_are_kept():
