@@ -27,9 +27,8 @@
 #include "log.h"
 #include "net/wire/text.h"
 
-#define TELL_US       60000000u /* that no server answers: at most this often */
-#define PROBE_WAIT_US 2000000u  /* nobody waits for it */
-#define NO_TRY        0xFF
+#define TELL_US 60000000u /* that no server answers: at most this often */
+#define NO_TRY  0xFF
 static_assert(DNS_OWN_SERVERS_MAX >= CONFIG_MAX_DNSFWDS, "a row for each server of dnsfwd=");
 
 static unsigned server_count(const struct dns_proxy *d, const struct dns_pending *p)
@@ -168,7 +167,7 @@ static void probe(struct dns_proxy *d, const struct dns_pending *like,
         p->next_port = next;
         p->waiter_count = 0;
         p->probe = true;
-        p->give_up_us = now_us + PROBE_WAIT_US;
+        p->give_up_us = now_us + DNS_PROBE_WAIT_US;
         memset(p->tries, 0, sizeof(p->tries));
         if (draw(d, p))
             dns_pending_use(d, p, ask(d, p, k, now_us));

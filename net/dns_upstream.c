@@ -56,7 +56,8 @@ bool dns_upstream_probe_due(struct dns_upstream *u, uint64_t now_us)
     if (!u->probe_at_us) /* not in the rush of the first questions */
         u->probe_at_us = now_us + DNS_BACKOFF_MIN_US;
     else if (due)
-        u->probe_at_us = now_us + (u->backoff_us ? u->backoff_us : DNS_PROBE_US);
+        u->probe_at_us =
+            now_us + (u->backoff_us ? MAX(u->backoff_us, DNS_PROBE_WAIT_US) : DNS_PROBE_US);
     return due;
 }
 
@@ -66,8 +67,11 @@ void dns_upstream_asked(struct dns_upstream *u, uint64_t now_us)
     u->used_us = now_us;
 }
 
-static void measure(struct dns_upstream *u, uint32_t took_us)
+static void measure(struct dns_upstream *u, uint32_t took_us, uint64_t now_us)
 {
+    unsigned past = now_us - u->measured_us < DNS_PROBE_US / 2 ? 7 : 1;
+
+    u->measured_us = now_us;
     took_us = MIN(took_us, 10 * DNS_WAIT_MAX_US);
     if (!u->latency_us) {
         u->latency_us = took_us;
@@ -76,7 +80,7 @@ static void measure(struct dns_upstream *u, uint32_t took_us)
     }
     uint32_t off_us = took_us > u->latency_us ? took_us - u->latency_us : u->latency_us - took_us;
     u->deviation_us = (3 * u->deviation_us + off_us) / 4;
-    u->latency_us = MAX((7 * u->latency_us + took_us) / 8, 1u);
+    u->latency_us = MAX((past * u->latency_us + took_us) / (past + 1), 1u);
 }
 
 bool dns_upstream_answered(struct dns_upstream *u, uint32_t took_us, bool error, uint64_t now_us)
@@ -94,7 +98,7 @@ bool dns_upstream_answered(struct dns_upstream *u, uint32_t took_us, bool error,
     }
     u->errors = 0;
     if (took_us)
-        measure(u, took_us);
+        measure(u, took_us, now_us);
     return was_dead;
 }
 

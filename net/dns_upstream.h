@@ -5,10 +5,11 @@
  *
  * Theory of operation. The time that a server takes is smoothed as TCP does it (RFC 6298), and an
  * answer is waited for by that measure, within DNS_WAIT_MIN_US and DNS_WAIT_MAX_US; only answers to
- * questions that were sent once are measured (Karn). A server that let a question go unanswered is
- * not the first to be asked the next one. After two in a row, with no answer of it in between, it
- * is dead: it is asked when the living have not answered either, and probed, first after
- * DNS_BACKOFF_MIN_US and then after twice as long each time. Any answer brings it back.
+ * questions that were sent once are measured (Karn). What comes long after the last one weighs
+ * more, for what is known is old. A server that let a question go unanswered is not the first to be
+ * asked the next one. After two in a row, with no answer of it in between, it is dead: it is asked
+ * when the living have not answered either, and probed, first after DNS_BACKOFF_MIN_US and then
+ * after twice as long each time. Any answer brings it back.
  *
  * A server that answers, but only with errors, is no help either: after DNS_ERRORS_MAX in a row the
  * others are asked first.
@@ -25,6 +26,7 @@
 #define DNS_ERRORS_MAX      3u
 #define DNS_BACKOFF_MIN_US  1000000u
 #define DNS_BACKOFF_MAX_US  60000000u
+#define DNS_PROBE_WAIT_US   2000000u   /* for its answer: nobody waits for it */
 #define DNS_PROBE_US        30000000u  /* the living that are not asked: has one become faster? */
 #define DNS_LETTERS_LOST_US 600000000u /* for so long a server is known not to keep letters */
 
@@ -33,9 +35,10 @@ enum dns_state { DNS_UP, DNS_SLOW, DNS_FAILING, DNS_DEAD }; /* in this order the
 struct dns_upstream {
     be32 ip;
     uint8_t network;
-    uint8_t timeouts, errors;            /* in a row */
-    uint32_t latency_us, deviation_us;   /* smoothed; 0: not measured yet */
-    uint32_t backoff_us;                 /* of a dead one: from the last probe to the next */
+    uint8_t timeouts, errors;          /* in a row */
+    uint32_t latency_us, deviation_us; /* smoothed; 0: not measured yet */
+    uint32_t backoff_us;               /* of a dead one: from the last probe to the next */
+    uint64_t measured_us;
     uint64_t probe_at_us;                /* 0: it has just become known */
     uint64_t letters_lost_until_us;      /* its answers may have letters of another case */
     uint64_t used_us;                    /* when it was asked last */

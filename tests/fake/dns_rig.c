@@ -221,6 +221,17 @@ void dns_rig_query(unsigned number, uint16_t id, const char *name)
     dns_rig_ask(number, b, dns_rig_build(b, id, name, DNS_TYPE_A));
 }
 
+void dns_rig_pass(uint64_t us)
+{
+    uint64_t end_us = rig.now_us + us;
+
+    while (dns_proxy_next_us(&rig.proxy) <= end_us) {
+        rig.now_us = MAX(rig.now_us, dns_proxy_next_us(&rig.proxy));
+        dns_proxy_poll(&rig.proxy, rig.now_us);
+    }
+    rig.now_us = end_us;
+}
+
 const struct dns_sent *dns_rig_asked(void)
 {
     return &rig.asked[(rig.asked_count - 1) % DNS_RIG_SENT];

@@ -63,6 +63,9 @@ struct dns_client dns_rig_host(unsigned number);
 void dns_rig_ask(unsigned number, const uint8_t *b, size_t n);
 void dns_rig_query(unsigned number, uint16_t id, const char *name);
 
+/* Time passes, and the forwarder is called whenever it wants to be. */
+void dns_rig_pass(uint64_t us);
+
 const struct dns_sent *dns_rig_asked(void); /* the last one */
 const struct dns_sent *dns_rig_answered(void);
 unsigned dns_rig_rcode(const struct dns_sent *s);
