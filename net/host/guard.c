@@ -6,7 +6,8 @@
  * option bounds, ARP field lengths and sources) cannot be used against it.
  *
  * On the uplink the router is a host that listens to nothing: only ARP, echo requests, and answers
- * to its own DHCP and DNS queries pass, and nothing else is answered, not even with an error.
+ * to its own DHCP and DNS queries pass (by TCP, segments of the connection that it has made), and
+ * nothing else is answered, not even with an error.
  */
 #include "net/host/host_internal.h"
 
@@ -95,6 +96,11 @@ static bool tcp_options_hold(const uint8_t *tcp)
     return true;
 }
 
+static bool tcp_passes(const struct pkt *p, const struct view *v)
+{
+    return v->fragment == FRAGMENT_NONE && tcp_options_hold(p->data + v->l4_off);
+}
+
 static bool lan_ip_passes(const struct host *h, const struct host_if *i, const struct pkt *p,
                           const struct view *v, bool broadcast)
 {
@@ -108,11 +114,12 @@ static bool lan_ip_passes(const struct host *h, const struct host_if *i, const s
     if (broadcast)
         return udp;
     if (v->proto == IP_PROTO_TCP)
-        return v->fragment == FRAGMENT_NONE && tcp_options_hold(p->data + v->l4_off);
+        return tcp_passes(p, v);
     return true;
 }
 
-static bool uplink_ip_passes(const struct host *h, const struct view *v, bool broadcast)
+static bool uplink_ip_passes(const struct host *h, const struct pkt *p, const struct view *v,
+                             bool broadcast)
 {
     if (v->proto == IP_PROTO_UDP && v->fragment == FRAGMENT_NONE &&
         v->dport == BE16(DHCP_CLIENT_PORT))
@@ -124,6 +131,8 @@ static bool uplink_ip_passes(const struct host *h, const struct view *v, bool br
             return false;
     if (v->proto == IP_PROTO_ICMP)
         return v->fragment == FRAGMENT_LATER || v->icmp_type == ICMP_ECHO;
+    if (v->proto == IP_PROTO_TCP)
+        return tcp_passes(p, v) && dns_tcp_awaits(h, v);
     if (v->proto != IP_PROTO_UDP)
         return false;
     return v->fragment == FRAGMENT_LATER
@@ -161,7 +170,7 @@ static bool ip_passes(struct host *h, struct host_if *i, const struct pkt *p,
         r->payload_off = (uint16_t)(v.l4_off + UDP_HDR_BYTES);
         r->payload_bytes = (uint16_t)(load_be16(p->data + v.l4_off + UDP_LEN_OFF) - UDP_HDR_BYTES);
     }
-    return on_uplink(i) ? uplink_ip_passes(h, &v, broadcast)
+    return on_uplink(i) ? uplink_ip_passes(h, p, &v, broadcast)
                         : lan_ip_passes(h, i, p, &v, broadcast);
 }
 

@@ -9,6 +9,7 @@
 #include "lwip/dhcp.h"
 #include "lwip/ip.h"
 #include "lwip/prot/dhcp.h"
+#include "lwip/tcp.h"
 #include "lwip_hooks.h"
 
 uint32_t host_random_word(void)
@@ -63,4 +64,10 @@ void host_hook_dhcp_message(struct dhcp_msg *message, uint8_t state)
     if (state == DHCP_STATE_SELECTING || state == DHCP_STATE_REQUESTING ||
         state == DHCP_STATE_REBOOTING)
         message->flags = DHCP_FLAG_BROADCAST;
+}
+
+/* pcb: whose segment it is; its fields are in host order. Anything but ERR_OK: lwIP drops it. */
+err_t host_hook_tcp_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *segment)
+{
+    return pcb->state != LISTEN || dns_tcp_admits(host_instance(), segment) ? ERR_OK : ERR_ABRT;
 }

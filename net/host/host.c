@@ -79,6 +79,9 @@ int host_start(struct host *h, const struct config *config, struct dataplane *dp
         if (config->nets[n].ip)
             add_interface(h, (uint8_t)n, config->nets[n].ip, prefix_mask(config->nets[n].prefix),
                           0);
+    err = dns_tcp_start(h);
+    if (err)
+        return err;
     h->started = true;
     if (up->present && !up->silent) {
         add_interface(h, NETWORK_UPLINK, up->ip, up->ip ? prefix_mask(up->prefix) : 0, up->gw);

@@ -2,8 +2,8 @@
  *
  * What the files of net/host share. The way of a frame: host.c takes it, guard.c judges it, lwIP
  * gets a copy; what lwIP or a service sends leaves through output.c. uplink.c looks after the
- * uplink's address, services.c after the UDP services, timers.c after lwIP's timers, hooks.c
- * answers what lwIP asks.
+ * uplink's address, services.c after the UDP services, dns_tcp.c and dns_tcp_fetch.c after DNS over
+ * TCP, timers.c after lwIP's timers, hooks.c answers what lwIP asks.
  */
 #ifndef NET_HOST_INTERNAL_H
 #define NET_HOST_INTERNAL_H

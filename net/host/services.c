@@ -140,7 +140,10 @@ static void dns_ask(void *ctx, be16 port, uint8_t network, be32 server, const ui
 
 static void dns_answer(void *ctx, const struct dns_client *to, const uint8_t *bytes, size_t n)
 {
-    output_udp(ctx, to->network, BE16(DNS_PORT), to->mac, to->ip, to->port, bytes, n);
+    if (to->stream)
+        dns_tcp_answer(ctx, to, bytes, n);
+    else
+        output_udp(ctx, to->network, BE16(DNS_PORT), to->mac, to->ip, to->port, bytes, n);
 }
 
 static void dns_random(void *ctx, void *to, size_t n)
@@ -184,6 +187,8 @@ static const struct dns_ops dns_ops = {
     .random = dns_random,
     .route = dns_route,
     .is_inside = dns_is_inside,
+    .fetch = dns_tcp_fetch,
+    .end_fetch = dns_tcp_end_fetch,
 };
 
 /* ---- NAT-PMP and PCP ---- */
@@ -372,7 +377,7 @@ int services_start(struct host *h, alloc_fn alloc)
 unsigned services_poll(struct host *h, uint64_t now_us)
 {
     return dhcp_poll(h, now_us) + dns_proxy_poll(&h->services.dns, now_us) +
-           pcp_poll(&h->services.pcp, now_us);
+           dns_tcp_poll(h, now_us) + pcp_poll(&h->services.pcp, now_us);
 }
 
 uint64_t services_next_us(const struct host *h)
@@ -380,7 +385,7 @@ uint64_t services_next_us(const struct host *h)
     uint64_t dhcp = dhcp_server_next_us(&h->services.dhcp),
              dns = dns_proxy_next_us(&h->services.dns);
 
-    return MIN(MIN(dhcp, dns), pcp_next_us(&h->services.pcp));
+    return MIN(MIN(dhcp, dns), MIN(dns_tcp_next_us(h), pcp_next_us(&h->services.pcp)));
 }
 
 void services_print(const struct host *h, uint64_t now_us, void (*line)(const char *text))
@@ -389,6 +394,7 @@ void services_print(const struct host *h, uint64_t now_us, void (*line)(const ch
 
     dhcp_server_print(&h->services.dhcp, now_us, line);
     dns_proxy_print(&h->services.dns, line);
+    dns_tcp_print(h, line);
     pcp_print(&h->services.pcp, now_us, line);
     if (h->services.unbound) {
         snprintf(text, sizeof(text), "services  leases that lock=ip has no room for %llu",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The UDP services the router offers its networks: a table, one row a service (services.c). No
- * service is ever offered on the uplink.
+ * The UDP services the router offers its networks: a table, one row a service (services.c); and DNS
+ * over TCP (dns_tcp.c). No service is ever offered on the uplink.
  *
  * Theory of operation. One raw protocol block of lwIP's sees every UDP datagram for the router
  * after reassembly and before lwIP's own UDP. On a network, the table's row for the port gets it;
@@ -19,6 +19,7 @@
 #include "net/dhcp_server.h"
 #include "net/dns_proxy.h"
 #include "net/pcp.h"
+#include "net/host/dns_tcp.h"
 #include "net/host/names.h"
 
 struct host;
@@ -49,6 +50,7 @@ struct service {
 struct services {
     struct dhcp_server dhcp;
     struct dns_proxy dns;
+    struct dns_tcp dns_tcp;
     struct pcp pcp;
     struct names names;
     struct raw_pcb *raw;

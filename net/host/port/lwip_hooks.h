@@ -7,15 +7,19 @@
 #ifndef LWIP_HOOKS_H
 #define LWIP_HOOKS_H
 
+#include "lwip/err.h"
 #include "lwip/ip_addr.h"
 
 struct netif;
 struct dhcp_msg;
+struct tcp_hdr;
+struct tcp_pcb;
 
 uint32_t host_hook_tcp_isn(const ip_addr_t *local_ip, uint16_t local_port,
                            const ip_addr_t *remote_ip, uint16_t remote_port);
 struct netif *host_hook_route(const ip4_addr_t *src, const ip4_addr_t *dst);
 void host_hook_dhcp_message(struct dhcp_msg *message, uint8_t state);
+err_t host_hook_tcp_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *segment);
 
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port)                            \
     host_hook_tcp_isn(local_ip, local_port, remote_ip, remote_port)

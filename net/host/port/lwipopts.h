@@ -17,15 +17,15 @@
 
 /* ---- memory ---- */
 #define MEM_ALIGNMENT           8
-#define MEM_SIZE                (64 * 1024)
+#define MEM_SIZE                (160 * 1024) /* 96 for what TCP has sent, all at once */
 #define PBUF_POOL_SIZE          64
 #define PBUF_POOL_BUFSIZE       1600 /* an untagged Ethernet frame in one piece */
 #define MEMP_NUM_PBUF           16
 #define MEMP_NUM_RAW_PCB        2
 #define MEMP_NUM_UDP_PCB        8
-#define MEMP_NUM_TCP_PCB        8
-#define MEMP_NUM_TCP_PCB_LISTEN 2
-#define MEMP_NUM_TCP_SEG        32
+#define MEMP_NUM_TCP_PCB        56 /* net/host/dns_tcp.h, and some that linger */
+#define MEMP_NUM_TCP_PCB_LISTEN 16 /* one a network */
+#define MEMP_NUM_TCP_SEG        288
 
 /* ---- link and neighbors ---- */
 #define LWIP_ARP                      1
@@ -81,12 +81,19 @@
 #define DHCP_REQUEST_BACKOFF_SEQUENCE(tries)           ((u16_t)(((tries) < 6 ? 1 << (tries) : 60) * 1000))
 #define DHCP_ADD_EXTRA_REQUEST_OPTIONS                 , 6
 
-/* ---- TCP, for pages to come; until then it refuses connections ---- */
+/* ---- TCP: DNS (net/host/dns_tcp.c) ---- */
 #define LWIP_TCP           1
 #define TCP_MSS            1460
-#define TCP_WND            (4 * TCP_MSS)
-#define TCP_SND_BUF        (4 * TCP_MSS)
-#define TCP_SND_QUEUELEN   16
-#define TCP_LISTEN_BACKLOG 1
+#define TCP_WND            4096 /* what net/dns_stream.h has room for */
+#define TCP_SND_BUF        (2 * TCP_MSS)
+#define TCP_SND_QUEUELEN   8
+#define TCP_OVERSIZE       0 /* a short answer takes little of the heap */
+#define TCP_QUEUE_OOSEQ    0 /* nobody keeps buffers by sending with gaps */
+#define TCP_LISTEN_BACKLOG 0 /* dns_tcp_admits() counts */
+#define TCP_MAXRTX         6 /* about a minute */
+#define TCP_MSL            10000UL
+#define LWIP_TCP_RTO_TIME  1000 /* RFC 6298, section 2 */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, segment, optlen, opt1len, opt2, p)                         \
+    host_hook_tcp_segment(pcb, segment)
 
 #endif
