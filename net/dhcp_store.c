@@ -198,11 +198,11 @@ static bool begin(struct dhcp_store *s, uint64_t now_us)
     if (now_us < s->due_us)
         return false;
     s->due_us = 0;
-    s->begun_us = now_us;
     collect(s);
     s->next_group = 0;
     if (find_dirty(s) == STORE_NONE)
         return false;
+    s->begun_us = now_us;
     s->phase = PHASE_WRITING;
     s->failed = false;
     s->round++;

@@ -56,8 +56,10 @@ static void grant_again(struct dhcp_server *dhcp, unsigned network, struct lease
         .now_s = (uint32_t)(now_us / 1000000),
         .now_us = now_us,
     };
+    /* Rounded up: no client has more time than we believe. */
+    uint32_t begin_s = x.now_s + 1;
     uint32_t expires_s =
-        r->left_s >= CONFIG_FOREVER - x.now_s ? CONFIG_FOREVER : x.now_s + r->left_s;
+        r->left_s >= CONFIG_FOREVER - begin_s ? CONFIG_FOREVER : begin_s + r->left_s;
     const struct lease *old = lease_of_client(x.leases, &r->who);
 
     if (old && old != l && old->host == CONFIG_MAX_HOSTS)

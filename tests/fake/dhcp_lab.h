@@ -14,7 +14,7 @@
 #define POOL_SIZE 8
 #define LEASE_S   3600
 
-#define DHCP_LAB_BINDINGS 256
+#define DHCP_LAB_BINDINGS 12000
 
 /* What the server has said about an address. */
 struct dhcp_lab_binding {
