@@ -15,6 +15,22 @@
 #define FAKE_QUEUES    3
 #define FAKE_FRAME_MAX 70000
 
+/* Features that devices offer together. */
+#define F_CORE (VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS)
+#define F_TX                                                                                       \
+    (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN)
+#define F_RX                                                                                       \
+    (VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 |                 \
+     VIRTIO_NET_F_GUEST_ECN)
+#define F_CTRL     (VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX)
+#define F_MRG      VIRTIO_NET_F_MRG_RXBUF
+#define F_IDX      VIRTIO_F_EVENT_IDX
+#define F_V1       VIRTIO_F_VERSION_1
+#define F_LAYOUT   VIRTIO_F_ANY_LAYOUT
+#define F_TABLES   VIRTIO_F_INDIRECT_DESC
+#define F_ALL      (F_CORE | F_TX | F_RX | F_CTRL | F_MRG | F_IDX)
+#define F_NOT_OURS (1ull << 34 | 1ull << 10 | 1ull << 14) /* packed, UFO */
+
 struct fake_queue {
     struct virtq_desc *desc;
     struct virtq_avail *avail;

@@ -295,6 +295,14 @@ void lab_bind(void)
     lab_drain();
 }
 
+int lab_start_bound(void **state)
+{
+    if (lab_start(state))
+        return -1;
+    lab_bind();
+    return 0;
+}
+
 bool lab_fragment(const struct frame *full, size_t off)
 {
     size_t payload = full->n - full->l4;

@@ -63,6 +63,8 @@ int lab_drained(void **state);
 
 /* The uplink's DHCP exchange, for tests about something else. */
 void lab_bind(void);
+/* For cmocka: started as lab_start() does, and bound. */
+int lab_start_bound(void **state);
 
 /* One turn of the loop; and as many as the router asks for while time passes. */
 void lab_turn(void);

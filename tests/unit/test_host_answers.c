@@ -344,14 +344,6 @@ static void test_siphash(void **state)
     assert_true(siphash(key, message, sizeof(message)) == 0xA129CA6149BE45E5u);
 }
 
-static int start(void **state)
-{
-    if (lab_start(state))
-        return -1;
-    lab_bind();
-    return 0;
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, lab_drained)
@@ -366,5 +358,5 @@ int main(void)
         T(test_closed_ports),
         T(test_siphash),
     };
-    return cmocka_run_group_tests_name("host_answers", tests, start, lab_stop);
+    return cmocka_run_group_tests_name("host_answers", tests, lab_start_bound, lab_stop);
 }

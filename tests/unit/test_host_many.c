@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "net/wire/dns.h"
+#include "tests/fake/dns_rig.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/host_lab.h"
 
@@ -158,19 +159,11 @@ static void test_leases(void **state)
 /* Asks from host 30 of a network; the rcode, and the address if there is one. */
 static unsigned ask(unsigned net, const char *name, be32 *address)
 {
-    uint8_t b[300] = {1, 2, 1, 0, 0, 1};
-    size_t n = DNS_HDR_BYTES;
+    uint8_t b[300];
+    size_t n = dns_rig_build(b, 0x0102, name, DNS_TYPE_A);
 
-    while (*name) {
-        size_t label = strcspn(name, ".");
-        b[n++] = (uint8_t)label;
-        memcpy(b + n, name, label);
-        n += label;
-        name += label + (name[label] == '.');
-    }
-    memcpy(b + n, "\0\0\1\0\1", 5);
     lab_make_udp(UPLINK_PORT, mac_of(30), NET_IP(net, 120), NET_IP(net, 1), BE16(5353), BE16(53), b,
-                 n + 5);
+                 n);
     receive_on(net);
     *address = 0;
     if (!sent_on(net))

@@ -12,6 +12,7 @@
 #include "net/dataplane_internal.h"
 #include "net/dhcp_server.h"
 #include "net/wire/dns.h"
+#include "tests/fake/dns_rig.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/host_lab.h"
 
@@ -94,29 +95,10 @@ static void test_dhcp_probe_of_a_doubted(void **state)
     lab_drain();
 }
 
-static size_t make_query(uint8_t *b, uint16_t id, const char *name)
-{
-    size_t n = DNS_HDR_BYTES;
-
-    memset(b, 0, DNS_HDR_BYTES);
-    store_be16(b, id);
-    b[2] = 1;
-    b[5] = 1;
-    while (*name) {
-        size_t label = strcspn(name, ".");
-        b[n++] = (uint8_t)label;
-        memcpy(b + n, name, label);
-        n += label;
-        name += label + (name[label] == '.');
-    }
-    memcpy(b + n, "\0\0\1\0\1", 5);
-    return n + 5;
-}
-
 static void ask(unsigned port, be32 from, be32 router, uint16_t id, const char *name)
 {
     uint8_t b[512];
-    size_t n = make_query(b, id, name);
+    size_t n = dns_rig_build(b, id, name, DNS_TYPE_A);
 
     lab_make_udp(port, lab_host_mac, from, router, BE16(5353), BE16(53), b, n);
     lab_receive(port);
@@ -191,7 +173,7 @@ static void test_long_dns_answer(void **state)
     (void)state;
     static const uint8_t opt[] = {0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0}; /* takes 4,096 bytes */
     uint8_t b[512];
-    size_t length = make_query(b, 7, "long.example");
+    size_t length = dns_rig_build(b, 7, "long.example", DNS_TYPE_A);
     memcpy(b + length, opt, sizeof(opt));
     b[DNS_ARCOUNT_OFF + 1] = 1;
     lab_make_udp(LAN_PORT, lab_host_mac, HOST_IP, LAN_IP, BE16(5353), BE16(53), b,
@@ -299,14 +281,6 @@ static void test_exhaustion(void **state)
     assert_true(lab_sent(LAN_PORT));
 }
 
-static int start(void **state)
-{
-    if (lab_start(state))
-        return -1;
-    lab_bind();
-    return 0;
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, lab_drained)
@@ -314,5 +288,5 @@ int main(void)
         T(test_dhcp_service),    T(test_dhcp_probe_of_a_doubted), T(test_dns_service),
         T(test_long_dns_answer), T(test_resolve_and_neighbors),   T(test_exhaustion),
     };
-    return cmocka_run_group_tests_name("host_services", tests, start, lab_stop);
+    return cmocka_run_group_tests_name("host_services", tests, lab_start_bound, lab_stop);
 }

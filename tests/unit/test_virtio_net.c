@@ -27,21 +27,6 @@
 #define EXPECT_MAX 2048
 #define HELD_MAX   64
 
-#define F_CORE (VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS)
-#define F_TX                                                                                       \
-    (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN)
-#define F_RX                                                                                       \
-    (VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 |                 \
-     VIRTIO_NET_F_GUEST_ECN)
-#define F_CTRL     (VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX)
-#define F_MRG      VIRTIO_NET_F_MRG_RXBUF
-#define F_IDX      VIRTIO_F_EVENT_IDX
-#define F_V1       VIRTIO_F_VERSION_1
-#define F_LAYOUT   VIRTIO_F_ANY_LAYOUT
-#define F_TABLES   VIRTIO_F_INDIRECT_DESC
-#define F_ALL      (F_CORE | F_TX | F_RX | F_CTRL | F_MRG | F_IDX)
-#define F_NOT_OURS (1ull << 34 | 1ull << 10 | 1ull << 14) /* packed, UFO */
-
 static const struct row {
     int id;
     uint64_t offered;
