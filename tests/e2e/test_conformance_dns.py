@@ -123,11 +123,94 @@ def test_large_answers(stage):
     assert only(answer(stage, relayed, reply(payload(relayed), flags=0x8380)))[2] & 2
 
 
-@requirement("N3", "RFC 5625 s. 4.4, RFC 7766 s. 5", missing="the router does not serve DNS over TCP")
+class Peer:
+    """One end of a TCP connection with the router, by hand."""
+
+    def __init__(self, stage, host, near, far):
+        self.stage, self.host, self.near, self.far = stage, host, near, far  # near, far: address and port
+        self.seq, self.ack = 1000, 0
+
+    def put(self, flags, data=b"", **wrong):
+        """Sends a segment, which wrong makes another's; returns what came of it."""
+        fields = {"src": self.near[0], "sport": self.near[1], "dport": self.far[1], **wrong}
+        seen = self.stage.put(self.host, IP(src=fields.pop("src"), dst=self.far[0]) /
+                              TCP(flags=flags, seq=self.seq, ack=self.ack, **fields) / data)
+        self.seq += 0 if wrong else len(data) + ("S" in flags)
+        return seen
+
+    def segments(self, seen):
+        """Those to us; what they say is acknowledged from now on."""
+        found = [p for p in seen.outside + seen.inside if TCP in p and p[IP].dst == self.near[0] and p[TCP].dport == self.near[1]]
+        for p in found:
+            length = len(payload(p)) + (1 if p[TCP].flags & 3 else 0)
+            self.ack = p[TCP].seq + length if length else self.ack
+        return found
+
+    def stream(self, seen):
+        """The bytes in them."""
+        return b"".join(payload(p) for p in self.segments(seen))
+
+
+def open_to_router(stage, sport):
+    """A host's connection to the resolver."""
+    host = Peer(stage, stage.a, (stage.a.ip, sport), (ROUTER, 53))
+    assert only(host.segments(host.put("S")))[TCP].flags == "SA"
+    return host
+
+
+def framed(message):
+    """A message as a stream has it."""
+    return struct.pack("!H", len(message)) + message
+
+
+@requirement("N3", "RFC 5625 s. 4.4, RFC 7766 s. 5, 6.2.1.1, 8")
 def test_tcp(stage):
-    """A connection to port 53 is accepted."""
-    seen = stage.put(stage.a, IP(src=stage.a.ip, dst=ROUTER) / TCP(sport=42000, dport=53, flags="S", seq=1))
-    assert [p for p in seen.inside if TCP in p and p[TCP].flags == "SA"], "refused"
+    """Two questions in one segment, and one in three: each is relayed, and answered when its answer comes."""
+    host = open_to_router(stage, 42000)
+    relayed = udp_of(host.put("PA", framed(query("tcp0.example", 0)) + framed(query("tcp1.example", 1))))
+    assert len(relayed) == 2
+    for ident, packet in ((1, relayed[1]), (0, relayed[0])):
+        back = reply(payload(packet), record("192.0.2.1"), 1)
+        got = host.stream(stage.put(stage.gateway, udp(SERVER, 53, UPLINK, packet[UDP].sport, back)))
+        assert got == framed(struct.pack("!H", ident) + got[4:]) and got[-4:] == bytes([192, 0, 2, 1])
+    message = framed(query("tcp2.example", 2))
+    assert [len(udp_of(host.put("PA", piece))) for piece in (message[:1], message[1:9], message[9:])] == [0, 0, 1]
+    host.put("RA")
+
+
+def udp_of(seen):
+    """The router's own questions."""
+    return [p for p in seen.outside if UDP in p and p[UDP].dport == 53]
+
+
+@requirement("N3", "RFC 7766 s. 5, RFC 5452 s. 9.2")
+def test_what_was_cut_is_fetched_by_tcp(stage):
+    """A server's answer that was cut: the router asks it by TCP, from a port that nobody foresees, and nobody else gets a
+    word in; the host has all of 3,000 bytes."""
+    ports = set()
+    for number in range(5):
+        host = open_to_router(stage, 43000 + number)
+        relayed = only(udp_of(host.put("PA", framed(query(f"more{number}.example", 9)))))
+        seen = stage.put(stage.gateway, udp(SERVER, 53, UPLINK, relayed[UDP].sport, reply(payload(relayed), flags=0x8380)))
+        syn = only([p for p in seen.outside if TCP in p])
+        assert (syn[IP].dst, syn[TCP].dport, syn[TCP].flags) == (SERVER, 53, "S")
+        ports.add(syn[TCP].sport)
+        server = Peer(stage, stage.gateway, (SERVER, 53), (UPLINK, syn[TCP].sport))
+        server.ack = syn[TCP].seq + 1
+        for wrong in ({"src": FAR}, {"sport": 54}, {"dport": syn[TCP].sport ^ 1}):
+            assert not [p for p in server.put("SA", **wrong).outside if TCP in p], wrong
+        asked = server.stream(server.put("SA"))
+        assert asked == framed(payload(relayed))
+        back = framed(reply(asked[2:], record("192.0.2.1") * 180, 180))
+        got = b"".join(host.stream(server.put("PA", back[at:at + 1000])) for at in range(0, len(back), 1000))
+        assert not [p for p in server.put("A").outside if TCP in p], "the connection is over, and nobody answers"
+        while len(got) < len(back):
+            more = host.stream(host.put("A"))
+            assert more, f"{len(got)} of {len(back)}"
+            got += more
+        assert got[:4] == back[:2] + b"\0\x09" and got[4:14] == back[4:14] and got[-2880:] == back[-2880:]
+        host.put("RA")
+    assert len(ports) == 5
 
 
 @requirement("N4", "RFC 5625 s. 6.2")
