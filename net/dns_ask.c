@@ -133,15 +133,12 @@ static uint64_t ask(struct dns_proxy *d, struct dns_pending *p, unsigned k, uint
     return p->probe ? p->give_up_us : MIN(due_us, p->give_up_us);
 }
 
-/* The server to ask next: of those that have made no error the one asked least often, and of these
- * the best. NO_TRY: there is none. */
+/* The server to ask next: one asked least often, and of these the best. NO_TRY: there is none. */
 static unsigned choose(struct dns_proxy *d, const struct dns_pending *p)
 {
     unsigned best = NO_TRY;
 
     for (unsigned k = 0; k < server_count(d, p); k++) {
-        if (p->tries[k].failed)
-            continue;
         if (best == NO_TRY || p->tries[k].times < p->tries[best].times ||
             (p->tries[k].times == p->tries[best].times &&
              dns_upstream_before(server_of(d, p, k), server_of(d, p, best))))
@@ -243,8 +240,6 @@ static bool goes_on(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
     unsigned k = choose(d, p);
 
-    if (k == NO_TRY)
-        return false;
     if (p->tries[k].times == 0) {
         dns_pending_due(d, p, ask(d, p, k, now_us));
         return true;

@@ -105,6 +105,20 @@ static void test_the_fastest_is_asked(void **state)
     assert_int_equal(resolve(5000), SERVER(0));
 }
 
+/* The answer to a question that was sent twice does not say how long one takes. */
+static void test_what_is_measured(void **state)
+{
+    (void)state;
+    dns_proxy_set_servers(&rig.proxy, servers, 1);
+    ask_new(1);
+    dns_rig_pass(DNS_WAIT_FIRST_US + 1000);
+    assert_int_equal(rig.asked_count, 2);
+    assert_true(dns_rig_answer(dns_rig_asked()));
+    assert_int_equal(rig.proxy.servers[0].latency_us, 0);
+    resolve(7000);
+    assert_int_equal(rig.proxy.servers[0].latency_us, 7000);
+}
+
 /* Nobody waits for a dead server, but for the one whose question finds out; it is probed ever more
  * rarely, and comes back. */
 static void test_a_dead_server(void **state)
@@ -282,6 +296,7 @@ static void test_letters_lost(void **state)
     }
     assert_int_equal(rig.proxy.counters.forged, 0);
     assert_int_equal(rig.reserved_count, 0);
+    assert_int_equal(rig.proxy.servers[0].latency_us, 1); /* from the second time it was asked */
 }
 
 /* Without a port for the second question the answer is not believed either; the wait goes on. */
@@ -388,6 +403,7 @@ static void test_other_servers(void **state)
     assert_int_equal(rig.answered_count, answered);
     dns_rig_pass(0);
     assert_int_equal(dns_rig_asked()->to, SERVER(1)); /* the one that is known to be fast */
+    assert_int_equal(rig.proxy.servers[0].timed_out + rig.proxy.servers[1].timed_out, 0);
     assert_true(dns_rig_answer(dns_rig_asked()));
     assert_int_equal(load_be16(dns_rig_answered()->bytes), 1);
     assert_true(dns_rig_answer(&corp));
@@ -482,19 +498,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dns_rig_start, dns_rig_stop)
     const struct CMUnitTest tests[] = {
-        T(test_the_fastest_is_asked),
-        T(test_a_dead_server),
-        T(test_errors),
-        T(test_one_that_refuses),
-        T(test_letters_are_random),
-        T(test_letters_lost),
-        T(test_letters_lost_without_a_port),
-        T(test_letters_of_others),
-        T(test_letters_of_a_long_name),
-        T(test_other_servers),
-        T(test_many_wait_for_other_servers),
-        T(test_the_console_is_told),
-        T(test_status),
+        T(test_the_fastest_is_asked), T(test_what_is_measured),
+        T(test_a_dead_server),        T(test_errors),
+        T(test_one_that_refuses),     T(test_letters_are_random),
+        T(test_letters_lost),         T(test_letters_lost_without_a_port),
+        T(test_letters_of_others),    T(test_letters_of_a_long_name),
+        T(test_other_servers),        T(test_many_wait_for_other_servers),
+        T(test_the_console_is_told),  T(test_status),
     };
     return cmocka_run_group_tests_name("dns_ask", tests, NULL, NULL);
 }
