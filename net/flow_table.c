@@ -256,6 +256,12 @@ static inline bool is_taken(const struct flow_table *t, const struct flow *like,
     return index_may_have(&t->index, hash) && is_listed(t, like, hash, dir);
 }
 
+bool flow_may_be(const struct flow_table *t, const struct flow *like)
+{
+    return !is_taken(t, like, hash_of(t, like, FLOW_OUT), FLOW_OUT) &&
+           !is_taken(t, like, hash_of(t, like, FLOW_IN), FLOW_IN);
+}
+
 struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
                          uint32_t now_ms)
 {

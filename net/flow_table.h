@@ -221,6 +221,8 @@ struct flow_tuple flow_tuple_of(const struct flow *f, enum flow_dir dir);
  * (counted in refused), or when either tuple is taken. Linked in index and wheel. */
 struct flow *flow_create(struct flow_table *t, const struct flow *like, enum flow_state state,
                          uint32_t now_ms);
+/* False if either tuple is taken. */
+bool flow_may_be(const struct flow_table *t, const struct flow *like);
 void flow_destroy(struct flow_table *t, struct flow *f);
 
 static inline uint32_t flow_id(const struct flow_table *t, const struct flow *f)

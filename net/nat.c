@@ -308,11 +308,14 @@ struct flow *nat_open_out(struct nat *nat, const struct nat_job *job, uint32_t n
     return f;
 }
 
-/* A flow to an inside end, opened from outside or not translated, if its host may have one more. */
+/* A flow to an inside end, opened from outside or not translated, if its host may have one more.
+ * Nobody is to make room for what cannot be. */
 static struct flow *create_shared(struct nat *nat, struct flow *like, bool in,
                                   enum flow_state state, uint32_t now_ms, enum drop_reason *why)
 {
-    int user = share_flow(nat, like->zone, like->in_ip, in, now_ms, why);
+    int user = flow_may_be(&nat->flows, like)
+                   ? share_flow(nat, like->zone, like->in_ip, in, now_ms, why)
+                   : -1;
 
     if (user < 0)
         return NULL;

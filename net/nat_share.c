@@ -115,7 +115,8 @@ static inline bool is_granted(const struct nat *nat, const struct want *w)
 }
 
 /* Whose flow is to make room. What can be spared counts as free here: so who completes
- * its flows can have all but a share of what attempts take. */
+ * its flows can have all but a share of what attempts take. Another network has to only if it is
+ * not the limit of the own one that stands in the way. */
 static struct flow_user *loser(struct nat *nat, const struct want *w)
 {
     const struct flow_users *users = &nat->flows.users;
@@ -126,7 +127,7 @@ static struct flow_user *loser(struct nat *nat, const struct want *w)
     if (w->in || w->has >= w->max)
         return w->self;
     look_around(nat);
-    if (network_may(nat, w, w->room + spare))
+    if (network_may(nat, w, w->room + spare) && is_below(w->has, w->net_max - w->net_has))
         zone = heaviest_network(nat, zone, w->weight);
     uint64_t room = zone == w->zone ? network_room(w) + net_spare : w->room + spare;
     struct flow_user *user = heaviest_of(nat, zone, w->weight);

@@ -2,7 +2,7 @@
  *
  * See naive_nat.h.
  */
-#include "tests/model/naive_nat.h"
+#include "tests/model/naive_internal.h"
 #include "tests/model/naive_packet.h"
 #include "tests/model/naive_track.h"
 
@@ -13,7 +13,7 @@ static unsigned pool_of(unsigned proto)
     return proto == 6 ? 0 : proto == 17 ? 1 : 2;
 }
 
-static void check(struct naive_nat *n, bool lawful, const char *law)
+void naive_check(struct naive_nat *n, bool lawful, const char *law)
 {
     if (!lawful && !n->error)
         n->error = law;
@@ -87,7 +87,7 @@ static void end(struct naive_nat *n, struct naive_flow *f)
         m->live = false;
 }
 
-static void end_to_rest(struct naive_nat *n, struct naive_flow *f, uint32_t now_ms)
+void naive_end_to_rest(struct naive_nat *n, struct naive_flow *f, uint32_t now_ms)
 {
     bool exempt = f->proto == 1 || naive_state_of(f) == NAIVE_CLOSING;
     struct naive_mapping *m = leave(n, f);
@@ -111,9 +111,9 @@ static struct naive_flow *new_flow(struct naive_nat *n)
     return NULL;
 }
 
-static struct naive_flow *find_out(struct naive_nat *n, unsigned proto, unsigned zone,
-                                   uint32_t in_ip, unsigned in_port, uint32_t rem_ip,
-                                   unsigned rem_port)
+struct naive_flow *naive_find_out(struct naive_nat *n, unsigned proto, unsigned zone,
+                                  uint32_t in_ip, unsigned in_port, uint32_t rem_ip,
+                                  unsigned rem_port)
 {
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         struct naive_flow *f = &n->flows[i];
@@ -124,8 +124,8 @@ static struct naive_flow *find_out(struct naive_nat *n, unsigned proto, unsigned
     return NULL;
 }
 
-static struct naive_flow *find_in(struct naive_nat *n, unsigned proto, uint32_t rem_ip,
-                                  unsigned rem_port, uint32_t out_ip, unsigned out_port)
+struct naive_flow *naive_find_in(struct naive_nat *n, unsigned proto, uint32_t rem_ip,
+                                 unsigned rem_port, uint32_t out_ip, unsigned out_port)
 {
     for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
         struct naive_flow *f = &n->flows[i];
@@ -167,7 +167,7 @@ void naive_expire(struct naive_nat *n, uint32_t now_ms)
                 (uint32_t)(now_ms - f->last_ms) < timeout_ms(f))
                 continue;
             struct naive_mapping *m = mapping_of(n, f);
-            end_to_rest(n, f, now_ms);
+            naive_end_to_rest(n, f, now_ms);
             if (m && closed && m->live)
                 m->unclear = true;
         }
@@ -300,99 +300,7 @@ void naive_set_forwards(struct naive_nat *n, const struct naive_forward *forward
     }
 }
 
-/* ---- shares ---- */
-
-/* Flows of this host (or, ip 0, network; or, zone -1, all); half: that are half open. */
-static unsigned count_of(const struct naive_nat *n, int zone, uint32_t ip, bool half)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
-        const struct naive_flow *f = &n->flows[i];
-        count += f->live && (zone < 0 || (int)f->zone == zone) && (ip == 0 || f->in_ip == ip) &&
-                 (!half || naive_spare_of(f) < 3);
-    }
-    return count;
-}
-
-static bool below(unsigned has, unsigned max)
-{
-    return max == 0 || has < max;
-}
-
-static bool network_may(const struct naive_nat *n, unsigned zone, unsigned room)
-{
-    unsigned has = count_of(n, (int)zone, 0, false);
-    bool alone = !n->networks[0] || !n->networks[1];
-    return below(has, n->max_flows[zone]) && (alone || has < 8 * room);
-}
-
-/* The oldest flow that a host can spare: what is over, then TCP before others; NULL if there is
- * none. */
-static struct naive_flow *oldest_half(struct naive_nat *n, unsigned zone, uint32_t ip)
-{
-    struct naive_flow *oldest = NULL;
-    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
-        struct naive_flow *f = &n->flows[i];
-        if (f->live && f->zone == zone && f->in_ip == ip && naive_spare_of(f) < 3 &&
-            (!oldest || naive_spare_of(f) < naive_spare_of(oldest) ||
-             (naive_spare_of(f) == naive_spare_of(oldest) && f->stamp < oldest->stamp)))
-            oldest = f;
-    }
-    return oldest;
-}
-
-/* The flow that the translator made room with, if it is the oldest of the host that has most half
- * open in this network; of several such hosts, any. */
-static struct naive_flow *oldest_of_heaviest(struct naive_nat *n, unsigned zone, unsigned most)
-{
-    struct naive_flow *oldest = NULL;
-    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++) {
-        const struct naive_flow *f = &n->flows[i];
-        if (!f->live || f->zone != zone || count_of(n, (int)zone, f->in_ip, true) != most)
-            continue;
-        oldest = oldest_half(n, zone, f->in_ip);
-        if (oldest->gone)
-            return oldest;
-    }
-    return oldest;
-}
-
-static unsigned most_half(const struct naive_nat *n, unsigned zone)
-{
-    unsigned most = 0;
-    for (unsigned i = 0; i < NAIVE_MAX_FLOWS; i++)
-        if (n->flows[i].live && n->flows[i].zone == zone)
-            most = MAX(most, count_of(n, (int)zone, n->flows[i].in_ip, true));
-    return most;
-}
-
-/* One more flow for this host: DROP_NONE, perhaps after another was ended. */
-static enum drop_reason share(struct naive_nat *n, unsigned zone, uint32_t ip, bool in,
-                              uint32_t now_ms)
-{
-    unsigned room = n->capacity - naive_flow_count(n), has = count_of(n, (int)zone, ip, false);
-    unsigned left = n->max_flows[zone] ? n->max_flows[zone] : UINT16_MAX;
-    unsigned net_has = count_of(n, (int)zone, 0, false), from = zone;
-    left = net_has < left ? MIN(left - net_has, room) : 0;
-
-    if (below(has, n->max_host_flows[zone]) && network_may(n, zone, room) && has < 8 * left)
-        return DROP_NONE;
-    unsigned half = count_of(n, -1, 0, true);
-    if (network_may(n, zone, room + half) &&
-        count_of(n, !zone, 0, true) > count_of(n, (int)zone, 0, true))
-        from = !zone;
-    bool others = !in && below(has, n->max_host_flows[zone]) &&
-                  has < 8 * (from == zone ? left + count_of(n, (int)zone, 0, true) : room + half);
-    unsigned most = most_half(n, from);
-    bool theirs = others && (from != zone || most > count_of(n, (int)zone, ip, true));
-    struct naive_flow *f = theirs ? oldest_of_heaviest(n, from, most) : oldest_half(n, zone, ip);
-    if (!f)
-        return room == 0 ? DROP_FLOWS_FULL : DROP_SHARE;
-    check(n, f->gone, "the oldest half-open flow of who has most makes room");
-    f->gone = false;
-    end_to_rest(n, f, now_ms);
-    return DROP_NONE;
-}
+/* ---- opening ---- */
 
 static bool may_begin(struct naive_flow *f, const struct naive_packet *k, bool in_the_middle)
 {
@@ -409,12 +317,12 @@ static enum drop_reason judge_choice(struct naive_nat *n, const struct naive_pac
                                      unsigned chosen)
 {
     unsigned wanted = k->sport;
-    check(n, chosen != 0, "a port was to be had");
-    check(n, port_is_free(n, k->proto, chosen), "U3: no port for two endpoints");
+    naive_check(n, chosen != 0, "a port was to be had");
+    naive_check(n, port_is_free(n, k->proto, chosen), "U3: no port for two endpoints");
     if (wanted != 0 && port_is_free(n, k->proto, wanted))
-        check(n, chosen == wanted, "a free inside port is kept");
-    check(n, (chosen & 1) == (wanted & 1), "U4: parity is kept");
-    check(n, wanted == 0 || (chosen < 1024) == (wanted < 1024), "U3a: the range is kept");
+        naive_check(n, chosen == wanted, "a free inside port is kept");
+    naive_check(n, (chosen & 1) == (wanted & 1), "U4: parity is kept");
+    naive_check(n, wanted == 0 || (chosen < 1024) == (wanted < 1024), "U3a: the range is kept");
     return DROP_NONE;
 }
 
@@ -470,17 +378,17 @@ static bool map_out(struct naive_nat *n, const struct naive_packet *k, unsigned 
 {
     if (naive_is_portless(k->proto)) { /* its peer has this protocol with one host at a time */
         like->through_forward = true;  /* or rather, through no mapping */
-        return !find_in(n, k->proto, k->dst, 0, n->outside, 0);
+        return !naive_find_in(n, k->proto, k->dst, 0, n->outside, 0);
     }
     like->out_port = forward_out(n, k, like->zone);
     like->through_forward =
-        like->out_port && !find_in(n, k->proto, k->dst, k->dport, n->outside, like->out_port);
+        like->out_port && !naive_find_in(n, k->proto, k->dst, k->dport, n->outside, like->out_port);
     if (like->through_forward)
         return true;
     struct naive_mapping *m = find_mapping(n, k->proto, like->zone, k->src, k->sport);
     if (m) {
         like->out_port = m->out_port;
-        if (find_in(n, k->proto, k->dst, k->dport, n->outside, m->out_port))
+        if (naive_find_in(n, k->proto, k->dst, k->dport, n->outside, m->out_port))
             return false;
         m->resting = false;
         return true;
@@ -499,7 +407,7 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
 
     if (k.proto == 1 && k.type != 8)
         return DROP_UNSOLICITED;
-    struct naive_flow *f = find_out(n, k.proto, zone, k.src, k.sport, k.dst, k.dport);
+    struct naive_flow *f = naive_find_out(n, k.proto, zone, k.src, k.sport, k.dst, k.dport);
     if (!f) {
         if (n->outside == 0)
             return DROP_NO_UPLINK;
@@ -507,7 +415,7 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
             return DROP_MOVED;
         if (!may_begin(&like, &k, true))
             return DROP_UNSOLICITED;
-        enum drop_reason shared = share(n, zone, k.src, false, now_ms);
+        enum drop_reason shared = naive_share(n, zone, k.src, false, now_ms);
         if (shared)
             return shared;
         like.proto = k.proto;
@@ -523,7 +431,7 @@ enum drop_reason naive_out(struct naive_nat *n, uint8_t *frame, bool partial, un
         like.stamp = ++n->stamps;
         *f = like;
     }
-    check(n, chosen == f->out_port, "U1: one outside port, whatever the remote end");
+    naive_check(n, chosen == f->out_port, "U1: one outside port, whatever the remote end");
     enum drop_reason why = naive_track(n, f, &k, 0, now_ms);
     if (!why)
         naive_put_endpoint(&k, true, f->out_ip, f->out_port);
@@ -557,7 +465,6 @@ static bool map_in(struct naive_nat *n, const struct naive_packet *k, struct nai
     like->zone = m ? m->zone : resort->zone;
     like->in_ip = m ? m->in_ip : resort->targets[0];
     like->in_port = m ? m->in_port : k->dport;
-    like->new_mapping = !m;
     return may_begin(like, k, to_resort);
 }
 
@@ -574,11 +481,12 @@ static bool choose_target(struct naive_nat *n, const struct naive_packet *k,
             like->in_ip = like->forward->targets[like->forward->turn++ % tries];
         if (tries > 1 && t < tries && n->silent >> like->in_ip % 32 & 1)
             continue;
-        enum drop_reason shared = share(n, like->zone, like->in_ip, true, now_ms);
-        if (shared)
-            *why = shared;
-        else if (!find_out(n, k->proto, like->zone, like->in_ip, like->in_port, k->src, k->sport))
+        if (naive_find_out(n, k->proto, like->zone, like->in_ip, like->in_port, k->src, k->sport))
+            continue;
+        enum drop_reason shared = naive_share(n, like->zone, like->in_ip, true, now_ms);
+        if (!shared)
             return true;
+        *why = shared;
     }
     return false;
 }
@@ -590,7 +498,7 @@ enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uin
 
     if (k.proto == 1 && k.type != 0)
         return DROP_UNSOLICITED;
-    struct naive_flow *f = find_in(n, k.proto, k.src, k.sport, k.dst, k.dport);
+    struct naive_flow *f = naive_find_in(n, k.proto, k.src, k.sport, k.dst, k.dport);
     if (!f) {
         if (k.dst != n->outside || k.proto == 1 || naive_is_portless(k.proto))
             return DROP_UNSOLICITED;
@@ -605,10 +513,11 @@ enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uin
         enum drop_reason refused;
         if (!choose_target(n, &k, &like, now_ms, &refused))
             return refused;
-        if (like.new_mapping)
-            new_mapping(n, &like);
+        struct naive_mapping *m = mapping_of(n, &like);
+        if (m) /* else it is new, or what made room was the last to use it */
+            m->resting = false;
         else if (!like.forward)
-            mapping_of(n, &like)->resting = false;
+            new_mapping(n, &like);
         f = new_flow(n);
         like.stamp = ++n->stamps;
         *f = like;
@@ -617,59 +526,4 @@ enum drop_reason naive_in(struct naive_nat *n, uint8_t *frame, bool partial, uin
     if (!why)
         naive_put_endpoint(&k, false, f->in_ip, f->in_port);
     return why;
-}
-
-/* ---- errors ---- */
-
-enum drop_reason naive_error(struct naive_nat *n, uint8_t *frame, unsigned zone, bool inward)
-{
-    struct naive_packet k = naive_take_apart(frame, false),
-                        in = naive_take_apart(k.l4 + 8 - 14, false);
-    size_t quoted = k.l4_bytes - 8;
-    if (k.l4[5] != 0 && quoted > k.l4[5] * 4u)
-        quoted = k.l4[5] * 4u; /* behind that is an extension */
-    if (quoted > in.ip_bytes)
-        quoted = in.ip_bytes;
-    quoted -= (size_t)(in.l4 - in.ip);
-    uint8_t old[12], new[12];
-
-    if (k.type == 4 || (in.proto == 1 && in.type != (inward ? 8 : 0))) /* 4: source quench */
-        return DROP_NO_MAPPING;
-    struct naive_flow *f = inward ? find_in(n, in.proto, in.dst, in.dport, in.src, in.sport)
-                                  : find_out(n, in.proto, zone, in.dst, in.dport, in.src, in.sport);
-    if (!f || k.dst != in.src)
-        return DROP_NO_MAPPING;
-
-    memcpy(old, in.ip + 12, 8);
-    memcpy(old + 8, in.l4, 4);
-    if (in.proto == 1)
-        memcpy(old + 8, in.l4 + 4, 2);
-    bool l4 = !naive_is_portless(in.proto);
-    naive_put32(in.ip + (inward ? 12 : 16), inward ? f->in_ip : f->out_ip);
-    if (l4)
-        naive_put16(in.l4 + (in.proto == 1 ? 4
-                             : inward      ? 0
-                                           : 2),
-                    inward ? f->in_port : f->out_port);
-    memcpy(new, in.ip + 12, 8);
-    memcpy(new + 8, in.l4, 4);
-    if (in.proto == 1)
-        memcpy(new + 8, in.l4 + 4, 2);
-
-    uint8_t *field = naive_csum_field(&in);
-    if (l4 && (size_t)(field + 2 - in.l4) <= quoted &&
-        !(in.proto == 17 && naive_get16(field) == 0)) {
-        unsigned csum = in.proto == 1 ? naive_follow(naive_get16(field), old + 8, new + 8, 2)
-                                      : naive_follow(naive_get16(field), old, new, 12);
-        naive_put16(field, in.proto == 17 && csum == 0 ? 0xFFFF : csum);
-    }
-    naive_put16(in.ip + 10, 0);
-    naive_put16(in.ip + 10, ~naive_sum(0, in.ip, (size_t)(in.l4 - in.ip)) & 0xFFFF);
-
-    naive_put32(k.ip + (inward ? 16 : 12), inward ? f->in_ip : f->out_ip);
-    naive_put16(k.ip + 10, 0);
-    naive_put16(k.ip + 10, ~naive_sum(0, k.ip, (size_t)(k.l4 - k.ip)) & 0xFFFF);
-    naive_put16(k.l4 + 2, 0);
-    naive_put16(k.l4 + 2, ~naive_sum(0, k.l4, k.l4_bytes) & 0xFFFF);
-    return DROP_NONE;
 }

@@ -44,7 +44,7 @@ struct naive_flow {
     uint32_t last_ms, packets[2];
     uint64_t bytes[2];
     struct naive_forward *forward; /* these while it is opened */
-    bool new_mapping, filtered;
+    bool filtered;
 };
 
 struct naive_forward {

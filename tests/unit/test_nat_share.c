@@ -335,6 +335,50 @@ static void test_closed_go_first(void **state)
     assert_int_equal(rig_nat.pressure.flows, 20);
 }
 
+/* The flow that makes room is the last one of the very mapping that the new one comes in by: the
+ * mapping, which would not even rest after it, stays. */
+static void test_the_last_flow_makes_room_for_the_next(void **state)
+{
+    (void)state;
+    const struct nat_limits one = {.host_flows = 1};
+    nat_set_limits(&rig_nat, 0, &one);
+    rig_handshake(5000);
+    PASSES(rig_out(TCP, A, 5000, R1, 80, TCP_RST | TCP_ACK));
+    assert_int_equal(rig_last_flow->state, FLOW_TCP_CLOSING);
+    PASSES(rig_in(TCP, R2, 80, 5000, TCP_SYN));
+    assert_int_equal(rig_last.dst, A);
+    assert_int_equal(ntoh16(rig_last.dport), 5000);
+    assert_int_equal(rig_nat.counters.evicted, 1);
+    check_books();
+    assert_true(nat_claims(&rig_nat, TCP, BE16(5000)));
+    PASSES(out(0, TCP, B, 5000, R1));
+    assert_int_not_equal(rig_outside_port(), 5000);
+}
+
+/* Between these two ends there is a conversation already, by another outside port: nothing makes
+ * room for a second one. */
+static void test_nobody_makes_room_in_vain(void **state)
+{
+    (void)state;
+    static const struct nat_forward resort[] = {
+        {.target_count = 1, .targets = {BE_IP4(192, 168, 8, 2)}}};
+    const struct nat_limits two = {.host_flows = 2};
+    nat_set_limits(&rig_nat, 0, &two);
+    assert_true(nat_reserve_port(&rig_nat, UDP, BE16(5000)));
+    PASSES(out(0, UDP, A, 4000, R2));
+    PASSES(out(0, UDP, A, 5000, R1));
+    assert_int_not_equal(rig_outside_port(), 5000);
+    nat_release(&rig_nat, UDP, BE16(5000));
+    nat_set_forwards(&rig_nat, resort, 1);
+    REFUSED(rig_in(UDP, R1, 80, 5000, 0), UNSOLICITED);
+    has_flows(A, 2);
+    assert_int_equal(rig_nat.counters.evicted, 0);
+    assert_int_equal(rig_nat.counters.mappings_live, 2);
+    PASSES(rig_in(UDP, R1, 81, 5000, 0));
+    assert_int_equal(rig_nat.counters.evicted, 1);
+    nat_set_forwards(&rig_nat, NULL, 0);
+}
+
 /* ---- limits ---- */
 
 static void test_limits(void **state)
@@ -361,6 +405,22 @@ static void test_limits(void **state)
     assert_int_equal(rig_nat.flows.users.network[0].flows, 29);
     for (uint16_t i = 0; i < 100; i++)
         PASSES(talk(1, D, (uint16_t)(2000 + i), R1));
+}
+
+/* At the end of what its own network may have, a host displaces nobody in another. */
+static void test_a_limit_is_the_networks_own(void **state)
+{
+    (void)state;
+    const struct nat_limits limits = {.flows = 30}, none = {0};
+    nat_set_limits(&rig_nat, 0, &limits);
+    nat_set_limits(&rig_nat, 1, &none);
+    for (uint16_t i = 0; i < 50; i++)
+        PASSES(out(1, UDP, D, (uint16_t)(2000 + i), R1));
+    for (uint16_t i = 0; i < 27; i++)
+        PASSES(talk(0, A, (uint16_t)(2000 + i), R1));
+    REFUSED(talk(0, A, 2100, R1), SHARE); /* 8 times what is left of 30 */
+    assert_int_equal(rig_nat.pressure.limit, NAT_LIMIT_NETWORK);
+    has_flows(D, 50);
 }
 
 /* ---- ports ---- */
@@ -527,7 +587,10 @@ int main(void)
         TEST(test_networks),
         TEST(test_established),
         TEST(test_closed_go_first),
+        TEST(test_the_last_flow_makes_room_for_the_next),
+        TEST(test_nobody_makes_room_in_vain),
         TEST(test_limits),
+        TEST(test_a_limit_is_the_networks_own),
         TEST(test_ports),
         TEST(test_ports_established),
         TEST(test_ports_closed),
