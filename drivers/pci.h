@@ -46,7 +46,17 @@
 #define PCI_INTERRUPT_PIN      0x3D /* 8, R: 0 = none */
 
 #define PCI_CAP_ID_VENDOR 0x09
+#define PCI_CAP_ID_MSI    0x05
 #define PCI_CAP_ID_MSIX   0x11
+
+/* MSI capability (PCI 3.0, section 6.8.1), offsets from the capability. */
+#define PCI_MSI_CONTROL          0x02 /* 16, RW */
+#define PCI_MSI_CONTROL_ENABLE   (1u << 0)
+#define PCI_MSI_CONTROL_MULTIPLE (7u << 4) /* log2 of the messages granted */
+#define PCI_MSI_CONTROL_WIDE     (1u << 7)
+#define PCI_MSI_ADDRESS          0x04
+#define PCI_MSI_ADDRESS_HIGH     0x08 /* if wide */
+#define PCI_MSI_DATA             0x08 /* 16, RW; 4 bytes further on if wide */
 
 /* MSI-X capability (PCI 3.0, section 6.8.2), offsets from the capability. */
 #define PCI_MSIX_CONTROL              0x02 /* 16, RW */
@@ -131,6 +141,10 @@ int pci_msix_set(struct pci_dev *dev, unsigned entry, irq_handler handler, void 
 
 /* Switches the function between MSI-X and INTx. */
 void pci_msix_enable(const struct pci_dev *dev, bool on);
+
+/* Has the function call handler(arg) by its one message, instead of INTx. 0, -ENODEV (it has none)
+ * or what irq_alloc_msi says. */
+int pci_msi_attach(const struct pci_dev *dev, irq_handler handler, void *arg);
 
 /* Calls handler(arg) on the function's INTx line as firmware routed it. 0, -ENODEV or -ENOSPC. */
 int pci_intx_attach(const struct pci_dev *dev, irq_handler handler, void *arg);

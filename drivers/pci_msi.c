@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * MSI-X (PCI 3.0, section 6.8.2) and the choice between it and INTx.
+ * MSI and MSI-X (PCI 3.0, sections 6.8.1 and 6.8.2) and the choice between them and INTx.
  *
  * The table lies in a BAR and is trusted for nothing: its place and size are checked against the
  * BAR, and what is in it is only written. Entries nobody asked for stay masked.
@@ -8,6 +8,8 @@
 #include "drivers/pci.h"
 
 #include "io.h"
+
+#define MSI_BYTES 16 /* of the capability, with a wide address and without masks */
 
 int pci_msix_open(struct pci_dev *dev)
 {
@@ -65,6 +67,41 @@ void pci_msix_enable(const struct pci_dev *dev, bool on)
     pci_write(dev, PCI_COMMAND, 2, command);
 }
 
+/* Whoever drove the function before us may have left it with messages. Both kinds have the register
+ * with the bit in the same place. */
+static void switch_off(const struct pci_dev *dev, uint8_t id, unsigned enable)
+{
+    static_assert(PCI_MSI_CONTROL == PCI_MSIX_CONTROL, "PCI 3.0, sections 6.8.1.3 and 6.8.2.3");
+    unsigned cap = pci_find_cap(dev, id, 0);
+
+    if (cap != 0 && cap <= 256 - 4)
+        pci_write(dev, cap + PCI_MSI_CONTROL, 2, pci_read(dev, cap + PCI_MSI_CONTROL, 2) & ~enable);
+}
+
+int pci_msi_attach(const struct pci_dev *dev, irq_handler handler, void *arg)
+{
+    unsigned cap = pci_find_cap(dev, PCI_CAP_ID_MSI, 0);
+    uint64_t address;
+    uint32_t data;
+
+    if (cap == 0 || cap > 256 - MSI_BYTES)
+        return -ENODEV;
+    int status = irq_alloc_msi(handler, arg, &address, &data);
+    if (status != 0)
+        return status;
+    unsigned control = pci_read(dev, cap + PCI_MSI_CONTROL, 2);
+    bool wide = control & PCI_MSI_CONTROL_WIDE;
+    pci_write(dev, cap + PCI_MSI_ADDRESS, 4, (uint32_t)address);
+    if (wide)
+        pci_write(dev, cap + PCI_MSI_ADDRESS_HIGH, 4, (uint32_t)(address >> 32));
+    pci_write(dev, cap + PCI_MSI_DATA + (wide ? 4 : 0), 2, data);
+    switch_off(dev, PCI_CAP_ID_MSIX, PCI_MSIX_CONTROL_ENABLE);
+    control &= ~PCI_MSI_CONTROL_MULTIPLE;
+    pci_write(dev, cap + PCI_MSI_CONTROL, 2, control | PCI_MSI_CONTROL_ENABLE);
+    pci_write(dev, PCI_COMMAND, 2, pci_read(dev, PCI_COMMAND, 2) | PCI_COMMAND_INTX_OFF);
+    return 0;
+}
+
 int pci_intx_attach(const struct pci_dev *dev, irq_handler handler, void *arg)
 {
     unsigned line = pci_read(dev, PCI_INTERRUPT_LINE, 1);
@@ -72,5 +109,11 @@ int pci_intx_attach(const struct pci_dev *dev, irq_handler handler, void *arg)
     /* Line 0 is the timer's: it means that nobody has routed the pin, as 255 does. */
     if (pci_read(dev, PCI_INTERRUPT_PIN, 1) == 0 || line == 0 || line > 15)
         return -ENODEV;
-    return irq_attach_line(line, handler, arg);
+    int status = irq_attach_line(line, handler, arg);
+    if (status != 0)
+        return status;
+    switch_off(dev, PCI_CAP_ID_MSI, PCI_MSI_CONTROL_ENABLE);
+    switch_off(dev, PCI_CAP_ID_MSIX, PCI_MSIX_CONTROL_ENABLE);
+    pci_write(dev, PCI_COMMAND, 2, pci_read(dev, PCI_COMMAND, 2) & ~PCI_COMMAND_INTX_OFF);
+    return 0;
 }

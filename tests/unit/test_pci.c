@@ -292,6 +292,65 @@ static void test_msix(void **state)
     assert_int_equal(pci_msix_open(devs), -ENODEV);
 }
 
+/* The one message, with an address of four bytes or of eight, and one that was left on. */
+static void test_msi(void **state)
+{
+    static const struct {
+        int id;
+        uint8_t at;
+        uint16_t control;
+        unsigned vectors;
+        int status;
+        unsigned data_at;
+    } rows[] = {
+        {1, 0xD0, 0x0000, 1, 0, 0xD8},
+        {2, 0xD0, PCI_MSI_CONTROL_WIDE, 1, 0, 0xDC},
+        {3, 0xD0, PCI_MSI_CONTROL_WIDE | 0x77, 1, 0, 0xDC}, /* eight messages, on */
+        {4, 0xF0, PCI_MSI_CONTROL_WIDE, 1, 0, 0xFC},
+        {5, 0xF4, PCI_MSI_CONTROL_WIDE, 1, -ENODEV, 0}, /* ends outside */
+        {6, 0xD0, PCI_MSI_CONTROL_WIDE, 0, -ENOSPC, 0},
+        {7, 0, 0, 1, -ENODEV, 0},
+    };
+    unsigned weight = 9;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        setup(NULL);
+        struct fake_pci_fn *fn = fake_pci_add(0, 1, 0, 0x8086, 0x10D3, 0);
+        if (rows[i].at != 0) {
+            fake_pci_add_cap(fn, rows[i].at, PCI_CAP_ID_MSI);
+            fake_pci_set16(fn, rows[i].at + PCI_MSI_CONTROL, rows[i].control);
+        }
+        fake_pci_add_cap(fn, 0xA0, PCI_CAP_ID_MSIX);
+        fake_pci_set16(fn, 0xA0 + PCI_MSIX_CONTROL, 4 | PCI_MSIX_CONTROL_ENABLE);
+        fake_irq_limit = rows[i].vectors;
+        pci_scan(devs, 1);
+        if (pci_msi_attach(devs, on_irq, &weight) != rows[i].status)
+            fail_msg("row %d", rows[i].id);
+        if (rows[i].status != 0) {
+            assert_int_equal(fn->config[PCI_COMMAND + 1], 0);
+            continue;
+        }
+        called = 0;
+        fake_irq_raise(0);
+        assert_int_equal(called, 9);
+        assert_int_equal(fake_pci_get32(fn, rows[i].at + PCI_MSI_ADDRESS), 0xFEE00000u);
+        assert_int_equal(fn->config[rows[i].data_at], 0x40);
+        assert_int_equal(fn->config[rows[i].at + PCI_MSI_CONTROL] & 0x7F,
+                         0x01 | (rows[i].control & 0x0E));
+        assert_int_equal(fn->config[0xA0 + PCI_MSIX_CONTROL + 1], 0);
+        assert_int_equal(fn->config[PCI_COMMAND + 1], PCI_COMMAND_INTX_OFF >> 8);
+
+        /* And back to the line. */
+        fake_irq_limit = 2;
+        fn->config[PCI_INTERRUPT_PIN] = 1;
+        fn->config[PCI_INTERRUPT_LINE] = 11;
+        assert_int_equal(pci_intx_attach(devs, on_irq, &weight), 0);
+        assert_int_equal(fn->config[rows[i].at + PCI_MSI_CONTROL] & 1, 0);
+        assert_int_equal(fn->config[PCI_COMMAND + 1], 0);
+    }
+}
+
 static void test_intx_lines(void **state)
 {
     static const struct {
@@ -324,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bars_nobody_placed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_map_bar_stays_inside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_msix, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_msi, setup, teardown),
         cmocka_unit_test_setup_teardown(test_intx_lines, setup, teardown),
     };
     return cmocka_run_group_tests_name("pci", tests, NULL, NULL);
