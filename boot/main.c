@@ -110,7 +110,7 @@ static void print_ports(void)
         log_info("port %-2u  %-10s  %02x:%02x:%02x:%02x:%02x:%02x  link %-4s  at %s%s%s%s", i,
                  nic->driver, m[0], m[1], m[2], m[3], m[4], m[5],
                  nic->ops->link_up(router.nics[i]) ? "up" : "down", nic->location,
-                 nic->offloads & NIC_TX_CSUM ? "  csum" : "",
+                 nic->offloads & (NIC_TX_CSUM | NIC_TX_CSUM_NEAR) ? "  csum" : "",
                  nic->offloads & NIC_TX_TSO4 ? " tso" : "",
                  nic->offloads & NIC_RX_TSO ? " lro" : "");
     }

@@ -23,7 +23,12 @@ enum nic_offloads {                       /* what the device does to a packet it
                     NIC_TX_ECN = 1 << 3,  /* cuts super-packets with gso_ecn */
                     NIC_RX_CSUM = 1 << 4, /* reports checksums on receive (informative) */
                     NIC_RX_TSO = 1 << 5,  /* may deliver super-packets (informative) */
+                    /* Instead of NIC_TX_CSUM: it completes and cuts only what has at most one VLAN
+                     * tag and the checksum in its first NIC_NEAR_BYTES. */
+                    NIC_TX_CSUM_NEAR = 1 << 6,
 };
+
+#define NIC_NEAR_BYTES 255
 
 struct nic;
 

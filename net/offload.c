@@ -149,6 +149,19 @@ bool offload_check(struct pkt *p)
     return true;
 }
 
+bool offload_is_near(const struct pkt *p)
+{
+    uint32_t second = ETH_TYPE_OFF + VLAN_TAG_BYTES;
+    be16 type = load_raw16(p->data + ETH_TYPE_OFF);
+
+    if (p->csum_start + p->csum_offset + 2u > NIC_NEAR_BYTES)
+        return false;
+    if (type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ)
+        return true;
+    type = load_raw16(p->data + second); /* there, as the transport header is behind it */
+    return type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ;
+}
+
 void offload_finish_csum(struct pkt *p)
 {
     if (!(p->flags & PKT_NEEDS_CSUM))

@@ -29,12 +29,15 @@ bool offload_check(struct pkt *p);
  * becomes FFFF (RFC 768). */
 void offload_finish_csum(struct pkt *p);
 
+/* True if p, which has a partial checksum, is what NIC_TX_CSUM_NEAR means. */
+bool offload_is_near(const struct pkt *p);
+
 /* True if a NIC with these offloads can send p as it is. */
 static inline bool offload_fits(const struct pkt *p, uint32_t nic_offloads)
 {
     if (LIKELY(!(p->flags & PKT_NEEDS_CSUM) && p->gso_size == 0))
         return true;
-    if (!(nic_offloads & NIC_TX_CSUM))
+    if (!(nic_offloads & NIC_TX_CSUM) && !((nic_offloads & NIC_TX_CSUM_NEAR) && offload_is_near(p)))
         return false;
     if (p->gso_size == 0)
         return true;

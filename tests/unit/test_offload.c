@@ -489,6 +489,46 @@ static void test_fits(void **state)
     }
 }
 
+/* What a NIC can do that needs to find the headers itself. */
+static void test_near(void **state)
+{
+    static const struct {
+        int id;
+        bool near;
+        uint16_t start, offset;
+        uint8_t types[8]; /* from the Ethernet header's on */
+    } rows[] = {
+        {1, true, 34, 16, {0x08, 0x00}},
+        {2, true, 38, 16, {0x81, 0x00, 0, 5, 0x08, 0x00}},
+        {3, true, 38, 16, {0x88, 0xA8, 0, 5, 0x08, 0x00}},
+        {4, false, 42, 16, {0x81, 0x00, 0, 5, 0x81, 0x00}},
+        {5, false, 42, 16, {0x88, 0xA8, 0, 5, 0x81, 0x00}},
+        {6, false, 42, 16, {0x81, 0x00, 0, 5, 0x88, 0xA8}},
+        {7, true, 247, 6, {0x86, 0xDD}}, /* behind many extension headers */
+        {8, false, 248, 6, {0x86, 0xDD}},
+        {9, false, 65535, 6, {0x86, 0xDD}},
+    };
+    static const uint32_t nic = NIC_TX_CSUM_NEAR | NIC_TX_TSO4;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        uint8_t frame[64] = {0};
+        struct pkt p = {.data = frame,
+                        .flags = PKT_NEEDS_CSUM,
+                        .csum_start = rows[i].start,
+                        .csum_offset = rows[i].offset};
+        memcpy(frame + 12, rows[i].types, sizeof(rows[i].types));
+        bool without_cut = offload_fits(&p, nic);
+        p.gso_size = 1460;
+        p.gso_type = PKT_GSO_TCP4;
+        bool with_cut = offload_fits(&p, nic);
+        p.gso_type = PKT_GSO_TCP6;
+        if (without_cut != rows[i].near || with_cut != rows[i].near || offload_fits(&p, nic) ||
+            !offload_fits(&p, NIC_TX_CSUM | NIC_TX_TSO6))
+            fail_msg("row %d", rows[i].id);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +539,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_most_segments, setup, teardown),
         cmocka_unit_test(test_fits),
+        cmocka_unit_test(test_near),
     };
     return cmocka_run_group_tests_name("offload", tests, NULL, NULL);
 }
