@@ -22,6 +22,8 @@ struct nic_driver {
                          const struct nic_limits *limits);
 };
 
+extern const struct nic_driver e1000_driver;
+
 /* The drivers, ended by a NULL. */
 extern const struct nic_driver *const nic_drivers[];
 

@@ -40,7 +40,7 @@ static const struct nic_id virtio_net_ids[] = {
 static const struct nic_driver virtio_net_driver = {.ids = virtio_net_ids,
                                                     .probe = probe_virtio_net};
 
-const struct nic_driver *const nic_drivers[] = {&virtio_net_driver, NULL};
+const struct nic_driver *const nic_drivers[] = {&virtio_net_driver, &e1000_driver, NULL};
 
 static struct pci_dev devices[PCI_DEVS_MAX];
 
@@ -69,7 +69,7 @@ static void tell_of_no_driver(const struct pci_dev *pci)
 {
     if (pci_read(pci, PCI_CLASS, 1) == PCI_CLASS_NETWORK)
         log_warn("%s: no driver for this network device (%04x:%04x); it is not used: make it "
-                 "virtio-net",
+                 "virtio-net or e1000",
                  pci->location, pci->vendor, pci->device);
 }
 

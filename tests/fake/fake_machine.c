@@ -33,6 +33,7 @@ static struct {
 size_t fake_mem_limit = SIZE_MAX;
 uint64_t fake_ram_end;
 uint64_t fake_now_us;
+void (*fake_clock_hook)(void);
 unsigned fake_irq_count;
 unsigned fake_irq_limit = FAKE_IRQ_MAX;
 size_t fake_entropy_bytes;
@@ -47,6 +48,7 @@ void fake_machine_reset(void)
     fake_mem_limit = SIZE_MAX;
     fake_ram_end = 0;
     fake_now_us = 0;
+    fake_clock_hook = NULL;
     fake_irq_count = 0;
     fake_irq_limit = FAKE_IRQ_MAX;
     fake_entropy_bytes = 0;
@@ -122,6 +124,8 @@ uint64_t clock_now_us(void)
 void clock_delay_us(uint32_t us)
 {
     fake_now_us += us;
+    if (fake_clock_hook)
+        fake_clock_hook();
 }
 
 void clock_sleep_until(uint64_t deadline_us)

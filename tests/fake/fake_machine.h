@@ -23,6 +23,10 @@ extern uint64_t fake_ram_end;
 
 extern uint64_t fake_now_us;
 
+/* Called whenever somebody waits, if it is not NULL: what a device does meanwhile. NULL after a
+ * reset. */
+extern void (*fake_clock_hook)(void);
+
 /* Vectors handed out, and calling one as the device would. */
 #define FAKE_IRQ_MAX 32
 extern unsigned fake_irq_count;

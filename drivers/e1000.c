@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The driver of Intel's gigabit controllers: which chips, their start (317453, section 14), link,
+ * interrupts and end. Packets are in e1000_rx.c and e1000_tx.c; e1000.h has the theory of
+ * operation.
+ */
+#include "drivers/e1000.h"
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+#define INTEL           0x8086
+#define DEFAULT_MTU     1500
+#define RESET_STEP_US   10
+#define RESET_MAX_US    20000
+#define RESET_SETTLE_US 5000
+#define INT_RX          (E1000_INT_RXT0 | E1000_INT_RXO)
+#define GONE            UINT32_MAX /* what a device reads as that is not there any more */
+
+/* What differs between chips. */
+#define IS_82574 (1u << 0) /* 82571 and later, PCI Express: MSI, segmentation of IPv6 */
+#define NO_JUMBO (1u << 1)
+
+static const struct nic_id chips[] = {
+    {INTEL, 0x1008, "82544EI", 0},
+    {INTEL, 0x100C, "82544GC", 0},
+    {INTEL, 0x100D, "82544GC", 0},
+    {INTEL, 0x100E, "82540EM", 0},
+    {INTEL, 0x100F, "82545EM", 0},
+    {INTEL, 0x1010, "82546EB", 0},
+    {INTEL, 0x1013, "82541EI", 0},
+    {INTEL, 0x1015, "82540EM", 0},
+    {INTEL, 0x1016, "82540EP", 0},
+    {INTEL, 0x1017, "82540EP", 0},
+    {INTEL, 0x1026, "82545GM", 0},
+    {INTEL, 0x1076, "82541GI", 0},
+    {INTEL, 0x1078, "82541ER", 0},
+    {INTEL, 0x1079, "82546GB", 0},
+    {INTEL, 0x107C, "82541PI", 0},
+    {INTEL, 0x105E, "82571EB", IS_82574},
+    {INTEL, 0x107D, "82572EI", IS_82574},
+    {INTEL, 0x10B9, "82572EI", IS_82574},
+    {INTEL, 0x109A, "82573L", IS_82574 | NO_JUMBO},
+    {INTEL, 0x10D3, "82574L", IS_82574},
+    {INTEL, 0x10F6, "82574LA", IS_82574},
+    {INTEL, 0x150C, "82583V", IS_82574 | NO_JUMBO},
+    {0, 0, NULL, 0},
+};
+
+/* ---- link and interrupts ---- */
+
+static bool link_up(struct nic *nic)
+{
+    struct e1000 *e = e1000_of(nic);
+
+    if (UNLIKELY(e->link_changed || !e->has_irq)) {
+        e->link_changed = false; /* before the look, so that a change after it is not lost */
+        uint32_t status = e1000_read(e, E1000_STATUS);
+        e->link = status & E1000_STATUS_LU;
+        if (status == GONE)
+            e1000_die(e, "nothing but ones");
+    }
+    return e->link;
+}
+
+/* Message or line, which may be another device's as well. */
+static void on_interrupt(void *arg)
+{
+    struct e1000 *e = arg;
+    uint32_t cause = read32(e->regs + E1000_ICR);
+
+    if (cause == 0)
+        return;
+    e->nic.counters.interrupts++;
+    if (cause & E1000_INT_LSC)
+        e->link_changed = true;
+    write32(e->regs + E1000_IMC, ~E1000_INT_LSC);
+    e->armed = false;
+}
+
+/* True if sleeping with sent packets unseen could starve somebody of buffers. */
+static bool buffers_are_short(const struct e1000 *e)
+{
+    const struct pkt_pool *pool = e->nic.pool;
+
+    return pool->free_count <= pool->count / 16 || pool->free_count < PKT_MAX_SEGS;
+}
+
+static bool irq_arm(struct nic *nic)
+{
+    struct e1000 *e = e1000_of(nic);
+    bool tx = e->tx.clean != e->tx.next && buffers_are_short(e);
+
+    if (!e->has_irq)
+        return true;
+    /* What came while nobody slept has been seen: it must not end the sleep. */
+    if (e1000_read(e, E1000_ICR) & E1000_INT_LSC)
+        e->link_changed = true;
+    e->armed = true;
+    e1000_write(e, E1000_IMS, INT_RX | (tx ? E1000_INT_TXDW : 0));
+    return e1000_rx_pending(e) || e->link_changed || (tx && e1000_tx_pending(e));
+}
+
+static void irq_disarm(struct nic *nic)
+{
+    struct e1000 *e = e1000_of(nic);
+
+    if (!e->armed)
+        return;
+    e->armed = false;
+    e1000_write(e, E1000_IMC, ~E1000_INT_LSC);
+}
+
+static void irq_setup(struct e1000 *e, const struct nic_id *chip)
+{
+    bool message = (chip->variant & IS_82574) && pci_msi_attach(&e->pci, on_interrupt, e) == 0;
+
+    e->has_irq = message || pci_intx_attach(&e->pci, on_interrupt, e) == 0;
+    if (!e->has_irq)
+        log_warn("%s: no interrupt to be had, the device is polled all the time", e->nic.location);
+}
+
+/* ---- the end ---- */
+
+static void stop(struct nic *nic)
+{
+    struct e1000 *e = e1000_of(nic);
+
+    pci_disable(&e->pci);
+    e1000_write(e, E1000_IMC, UINT32_MAX);
+    e1000_write(e, E1000_RCTL, 0);
+    e1000_write(e, E1000_TCTL, 0);
+}
+
+static const struct nic_ops live_ops = {
+    .rx_batch = e1000_rx_batch,
+    .tx_batch = e1000_tx_batch,
+    .tx_reclaim = e1000_tx_reclaim,
+    .irq_arm = irq_arm,
+    .irq_disarm = irq_disarm,
+    .link_up = link_up,
+    .stop = stop,
+};
+
+void e1000_die(struct e1000 *e, const char *why)
+{
+    stop(&e->nic);
+    nic_taken_down(&e->nic, why);
+    e->link = false;
+    e1000_rx_release(e);
+    e1000_tx_release(e);
+}
+
+/* ---- start ---- */
+
+/* Whoever drove it before us may have left it in any state. It is cut off from memory. */
+static int reset(struct e1000 *e)
+{
+    unsigned waited_us = 0;
+
+    e1000_write(e, E1000_IMC, UINT32_MAX);
+    e1000_write(e, E1000_RCTL, 0);
+    e1000_write(e, E1000_TCTL, 0);
+    e1000_write(e, E1000_CTRL, e1000_read(e, E1000_CTRL) | E1000_CTRL_RST);
+    do {
+        clock_delay_us(RESET_STEP_US);
+        waited_us += RESET_STEP_US;
+        if (waited_us > RESET_MAX_US)
+            return -ETIMEDOUT;
+    } while (e1000_read(e, E1000_CTRL) & E1000_CTRL_RST);
+    /* It reads its EEPROM now, for 5 ms (section 14.4), and writes registers from there. */
+    clock_delay_us(RESET_SETTLE_US);
+    e1000_write(e, E1000_IMC, UINT32_MAX);
+    e1000_read(e, E1000_ICR);
+    return 0;
+}
+
+static void read_mac(struct e1000 *e)
+{
+    uint32_t low = e1000_read(e, E1000_RAL0), high = e1000_read(e, E1000_RAH0);
+
+    for (unsigned i = 0; i < MAC_BYTES; i++)
+        e->nic.mac[i] = (uint8_t)(i < 4 ? low >> 8 * i : high >> 8 * (i - 4));
+    if (!(high & E1000_RAH_AV) || !nic_mac_is_usable(e->nic.mac))
+        nic_mac_make(e->nic.mac);
+}
+
+static void start_link(struct e1000 *e)
+{
+    uint32_t ctrl = e1000_read(e, E1000_CTRL);
+
+    ctrl |= E1000_CTRL_SLU | E1000_CTRL_ASDE;
+    ctrl &= ~(E1000_CTRL_LRST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD | E1000_CTRL_FRCDPX |
+              E1000_CTRL_RFCE | E1000_CTRL_TFCE | E1000_CTRL_VME | E1000_CTRL_PHY_RST);
+    e1000_write(e, E1000_CTRL, ctrl);
+    e1000_write(e, E1000_FCAL, 0);
+    e1000_write(e, E1000_FCAH, 0);
+    e1000_write(e, E1000_FCT, 0);
+    e1000_write(e, E1000_FCTTV, 0);
+}
+
+static void start_rings(struct e1000 *e, const struct nic_id *chip)
+{
+    bool is_82574 = chip->variant & IS_82574;
+
+    for (unsigned i = 0; i < E1000_MTA_WORDS; i++)
+        e1000_write(e, E1000_MTA + 4 * i, 0);
+    e1000_write(e, E1000_ITR, 0);
+    e1000_write(e, E1000_RDTR, 0);
+    e1000_write(e, E1000_RADV, 0);
+    e1000_write(e, E1000_RXCSUM, E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL);
+    if (is_82574) {
+        e1000_write(e, E1000_RFCTL, 0);
+        e1000_write(e, E1000_TXDCTL, e1000_read(e, E1000_TXDCTL) | E1000_TXDCTL_82574);
+    }
+    e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
+    pci_enable_dma(&e->pci);
+    e1000_write(e, E1000_TCTL,
+                E1000_TCTL_EN | E1000_TCTL_PSP | E1000_TCTL_CT | E1000_TCTL_COLD |
+                    (is_82574 ? E1000_TCTL_MULR : 0));
+    /* A switch wants all frames, whoever they are for. */
+    e1000_write(e, E1000_RCTL,
+                E1000_RCTL_EN | E1000_RCTL_UPE | E1000_RCTL_MPE | E1000_RCTL_BAM | E1000_RCTL_LPE |
+                    E1000_RCTL_BSIZE_2048 | E1000_RCTL_SECRC);
+    e1000_rx_start(e);
+}
+
+static int start(struct e1000 *e, const struct nic_id *chip, const struct nic_limits *limits)
+{
+    int err = reset(e);
+
+    if (err)
+        return err;
+    read_mac(e);
+    start_link(e);
+    err = e1000_rx_init(e, limits);
+    if (!err)
+        err = e1000_tx_init(e, limits);
+    if (err)
+        return err;
+    irq_setup(e, chip);
+    start_rings(e, chip);
+    e1000_write(e, E1000_IMS, E1000_INT_LSC);
+    e->link = e1000_read(e, E1000_STATUS) & E1000_STATUS_LU;
+    return 0;
+}
+
+static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
+                         const struct nic_limits *limits)
+{
+    struct e1000 *e = mem_alloc(sizeof(*e), CACHE_LINE_BYTES);
+
+    if (!e) {
+        log_error("%s: no memory for the port", pci->location);
+        return NULL;
+    }
+    e->pci = *pci;
+    e->nic.ops = &live_ops;
+    e->nic.driver = chip->variant & IS_82574 ? "e1000e" : "e1000";
+    e->nic.pool = limits->pool;
+    e->nic.mtu = DEFAULT_MTU;
+    e->nic.offloads = NIC_TX_CSUM_NEAR | NIC_TX_TSO4 | NIC_RX_CSUM;
+    if (chip->variant & IS_82574)
+        e->nic.offloads |= NIC_TX_TSO6;
+    memcpy(e->nic.location, pci->location, sizeof(e->nic.location));
+    int err = pci_enable(&e->pci);
+    if (!err) {
+        e->regs = pci_map_bar(&e->pci, 0, 0, E1000_REGS_BYTES);
+        err = e->regs ? start(e, chip, limits) : -ENODEV;
+    }
+    if (err) {
+        log_error("%s: the %s does not start (error %d)", pci->location, chip->name, -err);
+        pci_disable(&e->pci);
+        return NULL;
+    }
+    return &e->nic;
+}
+
+const struct nic_driver e1000_driver = {.ids = chips, .probe = probe};

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Receiving from an 8254x (317453, section 3.2).
+ */
+#include "drivers/e1000.h"
+
+#include "mem.h"
+
+#define RING_MASK      (E1000_RING - 1u)
+#define TELL_EVERY     32  /* buffers */
+#define HEAD_BYTES_MIN 128 /* of a frame in several buffers, in the first (nic.h) */
+
+static inline uint64_t written_at(const struct e1000_rx *rx, uint16_t at)
+{
+    return *(const volatile uint64_t *)&rx->desc[at & RING_MASK].written;
+}
+
+bool e1000_rx_pending(const struct e1000 *e)
+{
+    const struct e1000_rx *rx = &e->rx;
+    bool short_of_buffers = (uint16_t)(rx->filled - rx->next) < rx->posted_max;
+
+    return (rx->next != rx->filled && (written_at(rx, rx->next) & E1000_RXD_DD)) ||
+           (short_of_buffers && e->nic.pool->free_count > 0);
+}
+
+/* Posts fresh buffers, without telling the device. */
+static void rx_fill(struct e1000 *e)
+{
+    struct e1000_rx *rx = &e->rx;
+    unsigned missing = rx->posted_max - (unsigned)(uint16_t)(rx->filled - rx->next);
+
+    for (; missing > 0; missing--) {
+        struct pkt *p = pkt_alloc(e->nic.pool);
+        if (UNLIKELY(!p)) {
+            e->nic.counters.rx_no_buffer++;
+            return;
+        }
+        struct e1000_rx_desc *d = &rx->desc[rx->filled & RING_MASK];
+        d->address = (uintptr_t)p->data;
+        d->written = 0;
+        rx->slots[rx->filled++ & RING_MASK] = p;
+    }
+}
+
+static void rx_tell(struct e1000 *e)
+{
+    e->rx.told = e->rx.filled;
+    e1000_write(e, E1000_RDT, e->rx.filled & RING_MASK);
+    e->nic.counters.rx_doorbells++;
+}
+
+static void rx_drop_partial(struct e1000_rx *rx)
+{
+    if (rx->partial)
+        pkt_free(rx->partial);
+    rx->partial = NULL;
+}
+
+/* Adds one buffer to the frame that it is a part of. Returns the frame once it is whole and good.
+ */
+static struct pkt *rx_gather(struct e1000 *e, struct pkt *p, uint64_t written)
+{
+    struct e1000_rx *rx = &e->rx;
+    bool end = written & E1000_RXD_EOP;
+    struct pkt *whole = NULL;
+
+    rx->spoilt |= (written & E1000_RXD_ERR_FRAME) != 0 || (p->len == 0 && !(rx->partial && end)) ||
+                  (!rx->partial && !end && p->len < HEAD_BYTES_MIN) ||
+                  (rx->partial && (rx->partial->segs == PKT_MAX_SEGS ||
+                                   rx->partial->total_bytes + p->len > PKT_MAX_BYTES));
+    if (rx->spoilt) {
+        pkt_free(p);
+        rx_drop_partial(rx);
+    } else if (p->len == 0) {
+        pkt_free(p); /* there was the FCS, which the device has taken off */
+    } else if (!rx->partial) {
+        rx->partial = rx->partial_tail = p;
+    } else {
+        rx->partial_tail->next = p;
+        rx->partial_tail = p;
+        rx->partial->segs++;
+        rx->partial->total_bytes += p->len;
+    }
+    if (end) {
+        e->nic.counters.rx_bad += rx->spoilt;
+        rx->spoilt = false;
+        whole = rx->partial;
+        rx->partial = NULL;
+    }
+    return whole;
+}
+
+/* The buffer of the next descriptor, which is done, made a packet; NULL: nonsense, the port is
+ * down.
+ */
+static inline struct pkt *rx_take(struct e1000 *e, uint64_t written)
+{
+    struct e1000_rx *rx = &e->rx;
+    unsigned at = rx->next++ & RING_MASK;
+    struct pkt *p = rx->slots[at];
+    uint32_t len = written & E1000_RXD_LENGTH_MASK;
+
+    rx->slots[at] = NULL;
+    pkt_reset(p);
+    if (UNLIKELY(len > E1000_RX_BUFFER_BYTES)) {
+        pkt_free(p);
+        e1000_die(e, "a receive length over the buffer");
+        return NULL;
+    }
+    __builtin_prefetch(p->data);
+    p->len = len;
+    p->total_bytes = len;
+    /* A checksum that was found wrong is for the receiver to judge, not for a switch. */
+    if ((written & (E1000_RXD_IXSM | E1000_RXD_TCPCS | E1000_RXD_ERR_TCPE)) == E1000_RXD_TCPCS &&
+        (written & E1000_RXD_EOP))
+        p->flags = PKT_CSUM_VALID;
+    return p;
+}
+
+unsigned e1000_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
+{
+    struct e1000 *e = e1000_of(nic);
+    struct e1000_rx *rx = &e->rx;
+    unsigned n = 0;
+    uint64_t bytes = 0;
+
+    while (n < max && rx->next != rx->filled) {
+        uint64_t written = written_at(rx, rx->next);
+        if (!(written & E1000_RXD_DD))
+            break;
+        struct pkt *p = rx_take(e, written);
+        if (UNLIKELY(!p))
+            break;
+        if (UNLIKELY((written & (E1000_RXD_EOP | E1000_RXD_ERR_FRAME)) != E1000_RXD_EOP ||
+                     rx->partial || rx->spoilt || p->len == 0))
+            p = rx_gather(e, p, written);
+        if (LIKELY(p != NULL)) {
+            bytes += p->total_bytes;
+            out[n++] = p;
+        }
+    }
+    nic->counters.rx_packets += n;
+    nic->counters.rx_bytes += bytes;
+    if (UNLIKELY(nic->dead != NULL))
+        return n;
+    if ((uint16_t)(rx->filled - rx->next) < rx->posted_max)
+        rx_fill(e);
+    /* At once when the device has few left: it may be waiting for them. */
+    unsigned untold = (uint16_t)(rx->filled - rx->told), known = (uint16_t)(rx->told - rx->next);
+    if (untold >= TELL_EVERY || (untold > 0 && known < rx->posted_max / 2u))
+        rx_tell(e);
+    return n;
+}
+
+void e1000_rx_start(struct e1000 *e)
+{
+    rx_fill(e);
+    rx_tell(e);
+}
+
+void e1000_rx_release(struct e1000 *e)
+{
+    struct e1000_rx *rx = &e->rx;
+
+    for (unsigned i = 0; i < E1000_RING; i++) {
+        if (!rx->slots[i])
+            continue;
+        pkt_reset(rx->slots[i]);
+        pkt_free(rx->slots[i]);
+        rx->slots[i] = NULL;
+    }
+    rx_drop_partial(rx);
+}
+
+int e1000_rx_init(struct e1000 *e, const struct nic_limits *limits)
+{
+    struct e1000_rx *rx = &e->rx;
+
+    rx->desc = mem_alloc(E1000_RING * sizeof(*rx->desc), 128);
+    rx->slots = mem_alloc(E1000_RING * sizeof(struct pkt *), CACHE_LINE_BYTES);
+    if (!rx->desc || !rx->slots)
+        return -ENOMEM;
+    rx->posted_max = (uint16_t)MIN(MAX(limits->rx_buffers_max, NIC_RX_BUFFERS_MIN), RING_MASK);
+    e1000_write(e, E1000_RDBAL, (uint32_t)(uintptr_t)rx->desc);
+    e1000_write(e, E1000_RDBAH, (uint32_t)((uintptr_t)rx->desc >> 32));
+    e1000_write(e, E1000_RDLEN, E1000_RING * sizeof(*rx->desc));
+    e1000_write(e, E1000_RDH, 0);
+    e1000_write(e, E1000_RDT, 0);
+    return 0;
+}
