@@ -214,6 +214,13 @@ static inline void dp_drop(struct dataplane *dp, struct pkt *p, enum drop_reason
 
 /* ---- dataplane_tx.c ---- */
 
+/* p, or if it is shared a copy that may be changed. NULL: no buffer, p was dropped. */
+struct pkt *dp_unshare(struct dataplane *dp, struct pkt *p);
+static inline struct pkt *dp_own(struct dataplane *dp, struct pkt *p)
+{
+    return UNLIKELY(pkt_shared(p)) ? dp_unshare(dp, p) : p;
+}
+
 /* Sends the staged packets of one port. */
 void dp_flush_port(struct dataplane *dp, unsigned port);
 

@@ -85,20 +85,15 @@ static void transmit(struct dataplane *dp, struct dp_port *port, struct pkt **pk
         dp_drop(dp, pkts[i], DROP_TX_FULL);
 }
 
-/* Completes p's checksum in a copy of our own if p is shared. NULL: no buffer, p was dropped. */
-static struct pkt *finish_csum(struct dataplane *dp, struct pkt *p)
+struct pkt *dp_unshare(struct dataplane *dp, struct pkt *p)
 {
-    if (pkt_shared(p)) {
-        struct pkt *copy = pkt_clone(p);
-        if (!copy) {
-            dp_drop(dp, p, DROP_BUFFERS);
-            return NULL;
-        }
+    struct pkt *copy = pkt_clone(p);
+
+    if (copy)
         pkt_free(p); /* the copy takes its place in the count */
-        p = copy;
-    }
-    offload_finish_csum(p);
-    return p;
+    else
+        dp_drop(dp, p, DROP_BUFFERS);
+    return copy;
 }
 
 /* Sends n staged packets of which some are more than the NIC can do. */
@@ -117,8 +112,11 @@ static void transmit_soft(struct dataplane *dp, struct dp_port *port, struct pkt
                 piece_count = offload_cut(pkts[i], pieces, &missing);
                 dp_count_split(dp, piece_count, missing);
             } else {
-                pkts[i] = finish_csum(dp, pkts[i]);
-                piece_count = pkts[i] ? 1 : 0;
+                pkts[i] = dp_own(dp, pkts[i]);
+                if (pkts[i])
+                    offload_finish_csum(pkts[i]);
+                else
+                    piece_count = 0;
             }
         }
         for (unsigned k = 0; k < piece_count; k++) {

@@ -67,15 +67,9 @@ be16 dp_vlan_inner_type(const struct pkt *p)
 
 struct pkt *dp_vlan_insert(struct dataplane *dp, struct pkt *p, be16 id)
 {
-    if (pkt_shared(p)) {
-        struct pkt *copy = pkt_clone(p);
-        if (!copy) {
-            dp_drop(dp, p, DROP_BUFFERS);
-            return NULL;
-        }
-        pkt_free(p); /* the copy takes its place in the count */
-        p = copy;
-    }
+    p = dp_own(dp, p);
+    if (!p)
+        return NULL;
     CHECK(pkt_headroom(p) >= VLAN_TAG_BYTES);
     move_start(p, -VLAN_TAG_BYTES);
     store_raw16(p->data + ETH_TYPE_OFF, ETH_TYPE_VLAN);
