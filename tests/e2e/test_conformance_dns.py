@@ -23,6 +23,7 @@ def fixture_stage():
     """A router with one DNS server outside."""
     config = "dnsprivate=home.example"
     with Stage(config, uplink=f"uplink=0,ip={UPLINK}/24,gw={GATEWAY},dns={SERVER}") as made:
+        made.asked = set()
         yield made
         made.status().check_sum()
 
@@ -53,10 +54,26 @@ def reply(asked, records=b"", answers=0, flags=0x8180, extra=b"", extras=0):
     return asked[:2] + struct.pack("!5H", flags, 1, answers, 0, extras) + asked[12:end] + records + extra
 
 
+def small(message):
+    """With the question in small letters."""
+    end = message.index(b"\0", 12)
+    return message[:12] + message[12:end].lower() + message[end:]
+
+
 def ask(stage, message, host=None, sport=40000):
-    """A host asks: the router's own datagrams to the server, and what it answered at once."""
+    """A host asks: the router's own datagrams to the server, and what it answered at once. What it asks again,
+    as it has had no answer for a while, and what is about other names, is left out."""
     seen = stage.put(host or stage.a, udp(host or stage.a, sport, ROUTER, 53, message))
-    return [p for p in seen.outside if UDP in p and p[UDP].dport == 53], [p for p in seen.inside if UDP in p]
+    return ([p for p in udp_of(stage, seen) if payload(p)[12:].lower() == message[12:].lower()],
+            [p for p in seen.inside if UDP in p])
+
+
+def udp_of(stage, seen):
+    """The router's own questions that have not been there before."""
+    found = {(p[UDP].sport, payload(p)[:2]): p for p in seen.outside if UDP in p and p[UDP].dport == 53}
+    new = [p for key, p in found.items() if key not in stage.asked]
+    stage.asked.update(found)
+    return new
 
 
 def answer(stage, relayed, message, source=SERVER):
@@ -80,6 +97,31 @@ def test_ids_and_ports_are_spread_and_only_a_match_counts(stage):
             assert not answer(stage, relayed, right, FAR)
         assert only(answer(stage, relayed, reply(asked, record("192.0.2.1"), 1)))[:2] == struct.pack("!H", number)
     assert len({port for port, _ in pairs}) >= 98 and len({ident for _, ident in pairs}) >= 98
+
+
+@requirement("N1", "draft-vixie-dnsext-dns0x20")
+def test_letters_are_of_random_case(stage):
+    """Each letter of a question is of either case; the host has its own back. An answer with others is not believed: the
+    question goes out again, from another port, and then what comes is."""
+    name, capitals = "abcdefghijklmnop.example", set()
+    for number in range(20):
+        message = query(f"{number:02}{name}".title(), 300 + number)
+        relayed = only(ask(stage, message)[0])
+        asked = payload(relayed)
+        assert asked[12:].lower() == message[12:].lower()
+        capitals.add(asked[12:])
+        assert only(answer(stage, relayed, reply(asked, record("192.0.2.1"), 1)))[12:len(message)] == message[12:]
+    assert len(capitals) == 20
+    message = query("no-letters.example", 320)
+    relayed = only(ask(stage, message)[0])
+    lost = small(reply(payload(relayed), record("192.0.2.66"), 1))
+    seen = stage.put(stage.gateway, udp(SERVER, 53, UPLINK, relayed[UDP].sport, lost))
+    again = only(udp_of(stage, seen))
+    assert again[UDP].sport != relayed[UDP].sport
+    assert not [p for p in seen.inside if UDP in p] and payload(again)[:2] != payload(relayed)[:2]
+    assert not answer(stage, relayed, lost)
+    got = only(answer(stage, again, small(reply(payload(again), record("192.0.2.1"), 1))))
+    assert got[:2] + got[12:len(message)] == message[:2] + message[12:] and got[-4:] == bytes([192, 0, 2, 1])
 
 
 @requirement("N2", "RFC 5452 s. 5")
@@ -167,20 +209,15 @@ def framed(message):
 def test_tcp(stage):
     """Two questions in one segment, and one in three: each is relayed, and answered when its answer comes."""
     host = open_to_router(stage, 42000)
-    relayed = udp_of(host.put("PA", framed(query("tcp0.example", 0)) + framed(query("tcp1.example", 1))))
+    relayed = udp_of(stage, host.put("PA", framed(query("tcp0.example", 0)) + framed(query("tcp1.example", 1))))
     assert len(relayed) == 2
     for ident, packet in ((1, relayed[1]), (0, relayed[0])):
         back = reply(payload(packet), record("192.0.2.1"), 1)
         got = host.stream(stage.put(stage.gateway, udp(SERVER, 53, UPLINK, packet[UDP].sport, back)))
         assert got == framed(struct.pack("!H", ident) + got[4:]) and got[-4:] == bytes([192, 0, 2, 1])
     message = framed(query("tcp2.example", 2))
-    assert [len(udp_of(host.put("PA", piece))) for piece in (message[:1], message[1:9], message[9:])] == [0, 0, 1]
+    assert [len(udp_of(stage, host.put("PA", piece))) for piece in (message[:1], message[1:9], message[9:])] == [0, 0, 1]
     host.put("RA")
-
-
-def udp_of(seen):
-    """The router's own questions."""
-    return [p for p in seen.outside if UDP in p and p[UDP].dport == 53]
 
 
 @requirement("N3", "RFC 7766 s. 5, RFC 5452 s. 9.2")
@@ -190,7 +227,7 @@ def test_what_was_cut_is_fetched_by_tcp(stage):
     ports = set()
     for number in range(5):
         host = open_to_router(stage, 43000 + number)
-        relayed = only(udp_of(host.put("PA", framed(query(f"more{number}.example", 9)))))
+        relayed = only(udp_of(stage, host.put("PA", framed(query(f"more{number}.example", 9)))))
         seen = stage.put(stage.gateway, udp(SERVER, 53, UPLINK, relayed[UDP].sport, reply(payload(relayed), flags=0x8380)))
         syn = only([p for p in seen.outside if TCP in p])
         assert (syn[IP].dst, syn[TCP].dport, syn[TCP].flags) == (SERVER, 53, "S")
@@ -221,7 +258,8 @@ def test_nobody_outside_is_answered(stage):
         for source in (FAR, SERVER):
             seen = stage.put(stage.gateway, udp(source, 53000, UPLINK, port, query("web.lan", 1)),
                              IP(src=source, dst=UPLINK) / TCP(sport=53000, dport=53, flags="S"))
-            assert not [p for p in seen.outside if UDP in p or ICMP in p or TCP in p], seen
+            assert not udp_of(stage, seen) and not [p for p in seen.outside if ICMP in p or TCP in p], seen
+            assert not [p for p in seen.outside if UDP in p and p[UDP].dport != 53], seen
     assert answer(stage, relayed, reply(payload(relayed), record("192.0.2.1"), 1))
 
 
