@@ -1,171 +1,245 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Figures of the booted image: `make bench` runs this after the host-build figures.
+"""Figures of the booted image, beside those of the peer in the same run: `make bench` runs this after the host-build
+figures.
 
-    outside (server, sink) ---- port 0 [router under QEMU, TCG] port 1 ---- lan (load)
+    python3 tests/bench/guest.py [WORD]...        only rows with one of the words in their names
 
-Guest instructions are counted by a QEMU plugin (tests/bench/insn_plugin.c) around a paced load, so they do not
-depend on how fast this machine is. Rates do: they are given as ratios of two runs one after the other.
+All subjects of a phase run at the same time, idle but for the one that is measured, and each row is measured on all of
+them one right after the other: this machine's speed drifts, and a ratio is of two neighbours. Guest instructions are
+counted by a QEMU plugin (tests/bench/insn_plugin.c) in VMs of their own, for the plugin slows them down.
 """
 
-import json
+import contextlib
+import dataclasses
 import os
-import struct
 import sys
-import tempfile
 import time
+import typing
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import lab  # noqa: E402
-from lab.outside import SERVER, wait_until  # noqa: E402
+from subject import BUILD, FLOWTABLE, LINUX, SLUICE, Subject, lab, wait_until  # noqa: E402
+import loads  # noqa: E402
+import peer  # noqa: E402
 
-BUILD = os.environ.get("BUILD", os.path.join(lab.router.ROOT, "build"))
-LOAD = os.path.join(BUILD, "bench", "load")
-PLUGIN = os.path.join(BUILD, "bench", "insn.so")
-SINK_PORT = 7000
-OFFLOADS_OFF = "csum=off,gso=off,guest_csum=off,host_tso4=off,guest_tso4=off"
-
-
-class Counter:
-    """Guest instructions so far, read from the plugin's file."""
-
-    def __init__(self, directory):
-        self.path = os.path.join(directory, "instructions")
-        self.arguments = ["-plugin", f"{PLUGIN},out={self.path}"]
-
-    def read(self):
-        with open(self.path, "rb") as file:
-            return struct.unpack("=Q", file.read(8))[0]
+ALL, WITHOUT_FLOWTABLE, OURS = (SLUICE, LINUX, FLOWTABLE), (SLUICE, LINUX), (SLUICE,)
+HELD = 1000000
+LEASE_RATES, FLOW_RATES, PACKET_RATES = (100, 20000), (3000, 300000), (10000, 400000)
 
 
-def say(name, value, note=""):
-    """One figure, one line."""
-    print(f"{name:<52} {value:>12}  {note}".rstrip(), flush=True)
+@dataclasses.dataclass
+class Row:
+    """One figure, or several that one measurement gives. What must and what should be is a limit of the figure itself,
+    or with "x" of its ratio to the better of the peer's two: at least that, where more is better, or at most."""
+
+    names: tuple
+    unit: str
+    measure: typing.Callable  # subject: as many values as there are names
+    must: str = ""
+    aim: str = ""
+    more_is_better: bool = False
+    of: tuple = ALL
+
+
+def one(function, *arguments):
+    """A measurement that gives one value."""
+    return lambda subject: (function(subject, *arguments),)
+
+
+def best_rate(load, rates):
+    """A measurement of the highest rate that is held."""
+    return one(lambda subject: loads.highest(lambda rate: loads.loss_free(load, subject, rate), *rates))
+
+
+def flows_held(subject):
+    """Opens flows until there should be HELD of them; returns how many there are, and the rate at which the last fifth
+    of them was opened without loss."""
+    rate = 30000
+    while subject.flows_opened < HELD * 4 // 5:
+        loads.flows(subject, rate, min(rate * 4, HELD * 4 // 5 - subject.flows_opened))
+    trial = lambda rate: loads.loss_free(loads.flows, subject, rate, (HELD // 5 / 10) / rate)  # noqa: E731
+    best = loads.highest(trial, 10000, 200000, 5)
+    loads.flows(subject, rate, max(1, HELD - subject.flows_opened))
+    return subject.connections(), best
+
+
+COUNTED = (
+    Row(("guest instructions per NAT'd 60-byte packet, 16,000/s",), "", one(loads.packet_instructions, 16000),
+        "800", "300"),
+    Row(("the same at 1,000/s",), "", one(loads.packet_instructions, 1000)),
+    Row(("guest instructions per 1,000 bytes of TCP, offloads on",), "", one(loads.tcp_instructions), "60", "20"),
+    Row(("guest instructions per new flow, its packet included, 4,000/s",), "", one(loads.flow_instructions)),
+    Row(("guest instructions per DHCP exchange, new clients, 200/s",), "", one(loads.dhcp_instructions, True),
+        "40000", "15000", of=WITHOUT_FLOWTABLE),
+    Row(("the same, clients that come again",), "", one(loads.dhcp_instructions, False),
+        "40000", "15000", of=WITHOUT_FLOWTABLE),
+    Row(("guest instructions per DNS answer, cached, 2,000/s",), "", one(loads.name_instructions, True),
+        "6000", "2500", of=WITHOUT_FLOWTABLE),
+    Row(("guest instructions per DNS answer, asked upstream, 1,000/s",), "", one(loads.name_instructions, False),
+        of=WITHOUT_FLOWTABLE),
+    Row(("guest instructions a second, idle",), "", one(loads.idle_instructions), "50000", "5000"),
+)
+RATES = (
+    Row(("NAT packets/s, 60 bytes, loss-free",), "", best_rate(loads.packets, PACKET_RATES), "4x", "6x", True),
+    Row(("NAT TCP up, offloads on",), "Gb/s", one(loads.tcp), "1.3x", "", True),
+    Row(("NAT TCP down, offloads on",), "Gb/s", one(loads.tcp, True), "1.3x", "", True),
+    Row(("round trip through NAT, idle, median", "the same, 99th percentile"), "ms", loads.round_trips, "0.85x", "0.7x"),
+    Row(("DHCP exchanges/s",), "", one(lambda s: loads.highest(lambda rate: loads.dhcp_held(s, rate), *LEASE_RATES)),
+        "5x", "20x", True, WITHOUT_FLOWTABLE),
+    Row(("DNS answers/s, cached",), "", one(loads.names, True), "6x", "12x", True, WITHOUT_FLOWTABLE),
+    Row(("DNS answers/s, asked upstream",), "", one(loads.names, False), "", "", True, WITHOUT_FLOWTABLE),
+    Row(("new flows/s, loss-free",), "", best_rate(loads.flows, FLOW_RATES), "4x", "8x", True),
+    Row(("flows held", "new flows/s when there are 800,000"), "", flows_held, "", "", True, OURS),
+)
+WITHOUT_OFFLOADS = (
+    Row(("NAT TCP up, offloads off",), "Gb/s", one(loads.tcp), "", "", True),
+    Row(("NAT TCP down, offloads off",), "Gb/s", one(loads.tcp, True), "", "", True),
+)
+
+
+class Table:
+    """Figures as they come, and the table of them at the end."""
+
+    HEAD = ("what", "Sluice", "Linux", "with flowtable", "ratio", "must", "aim", "")
+
+    def __init__(self):
+        self.lines = []
+        self.figures = {}
+
+    def add(self, name, row, values):
+        """One figure of each subject that has one."""
+        self.figures[name] = values
+        peers = [values[subject] for subject in (LINUX, FLOWTABLE) if subject in values]
+        ratio = values[SLUICE] / (max if row.more_is_better else min)(peers) if peers and min(peers) > 0 else None
+        shown = [written(values[subject], row.unit) if subject in values else "" for subject in ALL]
+        self._line(name, *shown, f"{ratio:.2f}x" if ratio else "", row.must, row.aim,
+                   judged(values[SLUICE], ratio, row))
+
+    def add_ratio(self, name, over, under, must, aim):
+        """The ratio of two of Sluice's own figures, the larger the better."""
+        if over in self.figures and under in self.figures:
+            ratio = self.figures[over][SLUICE] / self.figures[under][SLUICE]
+            row = Row((name,), "", None, must, aim, True)
+            self._line(name, f"{ratio:.1f}x", "", "", "", must, aim, judged(ratio, ratio, row))
+
+    def _line(self, *cells):
+        self.lines.append(cells)
+        print(f"{cells[0]:<62}" + "".join(f"{cell:>13}" for cell in cells[1:5]) + f"   {cells[7]}", flush=True)
+
+    def markdown(self):
+        """All of it, for docs/performance.md."""
+        rows = [self.HEAD, ("---",) * len(self.HEAD), *self.lines]
+        return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+def written(value, unit):
+    """A value for people."""
+    if unit == "Gb/s":
+        return f"{value * 8 / 1e9:.2f} Gb/s"
+    if unit == "ms":
+        return f"{value * 1e3:.3f} ms" if value < 0.1 else f"{value * 1e3:,.0f} ms"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def judged(value, ratio, row):
+    """Whether the row's marks are met."""
+    def reaches(mark):
+        figure = ratio if mark.endswith("x") else value
+        limit = float(mark.rstrip("x")) / (1000 if row.unit == "ms" and not mark.endswith("x") else 1)
+        if figure is None:
+            return None
+        return figure >= limit if row.more_is_better else figure <= limit
+
+    if not row.must or reaches(row.must) is None:
+        return ""
+    if not reaches(row.must):
+        return "**not met**"
+    return "aim met" if row.aim and reaches(row.aim) else "met"
 
 
 class Bench:
-    """A router with one LAN host that has a lease, and an outside with a server. A context manager."""
+    """Which subjects there are, which rows are wanted, and the table."""
 
-    def __init__(self, properties="", extra=(), config="", features="on"):
-        self.outside = lab.Outside()
-        self.host = lab.Host("lan")
-        self.outside.start_isp()
-        ports = [lab.Port(self.outside.uplink_fd, properties=properties),
-                 lab.Port(self.host.tap("eth0"), properties=properties)]
-        if features == "off":
-            for host in (self.outside.host, self.host):
-                host.run("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off")
-        self.router = lab.Router(ports, config, extra=extra)
-        lab.lease_by("udhcpc", self.host)
-        self.host.run("ping", "-c1", "-W5", SERVER)
+    def __init__(self, words):
+        self.words = words
+        self.table = Table()
+        self.started = time.monotonic()
+        try:
+            peer.build(os.path.join(BUILD, "bench", "peer"))
+            self.subjects = ALL
+        except lab.LabError as error:
+            print(f"without the peer, for it cannot be built: {error}")
+            self.subjects = OURS
 
-    def __enter__(self):
-        return self
+    def wanted(self, row):
+        """Whether the row was asked for."""
+        return not self.words or any(word in name for word in self.words for name in row.names)
 
-    def __exit__(self, *_):
-        self.router.stop(check=False)
-        self.host.close()
-        self.outside.close()
+    def phase(self, title, rows, **subject):
+        """Starts the subjects, and measures the rows."""
+        rows = [row for row in rows if self.wanted(row)]
+        names = [name for name in self.subjects if any(name in row.of for row in rows)]
+        if not rows:
+            return
+        print(f"\n{title}   [{time.monotonic() - self.started:.0f} s]", flush=True)
+        with contextlib.ExitStack() as stack:
+            subjects = [stack.enter_context(Subject(name, **subject)) for name in names]
+            for one_of_them in subjects:
+                one_of_them.wait().outside.start_iperf()
+            for row in rows:
+                self.measure(row, [one_of_them for one_of_them in subjects if one_of_them.name in row.of])
 
-    def load(self, rate, count, frame_bytes=60, flows=16):
-        """Sends through the router; returns (sent, received, seconds)."""
-        sink = self.outside.server.spawn(LOAD, "sink", SINK_PORT, stdout=-1)
-        assert sink.stdout.readline().strip() == b"ready"
-        sent, _, seconds = self.host.run(LOAD, "send", SERVER, SINK_PORT, rate, count, frame_bytes,
-                                         flows, timeout=120).stdout.split()
-        received = int(sink.stdout.readline())
-        sink.wait(10)
-        return int(sent), received, float(seconds)
+    def measure(self, row, subjects):
+        """Measures one row on each."""
+        found = {}
+        for subject in subjects:
+            try:
+                found[subject.name] = row.measure(subject)
+            except AssertionError as error:
+                print(f"{subject.name}: {row.names[0]}: {error}", flush=True)
+        if SLUICE in found:
+            for number, name in enumerate(row.names):
+                self.table.add(name, row if number == 0 else dataclasses.replace(row, must="", aim=""),
+                               {subject: values[number] for subject, values in found.items()})
 
-
-def instructions_per_packet(bench, counter, rate, seconds=3):
-    """Guest instructions a forwarded packet at this rate, flows warm; the idle share is taken off."""
-    bench.load(rate, rate // 4)
-    before = counter.read()
-    sent, received, _ = bench.load(rate, rate * seconds)
-    used = counter.read() - before
-    assert received > 0, "nothing came through"
-    return used / received, received / sent
-
-
-def idle_instructions(counter, seconds=5):
-    """Guest instructions a second with nothing to do."""
-    start, before = time.monotonic(), counter.read()
-    time.sleep(seconds)  # the measured quantity is what happens in this time
-    return (counter.read() - before) / (time.monotonic() - start)
-
-
-def tcp_rate(bench, reverse=False, seconds=4):
-    """iperf3 through the router: bits a second as received."""
-    argv = ["iperf3", "-c", SERVER, "-t", seconds, "-J"] + (["-R"] if reverse else [])
-    report = json.loads(bench.host.run(*argv, timeout=60).stdout)
-    return report["end"]["sum_received"]["bits_per_second"]
-
-
-def loss_free(bench, low=10000, high=400000):
-    """Highest rate, in packets a second, at which at most one packet in a thousand is lost: by bisection."""
-    best = 0
-    for _ in range(7):
-        rate = (low + high) // 2
-        sent, received, seconds = bench.load(rate, rate)
-        if received >= sent * 0.999 and sent / seconds > rate * 0.9:
-            best, low = max(best, received / seconds), rate
-        else:
-            high = rate
-    return best
-
-
-def boot_to_offer():
-    """Seconds from starting QEMU until a DHCP client on the LAN has its first offer; the client is already
-    asking when the router starts, ten times a second."""
-    with lab.Outside() as outside, lab.Host("lan") as host:
-        outside.start_isp()
-        ports = [lab.Port(outside.uplink_fd), lab.Port(host.tap("eth0"))]
-        lab.clients.prepare("udhcpc", host)
-        with lab.Router(ports) as router:
-            router.wait_for("ready", 20)
-            ready = time.monotonic() - router.started
-            lab.lease_by("udhcpc", host)
-            return ready, time.monotonic() - router.started
+    def starts(self):
+        """From QEMU's start to the first signs of life: the median of a few starts, of one for the slow peer."""
+        rows = (Row(("QEMU start to first forwarded packet",), "ms", None, "400", "200"),
+                Row(("QEMU start to first DHCP offer",), "ms", None))
+        if not any(self.wanted(row) for row in rows):
+            return
+        print(f"\nstarts   [{time.monotonic() - self.started:.0f} s]", flush=True)
+        found = {}
+        for name in self.subjects:
+            seen = []
+            for _ in range(5 if name == SLUICE else 1):
+                with Subject(name) as subject:
+                    seen.append(loads.first_signs(subject))
+            found[name] = [loads.median(column) for column in zip(*seen)]
+        for number, row in enumerate(rows):
+            self.table.add(row.names[0], row, {name: values[number] for name, values in found.items()})
 
 
 def main():
-    image = os.path.getsize(lab.router.IMAGE)
-    say("image", f"{image / 1000:.0f} KB")
-    with tempfile.TemporaryDirectory() as directory:
-        counter = Counter(directory)
-        with Bench(extra=counter.arguments) as bench:
-            for rate in (1000, 16000):
-                per_packet, share = instructions_per_packet(bench, counter, rate)
-                say(f"guest instructions per NAT'd packet at {rate}/s", f"{per_packet:.0f}",
-                    f"60 bytes, {share:.1%} came through")
-            before = counter.read()
-            bench.outside.start_iperf()
-            rate = tcp_rate(bench)
-            used = counter.read() - before
-            say("guest instructions per 1000 TCP bytes", f"{used / (rate * 4 / 8 / 1000):.1f}",
-                "offloads on")
-            wait_until(lambda: idle_instructions(counter, 1) < 1e6, 20, "the router is idle")
-            say("guest instructions per second, idle", f"{idle_instructions(counter):.0f}")
-    with Bench() as bench:
-        say("NAT packets/s, 60 bytes, loss-free", f"{loss_free(bench):.0f}")
-        bench.outside.start_iperf()
-        on = tcp_rate(bench), tcp_rate(bench, reverse=True)
-        say("NAT TCP up, offloads on", f"{on[0] / 1e9:.2f} Gb/s")
-        say("NAT TCP down, offloads on", f"{on[1] / 1e9:.2f} Gb/s")
-    with Bench(properties=OFFLOADS_OFF, features="off") as bench:
-        bench.outside.start_iperf()
-        off = tcp_rate(bench), tcp_rate(bench, reverse=True)
-        say("NAT TCP up, offloads off", f"{off[0] / 1e9:.2f} Gb/s", f"on/off {on[0] / off[0]:.1f}x")
-        say("NAT TCP down, offloads off", f"{off[1] / 1e9:.2f} Gb/s", f"on/off {on[1] / off[1]:.1f}x")
-    ready, leased = boot_to_offer()
-    say("QEMU start to ready", f"{ready * 1000:.0f} ms", "machine's speed, not compared")
-    say("QEMU start to a lease (udhcpc)", f"{leased * 1000:.0f} ms", "machine's speed, not compared")
+    bench = Bench(sys.argv[1:])
+    print(f"image {os.path.getsize(lab.router.IMAGE) / 1000:.0f} KB\n")
+    print(f"{'':62}{'Sluice':>13}{'Linux':>13}{'flowtable':>13}{'ratio':>13}")
+    bench.starts()
+    bench.phase("guest instructions", COUNTED, counted=True)
+    bench.phase("rates", RATES)
+    bench.phase("rates with offloads off", WITHOUT_OFFLOADS, offloads=False)
+    for way in ("up", "down"):
+        bench.table.add_ratio(f"NAT TCP {way}, offloads on against off", f"NAT TCP {way}, offloads on",
+                              f"NAT TCP {way}, offloads off", "6x", "10x")
+    path = os.path.join(BUILD, "bench", "table.md")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(bench.table.markdown())
+    print(f"\n{time.monotonic() - bench.started:.0f} s; the table for docs/performance.md is {path}")
 
 
 if __name__ == "__main__":
     try:
-        lab.become_root([sys.executable, os.path.abspath(__file__)])
+        lab.become_root([sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
         main()
     except (lab.LabError, AssertionError) as error:
         sys.exit(f"bench: {error}")

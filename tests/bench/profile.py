@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the guest's instructions go: a profile by function of what a booted image does.
 
-    python3 tests/bench/profile.py [idle | RATE | tcp]...
+    python3 tests/bench/profile.py [LOAD]...
 
-`make bench` builds what it needs. RATE is in NAT'd 60-byte packets a second. Instructions are given a packet, a second
-(idle), or 1,000 bytes of TCP; beside them how often the function was entered. Functions that the compiler has put into
-others count with those. Built on the counts of tests/bench/insn_plugin.c, before and after each load.
+`make bench` builds what it needs. A LOAD is idle, tcp, flows (each packet a new one), dhcp, dhcp-again (clients that
+come again), dns, dns-new (names to ask upstream for), or a number: NAT'd 60-byte packets a second. Instructions are
+given a unit of work; beside them how often the function was entered. Functions that the compiler has put into others
+count with those. Built on the counts of tests/bench/insn_plugin.c, before and after each load.
 """
 
 import bisect
@@ -13,12 +14,12 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import guest  # noqa: E402
+import loads  # noqa: E402
+from subject import ASKERS, SLUICE, Subject, lab  # noqa: E402
 
 SECONDS = 4
 QUIET_SECONDS = 12  # until what the start has stirred up has come to rest
@@ -48,7 +49,7 @@ def symbols(image):
 
 def by_function(before, after):
     """{name: [instructions, entries]} between two looks."""
-    addresses, names = symbols(guest.lab.router.IMAGE + ".full")
+    addresses, names = symbols(lab.router.IMAGE + ".full")
     used = {}
     for address, (count, runs) in after.items():
         was = before.get(address, (0, 0))
@@ -72,38 +73,53 @@ def report(used, units, what):
     sys.stdout.flush()
 
 
-def run_load(bench, counter, load):
+def services(subject):
+    """{load: (work for so many seconds, units of its result, what a unit is)}."""
+    def dhcp(base, clients):
+        return lambda seconds: loads.dhcp(subject, 200, seconds, clients, base)
+
+    def names(cached, rate):
+        return lambda seconds: loads.names(subject, cached, rate, seconds, ASKERS[:2])
+
+    return {
+        "tcp": (lambda seconds: loads.tcp(subject, seconds=seconds), lambda rate: rate * SECONDS / 1000,
+                "1,000 bytes of TCP"),
+        "flows": (lambda seconds: loads.flows(subject, 4000, 4000 * seconds), lambda result: result[1], "new flow"),
+        "dhcp": (dhcp(200, 100000), lambda result: result[0], "exchange"),
+        "dhcp-again": (dhcp(201, 200), lambda result: result[0], "exchange"),
+        "dns": (names(True, 2000), lambda rate: rate * SECONDS, "answer from the cache"),
+        "dns-new": (names(False, 1000), lambda rate: rate * SECONDS, "answer from upstream"),
+    }
+
+
+def run_load(subject, load):
     """Runs one load; returns (functions, units, what a unit is)."""
+    path = subject.counter.path
     if load == "idle":
-        guest.wait_until(lambda: guest.idle_instructions(counter, 1) < 1e6, 20, "the router is idle")
         time.sleep(QUIET_SECONDS)
-        before, start = read_blocks(counter.path), time.monotonic()
+        before, start = read_blocks(path), time.monotonic()
         time.sleep(IDLE_SECONDS)  # the measured quantity is what happens in this time
         seconds = time.monotonic() - start
-        return by_function(before, read_blocks(counter.path)), seconds, "second, idle"
-    if load == "tcp":
-        bench.outside.start_iperf()
-        guest.tcp_rate(bench, seconds=1)
-        before = read_blocks(counter.path)
-        rate = guest.tcp_rate(bench, seconds=SECONDS)
-        used = by_function(before, read_blocks(counter.path))
-        return used, rate * SECONDS / 8 / 1000, "1,000 bytes of TCP"
-    rate = int(load)
-    bench.load(rate, rate // 4)
-    before = read_blocks(counter.path)
-    _, received, _ = bench.load(rate, rate * SECONDS)
-    return by_function(before, read_blocks(counter.path)), received, f"packet at {rate}/s"
+        return by_function(before, read_blocks(path)), seconds, "second, idle"
+    if load in services(subject):
+        work, units, unit = services(subject)[load]
+    else:
+        rate = int(load)
+        work, units, unit = (lambda seconds: loads.packets(subject, rate, rate * seconds), lambda result: result[1],
+                             f"packet at {rate}/s")
+    work(1)
+    before = read_blocks(path)
+    result = work(SECONDS)
+    return by_function(before, read_blocks(path)), units(result), unit
 
 
 def main():
-    loads = sys.argv[1:] or ["idle", "1000", "16000", "tcp"]
-    with tempfile.TemporaryDirectory() as directory:
-        counter = guest.Counter(directory)
-        with guest.Bench(extra=counter.arguments) as bench:
-            for load in loads:
-                report(*run_load(bench, counter, load))
+    with Subject(SLUICE, counted=True) as subject:
+        subject.wait().outside.start_iperf()
+        for load in sys.argv[1:] or ["idle", "1000", "16000", "tcp"]:
+            report(*run_load(subject, load))
 
 
 if __name__ == "__main__":
-    guest.lab.become_root([sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
+    lab.become_root([sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
     main()
