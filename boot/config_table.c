@@ -376,7 +376,7 @@ const struct option_row config_options[] = {
      ROW_SINGLE(draft_word, panic)},
     {.key = "flows",
      .help = "Capacity of the flow table.",
-     .example = "flows=1000000",
+     .example = "flows=4M",
      .broken = BROKEN_OTHER,
      ROW_FIELDS(flows_fields),
      ROW_SINGLE(draft_number, flows)},

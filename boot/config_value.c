@@ -406,39 +406,46 @@ static const char *mtu_read(struct span *text, void *to)
 
 const struct value_type value_mtu = {"N", "576 to 9216 bytes", mtu_read, NULL, false};
 
-static const char *flows_read(struct span *text, void *to)
+/* How many to have room for, counted as memory is: K is 1024, M is 1048576. */
+static bool read_size(struct span text, uint64_t min, uint64_t max, uint64_t *to)
 {
-    uint64_t number;
-    if (!value_read_number(*text, 16777216, &number) || number < 64)
-        return value_flows.what;
-    *(uint64_t *)to = number;
-    return NULL;
+    char unit = text.n ? text.s[text.n - 1] : '\0';
+    unsigned shift = unit == 'K' ? 10 : unit == 'M' ? 20 : 0;
+
+    text.n -= shift > 0;
+    if (!value_read_number(text, max >> shift, to))
+        return false;
+    *to <<= shift;
+    return *to >= min;
 }
 
-const struct value_type value_flows = {"N", "64 to 16777216 flows", flows_read, NULL, false};
+static const char *flows_read(struct span *text, void *to)
+{
+    return read_size(*text, 64, 16 << 20, to) ? NULL : value_flows.what;
+}
+
+const struct value_type value_flows = {"N", "64 to 16M flows, like 1000, 500K or 4M", flows_read,
+                                       NULL, false};
 
 static const char *flow_limit_read(struct span *text, void *to)
 {
     uint64_t number;
-    if (!value_read_number(*text, 16777216, &number) || number == 0)
+    if (!read_size(*text, 1, 16 << 20, &number))
         return value_flow_limit.what;
     *(uint32_t *)to = (uint32_t)number;
     return NULL;
 }
 
-const struct value_type value_flow_limit = {"N", "1 to 16777216 flows", flow_limit_read, NULL,
-                                            false};
+const struct value_type value_flow_limit = {"N", "1 to 16M flows, like 1000 or 500K",
+                                            flow_limit_read, NULL, false};
 
 static const char *macs_read(struct span *text, void *to)
 {
-    uint64_t number;
-    if (!value_read_number(*text, 1048576, &number) || number < 64)
-        return value_macs.what;
-    *(uint64_t *)to = number;
-    return NULL;
+    return read_size(*text, 64, 1 << 20, to) ? NULL : value_macs.what;
 }
 
-const struct value_type value_macs = {"N", "64 to 1048576 addresses", macs_read, NULL, false};
+const struct value_type value_macs = {"N", "64 to 1M addresses, like 1000 or 64K", macs_read, NULL,
+                                      false};
 
 static const char *seed_read(struct span *text, void *to)
 {

@@ -174,9 +174,25 @@ static const struct fake_config_row rows[] = {
      "19 '99999999999999999999d' in net=lan,nat,lease=99999999999999999999d: expected "
      "a duration like 30s, 5m, 12h, 7d or inf\n"},
     {60, 2, "flows=63",
-     "7 '63' in flows=63: expected 64 to 16777216 flows\n"},
+     "7 '63' in flows=63: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
     {61, 2, "flows=1e6",
-     "7 '1e6' in flows=1e6: expected 64 to 16777216 flows\n"},
+     "7 '1e6' in flows=1e6: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {161, 2, "flows=17M",
+     "7 '17M' in flows=17M: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {162, 2, "flows=16777217",
+     "7 '16777217' in flows=16777217: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {163, 2, "flows=0K",
+     "7 '0K' in flows=0K: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {164, 2, "flows=4m",
+     "7 '4m' in flows=4m: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {165, 2, "flows=M",
+     "7 'M' in flows=M: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {166, 2, "flows=1KK",
+     "7 '1KK' in flows=1KK: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {167, 2, "flows=17592186044417M",
+     "7 '17592186044417M' in flows=17592186044417M: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
+    {168, 2, "net=lan,nat,hostflows=0",
+     "23 '0' in net=lan,nat,hostflows=0: expected 1 to 16M flows, like 1000 or 500K\n"},
     {62, 2, "seed=xyz",
      "6 'xyz' in seed=xyz: expected 1 to 16 hexadecimal digits\n"},
     {63, 2, "seed=11112222333344445",
@@ -310,7 +326,7 @@ static void test_files_have_lines_and_comments(void **state)
     assert_string_equal(f.said,
                         "3:8 'hlat' in panic=hlat: expected what to do: reset or halt; did you "
                         "mean 'halt'?\n"
-                        "5:9 '1' in flows=1: expected 64 to 16777216 flows\n");
+                        "5:9 '1' in flows=1: expected 64 to 16M flows, like 1000, 500K or 4M\n");
     assert_int_equal(f.config.log_level, LOG_DEBUG);
 }
 

@@ -289,11 +289,15 @@ static void test_values_arrive(void **state)
     static const uint8_t mac[] = {0x52, 0x54, 0x00, 0xaa, 0xbb, 0x01};
     assert_true(fake_config_run(
         &f, 4,
-        "uplink=0,vlan=7,mac=52:54:00:aa:bb:01 net=a,nat,vlan=10,isolate net=b,routed,ports=3 "
+        "uplink=0,vlan=7,mac=52:54:00:aa:bb:01 net=a,nat,vlan=10,isolate "
+        "net=b,routed,ports=3,flows=1M,hostflows=2K "
         "port=1,name=Srv,trunk=10,lock=52:54:00:aa:bb:01,rate=20m/500k,promisc "
-        "port=2,vlan=10,lock=first,storm=9 port=3,lock=ip,storm=off macs=1048576"));
+        "port=2,vlan=10,lock=first,storm=9 port=3,lock=ip,storm=off macs=64K flows=4M"));
     const struct config *c = &f.config;
-    assert_int_equal(c->macs, 1048576);
+    assert_int_equal(c->macs, 65536);
+    assert_int_equal(c->flows, 4194304);
+    assert_int_equal(c->nets[1].flows, 1048576);
+    assert_int_equal(c->nets[1].host_flows, 2048);
     assert_int_equal(c->uplink.vlan, 7);
     assert_true(c->uplink.mac_given && !c->uplink.silent && c->uplink.dhcp);
     assert_memory_equal(c->uplink.mac, mac, MAC_BYTES);

@@ -311,9 +311,9 @@ static const struct fake_config_row rows[] = {
      "13 'isolate=1' in net=lan,nat,isolate=1: expected this option alone, without '='"
      "\n"},
     {96, 2, "macs=63",
-     "6 '63' in macs=63: expected 64 to 1048576 addresses\n"},
+     "6 '63' in macs=63: expected 64 to 1M addresses, like 1000 or 64K\n"},
     {97, 2, "macs=1048577",
-     "6 '1048577' in macs=1048577: expected 64 to 1048576 addresses\n"},
+     "6 '1048577' in macs=1048577: expected 64 to 1M addresses, like 1000 or 64K\n"},
     {110, 2, "net=lan,nat,flows=100,hostflows=101",
      "1 network lan: hostflows=101 for each host is more than flows=100 for all\n"},
     {111, 2, "flows=1000 net=lan,nat,flows=1001",
