@@ -8,27 +8,31 @@
 
 #define TEN_ZEROS     "0.0.0.0.0.0.0.0.0.0."
 #define NIBBLES_ZEROS "0." TEN_ZEROS TEN_ZEROS TEN_ZEROS "ip6.arpa" /* 31 of them */
+#define REVERSE       "in-addr.arpa"
+#define REVERSE_CHARS (sizeof(REVERSE) - 1)
+#define NAME(text)    text, sizeof(text) - 1
 
 static const struct {
     const char *name;
+    uint8_t chars;
     enum zone_kind kind;
 } names[] = {
-    {"localhost", ZONE_LOOPBACK},     /* RFC 6761, section 6.3 */
-    {"invalid", ZONE_EMPTY},          /* section 6.4 */
-    {"test", ZONE_EMPTY},             /* section 6.2 */
-    {"local", ZONE_EMPTY},            /* RFC 6762, section 22.1: asked by multicast or not at all */
-    {"onion", ZONE_EMPTY},            /* RFC 7686, section 2 */
-    {"home.arpa", ZONE_EMPTY},        /* RFC 8375, section 4 */
-    {"resolver.arpa", ZONE_SILENT},   /* RFC 9462, section 4: there is no encrypted way to us */
-    {"0." NIBBLES_ZEROS, ZONE_EMPTY}, /* RFC 6303, sections 4.3 to 4.6: ::, ::1, */
-    {"1." NIBBLES_ZEROS, ZONE_EMPTY},
-    {"c.f.ip6.arpa", ZONE_EMPTY}, /* unique local, */
-    {"d.f.ip6.arpa", ZONE_EMPTY},
-    {"8.e.f.ip6.arpa", ZONE_EMPTY}, /* link-local, */
-    {"9.e.f.ip6.arpa", ZONE_EMPTY},
-    {"a.e.f.ip6.arpa", ZONE_EMPTY},
-    {"b.e.f.ip6.arpa", ZONE_EMPTY},
-    {"8.b.d.0.1.0.0.2.ip6.arpa", ZONE_EMPTY}, /* documentation */
+    {NAME("localhost"), ZONE_LOOPBACK}, /* RFC 6761, section 6.3 */
+    {NAME("invalid"), ZONE_EMPTY},      /* section 6.4 */
+    {NAME("test"), ZONE_EMPTY},         /* section 6.2 */
+    {NAME("local"), ZONE_EMPTY},     /* RFC 6762, section 22.1: asked by multicast or not at all */
+    {NAME("onion"), ZONE_EMPTY},     /* RFC 7686, section 2 */
+    {NAME("home.arpa"), ZONE_EMPTY}, /* RFC 8375, section 4 */
+    {NAME("resolver.arpa"), ZONE_SILENT}, /* RFC 9462, section 4: there is no encrypted way to us */
+    {NAME("0." NIBBLES_ZEROS), ZONE_EMPTY}, /* RFC 6303, sections 4.3 to 4.6: ::, ::1, */
+    {NAME("1." NIBBLES_ZEROS), ZONE_EMPTY},
+    {NAME("c.f.ip6.arpa"), ZONE_EMPTY}, /* unique local, */
+    {NAME("d.f.ip6.arpa"), ZONE_EMPTY},
+    {NAME("8.e.f.ip6.arpa"), ZONE_EMPTY}, /* link-local, */
+    {NAME("9.e.f.ip6.arpa"), ZONE_EMPTY},
+    {NAME("a.e.f.ip6.arpa"), ZONE_EMPTY},
+    {NAME("b.e.f.ip6.arpa"), ZONE_EMPTY},
+    {NAME("8.b.d.0.1.0.0.2.ip6.arpa"), ZONE_EMPTY}, /* documentation */
 };
 
 /* A prefix that is no multiple of 8 is as many zones of whole octets. */
@@ -42,13 +46,19 @@ static const struct {
     {BE_IP4(255, 255, 255, 255), 32}, {BE_IP4(100, 64, 0, 0), 10}, /* RFC 7793 */
 };
 
+/* Most names are in none of the zones, and that is seen from where a dot would have to be. */
+static bool is_within(const char *name, size_t whole, const char *domain, size_t n)
+{
+    if (n == 0 || whole < n || (whole > n && name[whole - n - 1] != '.'))
+        return false;
+    return host_name_equal(domain, name + whole - n, n);
+}
+
 size_t zone_within(const char *name, const char *domain)
 {
-    size_t n = strlen(domain), whole = strlen(name);
+    size_t n = strlen(domain);
 
-    if (n == 0 || whole < n || !host_name_equal(domain, name + whole - n, n))
-        return 0;
-    return whole == n || name[whole - n - 1] == '.' ? n : 0;
+    return is_within(name, strlen(name), domain, n) ? n : 0;
 }
 
 /* A label that is an octet as reverse names write it: no letters, no leading zeros. */
@@ -67,14 +77,13 @@ static bool read_octet(const char *label, size_t n, uint32_t *value)
 
 bool reverse_read(struct reverse *r, const char *name)
 {
-    size_t whole = strlen(name), left = zone_within(name, "in-addr.arpa");
+    size_t whole = strlen(name), left = whole - REVERSE_CHARS; /* with the dot at its end */
     uint32_t value, ip = 0;
 
     memset(r, 0, sizeof(*r));
-    if (!left)
+    if (!is_within(name, whole, REVERSE, REVERSE_CHARS))
         return false;
-    r->chars[0] = left;
-    left = whole - left; /* of the name, with the dot at its end */
+    r->chars[0] = REVERSE_CHARS;
     while (left > 0 && r->octets < 4) {
         size_t end = left - 1, begin = end;
         while (begin > 0 && name[begin - 1] != '.')
@@ -106,10 +115,10 @@ static struct zone reverse_zone(const char *name)
 
 struct zone zone_of(const char *name)
 {
-    for (unsigned i = 0; i < ARRAY_COUNT(names); i++) {
-        size_t chars = zone_within(name, names[i].name);
-        if (chars)
-            return (struct zone){names[i].kind, chars};
-    }
+    size_t whole = strlen(name);
+
+    for (unsigned i = 0; i < ARRAY_COUNT(names); i++)
+        if (is_within(name, whole, names[i].name, names[i].chars))
+            return (struct zone){names[i].kind, names[i].chars};
     return reverse_zone(name);
 }
