@@ -14,20 +14,12 @@
 #include "net/wire/csum.h"
 #include "net/wire/ip4.h"
 #include "tests/fake/fake_alloc.h"
+#include "tests/fake/fake_random.h"
 
 #include <stdlib.h>
 
 static struct flow_table t;
 static struct hash_key key;
-static uint64_t seed = 88172645463325252ull;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 32) * below >> 32);
-}
 
 static void start(uint32_t capacity, uint32_t now_ms)
 {
@@ -301,7 +293,7 @@ static void model_event(unsigned i, uint32_t now_ms)
     static const enum flow_state states[] = {FLOW_UDP_ONE_WAY, FLOW_TCP_OPENING, FLOW_UDP_STREAM,
                                              FLOW_TCP_ESTABLISHED, FLOW_ICMP};
     struct model_flow *m = &model[i];
-    enum flow_state state = states[rnd(ARRAY_COUNT(states))];
+    enum flow_state state = PICK(states);
 
     if (!m->live) {
         m->like = like_number(i * 7919);

@@ -4,9 +4,6 @@
  * hosts, remote ends and protocols, with errors, time, and changes of address, forwards and
  * reserved ports. After every event the verdict, every byte that comes out, and the counts are
  * compared; the states of all flows every so often.
- *
- * Every packet comes with one row of the offload matrix: complete checksum, complete and marked
- * verified, partial, super-packet; or with a wrong checksum, or (UDP) without one.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +14,8 @@
 #include "net/nat.h"
 #include "net/nat_mapping.h"
 #include "tests/fake/fake_alloc.h"
-#include "tests/fake/frame_build.h"
+#include "tests/fake/fake_random.h"
+#include "tests/fake/random_packet.h"
 #include "tests/model/naive_nat.h"
 #include "tests/model/naive_packet.h"
 
@@ -34,18 +32,7 @@ static struct nat nat;
 static struct naive_nat model;
 static struct pkt_pool pool;
 static uint32_t now_ms;
-static uint64_t seed;
 static unsigned event_number;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 32) * below >> 32);
-}
-
-#define PICK(array) ((array)[rnd(ARRAY_COUNT(array))])
 
 /* ---- the world (host order) ---- */
 
@@ -62,31 +49,6 @@ static const uint32_t outsides[] = {0xCB007109, 0xCB00710A};
 static const uint32_t remotes[] = {0xC6336401, 0xC6336402, 0x08080808};
 static const uint16_t host_ports[] = {0, 53, 500, 1023, 1024, 4000, 4001, 40000, 65535};
 static const uint16_t remote_ports[] = {53, 443, 4001};
-static const uint8_t tcp_flags[] = {TCP_SYN,
-                                    TCP_SYN,
-                                    TCP_SYN | TCP_ACK,
-                                    TCP_SYN | TCP_ACK,
-                                    TCP_ACK,
-                                    TCP_ACK,
-                                    TCP_ACK | TCP_PSH,
-                                    TCP_FIN | TCP_ACK,
-                                    TCP_FIN | TCP_ACK,
-                                    TCP_RST,
-                                    TCP_RST | TCP_ACK,
-                                    TCP_SYN | TCP_FIN,
-                                    0};
-
-/* So few that what fits is met often; the ends of windows of some scales are among them. */
-static const uint32_t sequence[] = {UINT32_MAX, UINT32_MAX,  UINT32_MAX,
-                                    UINT32_MAX, 0,           0,
-                                    0,          1,           2,
-                                    40,         3000,        65534,
-                                    65535,      65536,       65535u * 2 - 1,
-                                    65535u * 2, 65535u << 7, 65535u << 14,
-                                    0x80000000};
-
-enum offload { COMPLETE, VERIFIED, PARTIAL, SUPER, WRONG, NO_CSUM, OFFLOADS };
-
 static struct frame frame; /* the packet as it comes */
 static uint8_t expected[FRAME_MAX_BYTES], got[FRAME_MAX_BYTES];
 
@@ -110,97 +72,6 @@ static unsigned any_known_port(unsigned proto)
 }
 
 /* ---- packets ---- */
-
-struct ends {
-    uint32_t src, dst;
-    unsigned sport, dport, proto;
-    bool reply; /* ICMP */
-};
-
-static enum offload make_frame(const struct ends *e)
-{
-    static const uint8_t options[8] = {7, 7, 4, 0, 0, 0, 0, 0}; /* record route */
-    enum offload offload = (enum offload)rnd(OFFLOADS);
-    bool portless = naive_is_portless(e->proto);
-    struct frame_plan plan = {.proto = portless ? 17 : (uint8_t)e->proto, .payload_bytes = rnd(60)};
-
-    if (offload == SUPER && (e->proto != IP_PROTO_TCP || rnd(8) != 0))
-        offload = PARTIAL;
-    if ((offload == PARTIAL && e->proto == IP_PROTO_ICMP) ||
-        (offload == NO_CSUM && e->proto != IP_PROTO_UDP) || portless)
-        offload = COMPLETE;
-    if (offload == SUPER)
-        plan.payload_bytes = 3000 + rnd(9000);
-    if (rnd(8) == 0) {
-        plan.ip_options = options;
-        plan.ip_option_bytes = sizeof(options);
-    }
-    plan.tcp_flags = PICK(tcp_flags);
-    uint8_t scale[4] = {3, 3, (uint8_t)rnd(18), 1};
-    if (rnd(2)) {
-        plan.tcp_options = scale;
-        plan.tcp_option_bytes = sizeof(scale);
-    }
-    if (offload != SUPER && rnd(2))
-        plan.payload_bytes = 0;
-    frame_make(&frame, &plan);
-
-    uint8_t *ip = frame.b + frame.l3, *l4 = frame.b + frame.l4;
-    naive_put32(ip + 12, e->src);
-    naive_put32(ip + 16, e->dst);
-    if (portless) {
-        ip[9] = (uint8_t)e->proto;
-        frame_fix_ip_csum(&frame);
-        return offload;
-    }
-    if (e->proto == IP_PROTO_ICMP) {
-        l4[0] = e->reply ? 0 : 8;
-        naive_put16(l4 + 4, e->reply ? e->dport : e->sport);
-        if (rnd(4) == 0) {
-            naive_put16(l4 + 6, 0);
-            memset(l4 + 8, 0, frame.n - frame.payload); /* with identifier 0: nothing but zeros */
-        }
-    } else {
-        naive_put16(l4, e->sport);
-        naive_put16(l4 + 2, e->dport);
-        if (e->proto == IP_PROTO_TCP) {
-            naive_put32(l4 + 4, PICK(sequence));
-            naive_put32(l4 + 8, PICK(sequence) + 1);
-        }
-    }
-    frame_fix_ip_csum(&frame);
-    frame_fix_l4_csum(&frame);
-    uint8_t *csum = l4 + (e->proto == 6 ? 16 : e->proto == 17 ? 6 : 2);
-    if (offload == PARTIAL || offload == SUPER)
-        frame_partial_csum(&frame);
-    if (offload == WRONG) {
-        naive_put16(csum, rnd(65536));
-        if (e->proto == 17 && csum[0] == 0 && csum[1] == 0)
-            offload = NO_CSUM;
-    }
-    if (offload == NO_CSUM)
-        naive_put16(csum, 0);
-    return offload;
-}
-
-static struct pkt *make_pkt(enum offload offload)
-{
-    struct pkt *p = frame_pkt(&pool, frame.b, frame.n, 128 + rnd(2000), 3000, rnd);
-    assert_non_null(p);
-    if (offload == VERIFIED)
-        p->flags = PKT_CSUM_VALID;
-    if (offload == PARTIAL || offload == SUPER) {
-        p->flags = PKT_NEEDS_CSUM;
-        p->csum_start = (uint16_t)frame.l4;
-        p->csum_offset = frame.b[frame.l3 + 9] == 6 ? 16 : 6;
-    }
-    if (offload == SUPER) {
-        p->gso_type = PKT_GSO_TCP4;
-        p->gso_size = 1448;
-        p->hdr_len = (uint16_t)frame.payload;
-    }
-    return p;
-}
 
 static void release(struct pkt *p)
 {
@@ -299,7 +170,7 @@ static void outbound(void)
 {
     static const uint8_t protos[] = {6, 6, 6, 6, 17, 17, 17, 17, 1, 1, 47, 50};
     unsigned host = rnd(ARRAY_COUNT(hosts));
-    struct ends e = {.src = hosts[host].ip, .dst = PICK(remotes), .proto = PICK(protos)};
+    struct packet_ends e = {.src = hosts[host].ip, .dst = PICK(remotes), .proto = PICK(protos)};
     e.sport = PICK(host_ports);
     e.dport = PICK(remote_ports);
     e.reply = rnd(10) == 0;
@@ -307,8 +178,8 @@ static void outbound(void)
         e.dst = PICK(outsides);
         e.dport = any_known_port(e.proto);
     }
-    enum offload offload = make_frame(&e);
-    struct pkt *p = make_pkt(offload);
+    enum offload offload = random_frame(&frame, &e);
+    struct pkt *p = random_pkt(&pool, &frame, offload);
     struct flow *f;
     enum drop_reason why = translate(p, hosts[host].zone, &f);
     memcpy(expected, frame.b, frame.n);
@@ -323,7 +194,7 @@ static void outbound(void)
 static void inbound(void)
 {
     static const uint8_t protos[] = {6, 6, 6, 6, 17, 17, 17, 17, 1, 1, 47, 50};
-    struct ends e = {.src = PICK(remotes), .dst = model.outside, .proto = PICK(protos)};
+    struct packet_ends e = {.src = PICK(remotes), .dst = model.outside, .proto = PICK(protos)};
     e.sport = PICK(remote_ports);
     e.dport = rnd(5) == 0 ? PICK(host_ports) : any_known_port(e.proto);
     e.reply = rnd(10) != 0;
@@ -333,8 +204,8 @@ static void inbound(void)
     }
     if (rnd(20) == 0)
         e.dst = PICK(outsides);
-    enum offload offload = make_frame(&e);
-    struct pkt *p = make_pkt(offload);
+    enum offload offload = random_frame(&frame, &e);
+    struct pkt *p = random_pkt(&pool, &frame, offload);
     struct flow *f;
     enum drop_reason why = translate(p, NETWORK_UPLINK, &f);
     memcpy(expected, frame.b, frame.n);
@@ -392,7 +263,7 @@ static void error(void)
     if (corrupt)
         frame.b[frame.l4 + rnd((uint32_t)(frame.n - frame.l4))] ^= (uint8_t)(1 + rnd(255));
 
-    struct pkt *p = make_pkt(COMPLETE);
+    struct pkt *p = random_pkt(&pool, &frame, COMPLETE);
     struct view v;
     enum drop_reason why, naive;
     enum flow_dir dir;
@@ -591,7 +462,7 @@ static void start(uint64_t with_seed)
 {
     struct nat_params params = {.flow_capacity = CAPACITY, .alloc_dirty = fake_alloc_dirty};
 
-    seed = with_seed;
+    rnd_state = with_seed;
     event_number = 0;
     kept_count = 0;
     now_ms = 0xFFFFFFFFu - rnd(3600u * 1000 * 24);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/fake_alloc.h"
+#include "tests/fake/fake_random.h"
 #include "tests/fake/nat_rig.h"
 
 #define CAPACITY 400
@@ -33,7 +34,6 @@ struct naive {
 };
 
 static struct naive flows[CAPACITY];
-static uint64_t seed;
 
 static const struct {
     be32 ip;
@@ -43,16 +43,6 @@ static const struct {
     {BE_IP4(192, 168, 8, 2), 1},   {BE_IP4(192, 0, 2, 7), 2},   {BE_IP4(198, 51, 100, 1), UP},
     {BE_IP4(198, 51, 100, 2), UP},
 };
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 32) * below >> 32);
-}
-
-#define PICK(array) ((array)[rnd(ARRAY_COUNT(array))])
 
 /* ---- the model ---- */
 
@@ -272,7 +262,7 @@ static void translate(void)
 static void run(uint64_t with_seed, unsigned events)
 {
     unsigned most = 0;
-    seed = with_seed;
+    rnd_state = with_seed;
     memset(flows, 0, sizeof(flows));
     for (unsigned i = 0; i < events; i++) {
         uint32_t what = rnd(100);

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "tests/fake/fake_random.h"
 #include "tests/fake/nat_rig.h"
 
 #define PORT     5000
@@ -269,7 +270,6 @@ static void test_a_million_forged_ends(void **state)
 {
     (void)state;
     static const uint8_t forged[] = {TCP_RST, TCP_RST | TCP_ACK, TCP_FIN | TCP_ACK, TCP_FIN};
-    uint64_t seed = 88172645463325252ull;
     uint32_t out = IN_NEXT, in = OUT_NEXT;
     uint8_t whole[100];
     unsigned dropped = 0;
@@ -279,16 +279,13 @@ static void test_a_million_forged_ends(void **state)
     memcpy(whole, rig_frame.b, rig_frame.n);
     struct pkt *p = rig_pkt();
     for (unsigned i = 0; i < 1000000; i++) {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        uint32_t seq = (uint32_t)(seed >> 32);
+        uint32_t seq = rnd(UINT32_MAX);
         if (seq == in)
             continue; /* one in 4,294,967,296 is lucky */
         memcpy(p->data, whole, p->len);
         store_be32(p->data + rig_frame.l4 + TCP_SEQ_OFF, seq);
-        store_be32(p->data + rig_frame.l4 + TCP_ACK_OFF, (uint32_t)seed);
-        p->data[rig_frame.l4 + TCP_FLAGS_OFF] = forged[seed >> 20 & 3];
+        store_be32(p->data + rig_frame.l4 + TCP_ACK_OFF, rnd(UINT32_MAX));
+        p->data[rig_frame.l4 + TCP_FLAGS_OFF] = PICK(forged);
         dropped += nat_rig_pass(p, NETWORK_UPLINK, FLOW_IN) == DROP_TCP_WINDOW;
         assert_true(only_flow()->state == FLOW_TCP_ESTABLISHED ||
                     only_flow()->state == FLOW_TCP_ENDING);
