@@ -7,7 +7,7 @@
  * which are written in turn, so that one of them is whole whatever happens to the other. The copy
  * with the higher round number counts. Blocks of zeros are empty.
  *
- * Every block ends with a CRC-32C of all before it; a group's blocks also carry their place and the
+ * Every block has a CRC-32C of all before it; a group's blocks also carry their place and the
  * header's id, so that none is taken for another, nor for what was there before. All numbers are
  * little-endian. Times are seconds that were left when the block was written: there is no clock
  * that goes on while the router is off, so a lease lasts at least as long as its client was told.
@@ -62,8 +62,8 @@ struct store_header {
     uint32_t zero;
     uint64_t id;
     uint8_t key[STORE_KEY_BYTES]; /* of what leases know their clients by */
+    uint32_t crc;                 /* of all before it; one sector holds all that matters */
     uint8_t rest[STORE_BLOCK_BYTES - 60];
-    uint32_t crc;
 };
 static_assert(sizeof(struct store_header) == STORE_BLOCK_BYTES, "a block");
 

@@ -72,6 +72,8 @@ static bool submit(struct blk *disk, struct blk_request *r)
           (r->n > 0 && r->n <= disk->request_bytes && r->at + r->n <= disk->bytes &&
            r->at % disk->block_bytes == 0 && r->n % disk->block_bytes == 0));
     CHECK(r->op != BLK_WRITE || !disk->read_only);
+    if (d->hang_at && --d->hang_at == 0)
+        d->hung = true;
     if (d->pending_count == d->limit)
         return false;
     for (unsigned i = 0; i < d->pending_count; i++)

@@ -19,6 +19,7 @@ struct fake_disk {
     unsigned limit;                     /* requests that it takes at a time */
     bool slow;                          /* done only by fake_disk_finish() */
     bool hung;                          /* never done */
+    unsigned hang_at;                   /* hung from this request on, counting from 1; 0: no such */
     unsigned fail_writes, fail_flushes; /* so many of the next */
     uint64_t bad_at, bad_bytes;         /* cannot be read */
     unsigned writes, flushes;           /* done */

@@ -93,6 +93,8 @@ static void notify(struct virtio_dev *dev, unsigned index)
     f->q[index].asleep = false;
     if (index == VIRTIO_NET_QUEUE_CTRL)
         serve_control(f);
+    if (f->on_notify)
+        f->on_notify(f, index);
     uint16_t head;
     if (index == 0 && f->answers_entropy && fake_virtio_take(f, 0, &head)) {
         memset((void *)(uintptr_t)f->q[0].desc[head].address, 0x5A, f->q[0].desc[head].len);

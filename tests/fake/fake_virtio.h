@@ -55,7 +55,9 @@ struct fake_virtio {
     bool answers_entropy; /* it is an entropy device: queue 0 is filled with entropy_len, it says */
     uint32_t entropy_len;
     const struct pkt_pool *pool; /* what receive buffers must lie in */
-    const char *fault;           /* what the driver did wrong, or NULL */
+    /* A device of another kind answers by itself when it is told of something. */
+    void (*on_notify)(struct fake_virtio *f, unsigned index);
+    const char *fault; /* what the driver did wrong, or NULL */
     struct fake_queue q[FAKE_QUEUES];
 };
 
