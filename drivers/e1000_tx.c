@@ -107,9 +107,9 @@ static unsigned network_header_at(const uint8_t *frame)
 }
 
 /* Takes n out of a sum of the one's complement that is not complemented. */
-static uint16_t sum_without(uint16_t sum, uint32_t n)
+static uint16_t sum_without(uint16_t sum, uint16_t n)
 {
-    uint32_t v = (uint32_t)sum + (uint16_t) ~((n & 0xFFFF) + (n >> 16));
+    uint32_t v = (uint32_t)sum + (uint16_t)~n;
 
     return (uint16_t)((v & 0xFFFF) + (v >> 16));
 }
@@ -126,7 +126,7 @@ static void clear_lengths(const struct pkt *p, uint8_t *frame, unsigned network)
     } else {
         store_be16(frame + network + IP6_LENGTH_AT, 0);
     }
-    store_be16(csum, sum_without(load_be16(csum), p->total_bytes - p->csum_start));
+    store_be16(csum, sum_without(load_be16(csum), (uint16_t)(p->total_bytes - p->csum_start)));
 }
 
 /* The context and the headers of a super-packet; returns the bytes of the head that are in the

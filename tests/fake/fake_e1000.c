@@ -45,7 +45,9 @@ static void reset_done(struct fake_e1000 *f)
     if (may_reach_memory(f))
         fault(f, "it was let to memory before its reset");
     memset(f->regs, 0xA5, sizeof(f->regs));
-    fake_e1000_set(f, E1000_CTRL, E1000_CTRL_LRST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD | 0x100);
+    fake_e1000_set(f, E1000_CTRL,
+                   E1000_CTRL_LRST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD | E1000_CTRL_RFCE |
+                       E1000_CTRL_VME | 0x100);
     fake_e1000_set(f, E1000_STATUS, E1000_STATUS_LU | 0x80080780u);
     fake_e1000_set(f, E1000_ICR, 0);
     fake_e1000_set(f, E1000_IMS, 0);

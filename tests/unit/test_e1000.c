@@ -76,7 +76,7 @@ static void test_start(void **state)
     assert_int_equal(nic->offloads, NIC_TX_CSUM_NEAR | NIC_TX_TSO4 | NIC_RX_CSUM);
     assert_int_equal(ctrl & (E1000_CTRL_SLU | E1000_CTRL_ASDE), E1000_CTRL_SLU | E1000_CTRL_ASDE);
     assert_int_equal(ctrl & (E1000_CTRL_LRST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD |
-                             E1000_CTRL_VME | E1000_CTRL_RST),
+                             E1000_CTRL_VME | E1000_CTRL_RFCE | E1000_CTRL_RST),
                      0);
     assert_int_equal(ctrl & 0x100, 0x100); /* what it does not know stays as the EEPROM has it */
     assert_true((rctl & E1000_RCTL_EN) && (rctl & E1000_RCTL_UPE) && (rctl & E1000_RCTL_MPE));
@@ -507,6 +507,31 @@ static void test_tx_full(void **state)
     }
 }
 
+/* Of a burst of long packets, the first ones are free before the last ones are sent. */
+static void test_tx_groups(void **state)
+{
+    struct pkt *burst[20];
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        burst[i] = pkt_alloc(&pool);
+        assert_true(pkt_append(burst[i], bytes, PKT_DATA_BYTES + 100));
+    }
+    assert_int_equal(nic->ops->tx_batch(nic, burst, 20), 20);
+    assert_int_equal(nic->counters.tx_doorbells, 1);
+    uint32_t free_before = pool.free_count;
+    for (unsigned i = 0; i < 16; i++)
+        assert_true(fake_e1000_transmit(&device));
+    assert_true(fake_e1000_report(&device, 1));
+    nic->ops->tx_reclaim(nic);
+    assert_int_equal(pool.free_count, free_before + 32);
+    while (fake_e1000_transmit(&device))
+        ;
+    fake_e1000_report(&device, 20);
+    nic->ops->tx_reclaim(nic);
+    assert_int_equal(pool.free_count, POOL_COUNT - RX_MAX);
+}
+
 /* Asleep with the pool nearly empty, the end of a transmission is waited for. */
 static void test_tx_interrupt(void **state)
 {
@@ -549,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tx_checksum_zero, start, finish),
         cmocka_unit_test(test_tx_segments),
         cmocka_unit_test(test_tx_full),
+        cmocka_unit_test_setup_teardown(test_tx_groups, start, finish),
         cmocka_unit_test_setup_teardown(test_tx_interrupt, start, finish),
     };
     return cmocka_run_group_tests_name("e1000", tests, NULL, NULL);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The driver of Intel's gigabit controllers against a device that does what the input says: each
+ * byte is a step of the driver, or a write of the device to a descriptor or a register. Whatever
+ * happens, no memory outside is touched and no buffer is lost.
+ */
+#include "drivers/e1000.h"
+#include "tests/fake/fake_base.h"
+#include "tests/fake/fake_e1000.h"
+#include "tests/fake/fake_machine.h"
+
+#include <stdlib.h>
+
+#define POOL_COUNT 96
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n);
+
+static struct fake_e1000 device;
+static struct pkt_pool pool;
+static _Alignas(CACHE_LINE_BYTES) uint8_t memory[POOL_COUNT * PKT_BUF_BYTES];
+static struct nic *nic;
+
+static const uint8_t *at, *end;
+
+static uint32_t byte(void)
+{
+    return at < end ? *at++ : 0;
+}
+
+static uint32_t word(void)
+{
+    uint32_t low = byte();
+    return low | byte() << 8;
+}
+
+static void receive(void)
+{
+    struct pkt *out[8];
+    unsigned n = nic->ops->rx_batch(nic, out, 1 + byte() % 8);
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct pkt *p = out[i];
+        size_t bytes = 0;
+        if (p->segs == 0 || p->segs > PKT_MAX_SEGS || p->total_bytes > PKT_MAX_BYTES ||
+            p->total_bytes == 0 || p->len < MIN(p->total_bytes, 128u))
+            abort();
+        for (const struct pkt *s = p; s; s = s->next) {
+            if (!pkt_pool_owns(&pool, s) || s->len == 0 || s->len > E1000_RX_BUFFER_BYTES)
+                abort();
+            bytes += s->len;
+        }
+        if (bytes != p->total_bytes || (p->flags & ~PKT_CSUM_VALID) || p->gso_size != 0)
+            abort();
+        /* Half of them are forwarded, some with a sum to complete. */
+        uint32_t what = byte();
+        if ((what & 2) && out[i]->len > 100) {
+            out[i]->flags = PKT_NEEDS_CSUM;
+            out[i]->csum_start = (uint16_t)(34 + (what >> 2));
+            out[i]->csum_offset = what & 4 ? 6 : 16;
+        }
+        if ((what & 1) || nic->ops->tx_batch(nic, &out[i], 1) == 0)
+            pkt_free(out[i]);
+    }
+}
+
+static void write_descriptor(void)
+{
+    struct e1000 *e = e1000_of(nic);
+    uint64_t written = word() | (uint64_t)word() << 32;
+
+    switch (byte() % 4) {
+    case 0: /* the next one, well-formed or nearly */
+        e->rx.desc[e->rx.next % E1000_RING].written =
+            (written & 0x97FF00000FFFull) | E1000_RXD_DD | (byte() % 4 ? E1000_RXD_EOP : 0);
+        break;
+    case 1:
+        e->rx.desc[byte()].written = written;
+        break;
+    case 2:
+        e->rx.desc[byte()].address = written;
+        break;
+    default:
+        e->tx.desc[byte()].upper = (uint32_t)written | (byte() & 1);
+    }
+}
+
+static void step(void)
+{
+    switch (byte() % 8) {
+    case 0:
+    case 1:
+        receive();
+        break;
+    case 2:
+        nic->ops->tx_reclaim(nic);
+        break;
+    case 3:
+        if (!nic->ops->irq_arm(nic) && (byte() & 1))
+            fake_irq_raise(0);
+        nic->ops->irq_disarm(nic);
+        break;
+    case 4:
+        nic->ops->link_up(nic);
+        break;
+    case 5:
+        if (nic->dead)
+            break;
+        fake_e1000_set(&device, (word() % (E1000_REGS_BYTES / 4)) * 4, word() * 65537u);
+        fake_e1000_set(&device, E1000_ICR, byte());
+        break;
+    default:
+        if (!nic->dead)
+            write_descriptor();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
+{
+    at = input;
+    end = input + n;
+    uint32_t kind = byte();
+
+    pkt_pool_init(&pool, memory, POOL_COUNT);
+    fake_e1000_init(&device, kind & 1 ? FAKE_E1000_82574L : FAKE_E1000_82540EM, &pool);
+    struct nic_limits limits = {.pool = &pool, .rx_buffers_max = kind >> 2};
+    nic = fake_e1000_start(&device, &limits);
+    if (!nic)
+        abort();
+    while (at < end)
+        step();
+    fake_e1000_stop(&device, nic);
+    if (pool.free_count != POOL_COUNT || fake_log_count > 1 || device.fault)
+        abort();
+    return 0;
+}
