@@ -164,7 +164,7 @@ PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc
 	traceroute iputils-ping python3
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
 	tcpdump natpmpc coturn iputils-tracepath mtr-tiny python3-pyftpdlib python3-pytest python3-pytest-xdist \
-	python3-scapy grub-common grub-pc-bin xorriso mtools
+	python3-scapy grub-common grub-pc-bin xorriso mtools kea-admin systemd
 PACKAGES_BENCH := valgrind ethtool
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 

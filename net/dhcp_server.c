@@ -305,12 +305,14 @@ static void decline(const struct exchange *x)
     lease_block(x->leases, l, LEASE_DECLINED, x->m->mac, x->now_s + seconds);
 }
 
-/* The slot stays the client's until somebody else needs it. */
+/* The slot stays the client's until somebody else needs it. systemd-networkd names no server,
+ * though it must (RFC 2131, table 5): who sends to us means us. */
 static void release(const struct exchange *x)
 {
     struct lease *l = lease_of_client(x->leases, &x->who);
+    bool ours = !x->m->server || x->m->server == x->net->ip;
 
-    if (!l || x->m->ciaddr != l->ip || x->m->server != x->net->ip || !is_from_holder(x, l))
+    if (!l || x->m->ciaddr != l->ip || !ours || !is_from_holder(x, l))
         return;
     unbind(x, l);
     lease_end(x->leases, l);

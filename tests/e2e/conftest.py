@@ -29,7 +29,8 @@ def pytest_sessionstart(session):
             raise lab.LabError("run it as root, or by `make e2e`, which makes a user namespace")
         tun_node()
         need_programs("qemu-system-x86_64", "ip", "nsenter", "unshare", "dnsmasq", "udhcpc", "dhclient", "dhcpcd",
-                      "curl", "dig", "iperf3", "ethtool", "traceroute", "ping", "tracepath", "mtr", "turnserver")
+                      "curl", "dig", "iperf3", "ethtool", "traceroute", "ping", "tracepath", "mtr", "turnserver", "perfdhcp",
+                      "/lib/systemd/systemd-networkd")
         if not os.path.exists(lab.router.IMAGE):
             raise lab.LabError(f"no image at {lab.router.IMAGE}; `make` builds it")
     except lab.LabError as error:

@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""DHCP: three real clients, from the first question to the release.
+"""DHCP: four real clients, from the first question to the release, and a crowd of them.
 
     [lan1] eth0 ---- port 1 [ router ] port 0 ---- eth0 [isp]
     [lan2] eth0 ---- port 2 [        ]
 """
 
 import ipaddress
+import re
+import subprocess
 
 import pytest
+from scapy.all import BOOTP, DHCP, IP, Ether
 
 from lab.clients import end, lease_by, prepare, read_lease, release, signal, stay
 from lab.home import ROUTER, Capture, Home, host_mac
 from lab.outside import SERVER, wait_until
+from lab.talk import connect, listening
 
-CLIENTS = ["udhcpc", "dhclient", "dhcpcd"]
+CLIENTS = ["udhcpc", "dhclient", "dhcpcd", "networkd"]
 POOL = (ipaddress.ip_address("192.168.8.100"), ipaddress.ip_address("192.168.8.250"))
-SHORT_LEASE_S = 30
+SHORT_LEASE_S = 20
+REQUEST, ACK = 3, 5
+EXCHANGES, EXCHANGES_PER_S = 10000, 400
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -34,10 +40,10 @@ def test_a_lease_with_everything(client):
 
 
 def test_clients_at_once_get_different_addresses():
-    """Three hosts with three clients."""
-    with Home(hosts=3, leases=False) as home:
+    """Four hosts with four clients."""
+    with Home(hosts=4, leases=False) as home:
         leases = [lease_by(client, host) for client, host in zip(CLIENTS, home.hosts)]
-        assert len({lease.address for lease in leases}) == 3, leases
+        assert len({lease.address for lease in leases}) == 4, leases
         out = home.hosts[0].run("ping", "-c", 1, "-W", 5, leases[2].address).stdout
         assert " 0% packet loss" in out, out
 
@@ -66,25 +72,112 @@ def test_renewal_keeps_the_address(home):
     signal("udhcpc", host, "TERM")
 
 
-def test_renewal_by_the_clock():
-    """A lease of 30 s is renewed by dhclient at half its time, and the host never loses its address."""
-    with Home(config=f"net=lan,nat,lease={SHORT_LEASE_S}s", leases=False) as home:
-        host = home.hosts[0]
-        lease = lease_by("dhclient", host)
-        assert lease.lease_s == SHORT_LEASE_S
-        wait_until(lambda: "== eth0 RENEW" in host.read("/run/lease.log")
-                   or " RENEW\n" in host.read("/run/lease.log"), SHORT_LEASE_S + 10, "dhclient has renewed")
-        assert host.address()[0] == lease.address
-        assert read_lease("dhclient", host).address == lease.address
+def dhcp_messages(capture):
+    """What passed of DHCP: (type, IP target, ciaddr, server), a row a message."""
+    rows = []
+    for packet in map(Ether, capture.frames):
+        if packet.haslayer(DHCP):
+            options = dict(option[:2] for option in packet[DHCP].options if isinstance(option, tuple))
+            rows.append((options["message-type"], packet[IP].dst, packet[BOOTP].ciaddr, options.get("server_id")))
+    return rows
 
 
-@pytest.mark.parametrize("client", ["dhclient", "udhcpc"])
+def renewed(capture, address, target):
+    """True if the client asked target for the address it has, naming no server, and was acknowledged then."""
+    rows = dhcp_messages(capture)
+    asked = (REQUEST, target, address, None)
+    return asked in rows and any(row[0] == ACK for row in rows[rows.index(asked):])
+
+
+def stay_with(client, host):
+    """A lease of a client that stays and keeps it. dhclient asks again after a second or two, not after ten or more: a
+    short lease would be over by then."""
+    if client == "udhcpc":
+        return stay(host)
+    host.run("sh", "-c", "echo 'initial-interval 1; backoff-cutoff 2;' >/run/dhclient.conf")
+    return lease_by(client, host, arguments=("-cf", "/run/dhclient.conf") if client == "dhclient" else ())
+
+
+def test_renewals_and_rebinds_by_the_clock():
+    """A lease of 20 s: each client asks the router alone at half of it; then it cannot reach the router's MAC, and
+    asks all at seven eighths. It keeps its address, and the host its connection to the outside, all the while."""
+    with Home(hosts=len(CLIENTS), config=f"net=lan,nat,lease={SHORT_LEASE_S}s", leases=False) as home, \
+            listening(home.outside.server, 7000) as server:
+        leases = [stay_with(client, host) for client, host in zip(CLIENTS, home.hosts)]
+        assert [lease.lease_s for lease in leases] == [SHORT_LEASE_S] * len(CLIENTS)
+        pairs = [(connect(host, SERVER, 7000), server.accept()[0]) for host in home.hosts]
+        for target, limit_s in ((ROUTER, SHORT_LEASE_S), ("255.255.255.255", 2 * SHORT_LEASE_S)):
+            captures = [Capture(host, outgoing=True) for host in home.hosts]
+            for capture in captures:
+                capture.__enter__()
+            if target != ROUTER:
+                for host in home.hosts:
+                    host.ip("neigh", "replace", ROUTER, "lladdr", "02:00:00:00:00:99", "nud", "permanent",
+                            "dev", "eth0")
+            for client, lease, capture in zip(CLIENTS, leases, captures):
+                wait_until(lambda c=capture, a=lease.address: renewed(c, a, target), limit_s,
+                           f"{client} has asked {target}")
+                capture.__exit__()
+        for host, lease, (ours, theirs) in zip(home.hosts, leases, pairs):
+            host.ip("neigh", "del", ROUTER, "dev", "eth0")
+            assert host.address()[0] == lease.address
+            ours.sendall(b"still")
+            assert theirs.recv(10) == b"still"
+            ours.close()
+            theirs.close()
+
+
+def perfdhcp(host, server):
+    """Starts perfdhcp on a host: a relay of so many clients, each with a hardware address of its own, and some more for
+    what its host may lose."""
+    return host.spawn("perfdhcp", "-4", "-u", "-d", 5, "-W", 2000000, "-R", 2 * EXCHANGES, "-n", EXCHANGES * 103 // 100,
+                      "-r", EXCHANGES_PER_S, "-l", host.address()[0], server, stdout=subprocess.PIPE)
+
+
+def udp_counts(host):
+    """The kernel's counters of a host's datagrams, by name."""
+    names, counts = (line.split()[1:] for line in host.read("/proc/net/snmp").splitlines() if line.startswith("Udp:"))
+    return dict(zip(names, map(int, counts)))
+
+
+def test_ten_thousand_leases(say):
+    """perfdhcp takes 10,000 leases behind one port, 400 a second: the router answers all it is asked, no address is
+    given twice, and a host on another port has its lease in the middle of it as if it were alone."""
+    config = "net=lan,nat,ip=10.7.0.1/16,pool=10.7.64.0-10.7.127.255"
+    with Home(hosts=2, config=config, leases=False) as home:
+        crowd, host = home.hosts
+        crowd.ip("addr", "add", "10.7.0.2/16", "dev", "eth0")
+        home.router.wait_for("^ready")
+        crowd.run("ping", "-c", 1, "-W", 5, "10.7.0.1")  # a host forgets most of what has to wait for ARP
+        load = perfdhcp(crowd, "10.7.0.1")
+        home.router.wait_for("lease     and others, more than can be told", 20)
+        assert lease_by("udhcpc", host, timeout=10).lease_s == 43200
+        out = load.communicate(timeout=60)[0].decode()
+        sent, received, twice, rejected, orphans = (
+            sum(map(int, re.findall(rf"{name}: (\d+)", out)))
+            for name in ("sent packets", "received packets", "non unique addresses", "rejected leases", "orphans"))
+        status = home.router.status()
+        status.check_sum()
+        leased = int(re.search(r"lan: (\d+) of 16384 addresses leased", status.text).group(1))
+        requests, offers, acks = map(int, re.search(
+            r"requests (\d+)  offers (\d+)  acks (\d+)  naks 0  malformed 0  denied 0  refused 0  over share 0$",
+            status.text, re.MULTILINE).groups())
+        assert (twice, rejected, orphans) == (0, 0, 0), out
+        udp = udp_counts(crowd)
+        assert acks == leased > EXCHANGES and requests == offers + acks >= udp["OutDatagrams"] + 2, (udp, status.text)
+        # What perfdhcp did not get lay in front of it or of its host while they were not let run.
+        assert sent - received <= udp["RcvbufErrors"] + status.drops.get("tx-full", 0), (udp, out)
+        assert re.search(r"probes \d+  in use 0  unprobed 0 ", status.text), status.text
+        say(re.search(r"Rate: .*/second", out).group() + "; acks after: " + re.findall(r"avg delay: (.*)", out)[1])
+
+
+@pytest.mark.parametrize("client", ["dhclient", "udhcpc", "networkd"])
 def test_release_frees_the_only_address(client):
     """A pool of one: the second host gets nothing until the first has given it back."""
     config = "net=lan,nat,pool=192.168.8.100-192.168.8.100"
     with Home(hosts=2, config=config, leases=False) as home:
         one, two = home.hosts
-        first = stay(one) if client == "udhcpc" else lease_by(client, one)
+        first = stay_with(client, one)
         assert first.address == "192.168.8.100"
         prepare("udhcpc", two)
         refused = two.run("udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", 3, "-T", 1,

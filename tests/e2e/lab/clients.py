@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Three real DHCP clients, each started as people start it, behind one function.
+"""Four real DHCP clients, each started as people start it, behind one function.
 
-Each runs its own distribution script, so the address, the route and resolv.conf come about the usual way;
-a wrapper around that script notes what the client was told.
+udhcpc, dhclient and dhcpcd run their own distribution's script, so the address, the route and resolv.conf come about
+the usual way; a wrapper around that script notes what the client was told. systemd-networkd runs alone, with neither
+systemd nor D-Bus nor udev: it takes what is in a /sys that cannot be written for a container's, waits for no udev
+there, and finds its user among ours. It keeps its lease in a file; resolv.conf is systemd-resolved's business, so
+here it is ours.
 """
 
 import dataclasses
@@ -27,6 +30,20 @@ COMMANDS = {
     "dhclient": "dhclient -4 -1 -v -sf /run/lease-script -pf /run/dhclient.pid -lf /run/dhclient.leases eth0",
     "dhcpcd": "dhcpcd -4 -w -t 30 --noarp -c /run/lease-script eth0",
 }
+NETWORKD = "/lib/systemd/systemd-networkd"
+NETWORKD_SETUP = """
+mount -t sysfs -o ro sysfs /sys
+for file in passwd group; do
+    sed '/^systemd-network:/d' /run/etc.real/$file >/run/$file.new
+    rm -f /etc/$file && mv /run/$file.new /etc/$file
+done
+echo systemd-network:x:0:0::/:/bin/false >>/etc/passwd
+echo systemd-network:x:0: >>/etc/group
+mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+printf '[Match]\\nName=eth0\\n[Network]\\nDHCP=ipv4\\nLinkLocalAddressing=no\\n' >/run/systemd/network/10-eth0.network
+"""
+# What each notes of its lease.
+NOTES = {"networkd": "/run/systemd/netif/leases/*"}
 # The words each uses for the same things: address, mask, router, dns, lease, domain, server.
 WORDS = {
     "udhcpc": ("ip", "subnet", "router", "dns", "lease", "domain", "serverid"),
@@ -34,6 +51,7 @@ WORDS = {
                  "new_dhcp_lease_time", "new_domain_name", "new_dhcp_server_identifier"),
     "dhcpcd": ("new_ip_address", "new_subnet_mask", "new_routers", "new_domain_name_servers",
                "new_dhcp_lease_time", "new_domain_name", "new_dhcp_server_identifier"),
+    "networkd": ("ADDRESS", "NETMASK", "ROUTER", "DNS", "LIFETIME", "DOMAINNAME", "SERVER_ADDRESS"),
 }
 
 
@@ -52,14 +70,30 @@ class Lease:
 
 
 def lease_by(client, host, timeout=60, arguments=()):
-    """Gets a lease for the host's eth0 with the client ("udhcpc", "dhclient" or "dhcpcd"): a Lease.
+    """Gets a lease for the host's eth0 with the client ("udhcpc", "dhclient", "dhcpcd" or "networkd"): a Lease.
 
     The client configures the interface, the route and resolv.conf, and ends or stays, as is its habit: udhcpc
     ends; the others stay until end().
     """
+    if client == "networkd":
+        return lease_by_networkd(host, timeout)
     prepare(client, host)
     result = host.run(*shlex.split(COMMANDS[client]), *arguments, timeout=timeout)
     return read_lease(client, host, result.stdout + result.stderr)
+
+
+def lease_by_networkd(host, timeout):
+    """Starts systemd-networkd and waits until the address is there."""
+    if not host.run("sh", "-c", "ls /run/systemd/network", check=False).stdout:
+        host.run("sh", "-ec", NETWORKD_SETUP)
+    host.run("sh", "-c", "rm -f /run/systemd/netif/links/* /run/systemd/netif/leases/*")
+    host.spawn("sh", "-c", f"echo $$ >/run/networkd.pid; exec {NETWORKD} 2>/run/networkd.log")
+    wait_until(lambda: host.run("grep", "-rl", "DHCP_LEASE=", "/run/systemd/netif/links", check=False).stdout and
+               host.run("grep", "-rl", "STATE=routable", "/run/systemd/netif/links", check=False).stdout, timeout,
+               "networkd has configured eth0")
+    lease = read_lease("networkd", host, host.read("/run/networkd.log"))
+    host.run("sh", "-c", f"echo nameserver {lease.dns} >/etc/resolv.conf")
+    return lease
 
 
 def prepare(client, host):
@@ -71,7 +105,7 @@ def prepare(client, host):
 def read_lease(client, host, log=""):
     """The last lease the client's script was told of."""
     values = {}
-    for line in host.read("/run/lease.log").splitlines():
+    for line in host.run("sh", "-c", f"cat {NOTES.get(client, '/run/lease.log')}", check=False).stdout.splitlines():
         name, equals, value = line.partition("=")
         if equals and name in WORDS[client] and value:
             values[name] = value
@@ -99,6 +133,10 @@ def end(client, host):
         signal(client, host, "TERM")
     elif client == "dhcpcd":
         host.run("dhcpcd", "-4", "-x", "eth0")
+    elif client == "networkd":  # which would release its lease if it were asked to end
+        signal(client, host, "KILL")
+        wait_until(lambda: host.run("sh", "-c", "kill -0 $(cat /run/networkd.pid)", check=False).returncode, 5,
+                   "networkd has ended")
 
 
 def release(client, host):
@@ -109,5 +147,8 @@ def release(client, host):
     elif client == "udhcpc":
         signal(client, host, "USR2")
         wait_until(lambda: host.address()[0] is None, 10, "udhcpc has let go of its address")
+    elif client == "networkd":
+        signal(client, host, "TERM")
+        wait_until(lambda: host.address()[0] is None, 10, "networkd has let go of its address")
     else:
         raise ValueError(client)
