@@ -62,6 +62,17 @@ void dns_cache_flush(struct dns_cache *c)
 
 /* ---- the key ---- */
 
+/* Eight bytes with the letters among them made small: added to a byte's lower seven bits, these set
+ * its highest from 'A' on, and behind 'Z'. */
+static uint64_t lower_word(uint64_t w)
+{
+    const uint64_t each = 0x0101010101010101u, high = each * 0x80;
+    uint64_t low = w & ~high;
+    uint64_t letters = (low + each * (0x80 - 'A')) ^ (low + each * (0x7F - 'Z'));
+
+    return w | ((letters & ~w & high) >> 2);
+}
+
 /* The question in small letters, padded with zeros; its hash. Lengths of labels are below 'A'. */
 static uint32_t read_key(const struct dns_cache *c, const uint8_t *question, size_t n,
                          unsigned flags, uint8_t to[static QUESTION])
@@ -87,9 +98,16 @@ static bool has_question(const struct dns_cache *c, const struct dns_cache_block
                          const uint8_t *question, size_t n)
 {
     const uint8_t *at = b->data + DNS_HDR_BYTES;
-    size_t left = sizeof(b->data) - DNS_HDR_BYTES;
+    size_t left = sizeof(b->data) - DNS_HDR_BYTES, i = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (; i + 8 <= MIN(n - 4, left); i += 8) {
+        uint64_t word, other;
+        memcpy(&word, at + i, 8);
+        memcpy(&other, question + i, 8);
+        if (lower_word(word) != other)
+            return false;
+    }
+    for (at += i, left -= i; i < n; i++) {
         if (left == 0) {
             b = &c->blocks[b->rest];
             at = (const uint8_t *)b + REST_DATA;

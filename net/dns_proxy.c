@@ -254,13 +254,13 @@ static void forward(struct dns_proxy *d, const struct dns_client *from, const ui
                     size_t n, const struct dns_question *q, const struct dns_route *route,
                     uint64_t now_us)
 {
-    uint16_t bucket = dns_question_bucket(d, bytes + DNS_HDR_BYTES, q->bytes);
     struct shape shape;
 
     read_shape(&shape, bytes, n, q);
     if (shape.known && answer_cached(d, from, bytes, q, &shape, now_us))
         return;
     if (d->server_count > 0 || route->way == DNS_ONE_SERVER) {
+        uint16_t bucket = dns_question_bucket(d, bytes + DNS_HDR_BYTES, q->bytes);
         if (share(d, from, bytes, n, q, bucket))
             return;
         if (!dns_rate_allows(d, from, now_us)) {

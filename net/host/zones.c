@@ -11,6 +11,7 @@
 #define REVERSE       "in-addr.arpa"
 #define REVERSE_CHARS (sizeof(REVERSE) - 1)
 #define NAME(text)    text, sizeof(text) - 1
+#define ARPA_BEGINS   5 /* in names[] */
 
 static const struct {
     const char *name;
@@ -20,9 +21,10 @@ static const struct {
     {NAME("localhost"), ZONE_LOOPBACK}, /* RFC 6761, section 6.3 */
     {NAME("invalid"), ZONE_EMPTY},      /* section 6.4 */
     {NAME("test"), ZONE_EMPTY},         /* section 6.2 */
-    {NAME("local"), ZONE_EMPTY},     /* RFC 6762, section 22.1: asked by multicast or not at all */
-    {NAME("onion"), ZONE_EMPTY},     /* RFC 7686, section 2 */
-    {NAME("home.arpa"), ZONE_EMPTY}, /* RFC 8375, section 4 */
+    {NAME("local"), ZONE_EMPTY}, /* RFC 6762, section 22.1: asked by multicast or not at all */
+    {NAME("onion"), ZONE_EMPTY}, /* RFC 7686, section 2 */
+    /* From here on, what is below arpa; see zone_of(). */
+    {NAME("home.arpa"), ZONE_EMPTY},      /* RFC 8375, section 4 */
     {NAME("resolver.arpa"), ZONE_SILENT}, /* RFC 9462, section 4: there is no encrypted way to us */
     {NAME("0." NIBBLES_ZEROS), ZONE_EMPTY}, /* RFC 6303, sections 4.3 to 4.6: ::, ::1, */
     {NAME("1." NIBBLES_ZEROS), ZONE_EMPTY},
@@ -116,9 +118,10 @@ static struct zone reverse_zone(const char *name)
 struct zone zone_of(const char *name)
 {
     size_t whole = strlen(name);
+    bool arpa = is_within(name, whole, NAME("arpa"));
 
-    for (unsigned i = 0; i < ARRAY_COUNT(names); i++)
+    for (unsigned i = arpa ? ARPA_BEGINS : 0; i < (arpa ? ARRAY_COUNT(names) : ARPA_BEGINS); i++)
         if (is_within(name, whole, names[i].name, names[i].chars))
             return (struct zone){names[i].kind, names[i].chars};
-    return reverse_zone(name);
+    return arpa ? reverse_zone(name) : (struct zone){ZONE_NONE, 0};
 }
