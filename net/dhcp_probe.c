@@ -219,6 +219,11 @@ static unsigned decide(struct exchange *x, const struct dhcp_wait *w, struct lea
 {
     *l = lease_of_ip(x->leases, w->ip);
     bool own = lease_id_equal(&(*l)->who, &x->who) && (*l)->state != LEASE_FREE;
+    if (x->m->type == DHCP_TYPE_REQUEST) {
+        if (own && (*l)->state == LEASE_OFFERED)
+            (*l)->probed_s = x->now_s + 1;
+        return dhcp_request(x, l); /* who answered has it by now, if anybody did */
+    }
     if (own && w->holder && lease_live(*l, x->now_s)) {
         if (w->answered)
             return dhcp_discover_clone(x, l);

@@ -251,7 +251,18 @@ static bool is_active(const struct exchange *x, const struct lease *l)
     return l->active_s && x->now_s - (l->active_s - 1) < LEASE_ACTIVE_S;
 }
 
-static unsigned request(const struct exchange *x, struct lease **l)
+/* A client that starts again with an address that is not known to be free - this server has been
+ * restarted, or has forgotten the client - waits for ARP: somebody else may have been given it. One
+ * that uses the address, and renews its lease, need not. False: it need not wait, or cannot. */
+static bool reboot_waits(const struct exchange *x, struct lease *l)
+{
+    if (x->m->server || x->m->ciaddr || is_known_free(x, l))
+        return false;
+    take(x, l, LEASE_OFFERED, x->now_s + LEASE_OFFER_S);
+    return dhcp_probe_start(x, l, false);
+}
+
+unsigned dhcp_request(const struct exchange *x, struct lease **l)
 {
     const struct dhcp_message *m = x->m;
     be32 ip = m->ciaddr ? m->ciaddr : m->requested;
@@ -283,6 +294,8 @@ static unsigned request(const struct exchange *x, struct lease **l)
         complain_share(x);
         return 0;
     }
+    if (reboot_waits(x, *l))
+        return 0;
     return grant(x, *l);
 }
 
@@ -326,7 +339,9 @@ static unsigned decide(struct exchange *x, struct lease **l)
     case DHCP_TYPE_DISCOVER:
         return dhcp_probe_goes_on(x) ? 0 : dhcp_discover(x, l);
     case DHCP_TYPE_REQUEST:
-        return request(x, l);
+        if (!x->m->server && !x->m->ciaddr && dhcp_probe_goes_on(x))
+            return 0;
+        return dhcp_request(x, l);
     case DHCP_TYPE_DECLINE:
         decline(x);
         return 0;

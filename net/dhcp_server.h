@@ -5,8 +5,9 @@
  * itself.
  *
  * The router is the authority of its networks: a client that asks for an address it cannot have is
- * told so (NAK), and a client this server does not know - it remembers nothing over a restart -
- * keeps an address that is free.
+ * told so (NAK), and a client this server does not know - it may have been restarted, and remembers
+ * only what is on a disk (dhcp_store.h) - keeps an address that is free: at once if it uses it
+ * (RENEWING, REBINDING), after a question by ARP if it is starting (INIT-REBOOT).
  *
  * An address that is not known to be free is asked for by ARP before it is offered; the offer comes
  * a tenth of a second later then, from dhcp_server_poll(), and nobody else waits. Known to be

@@ -36,6 +36,9 @@ bool dhcp_begin(struct exchange *x, struct dhcp_server *s, const struct dhcp_fro
 unsigned dhcp_discover(struct exchange *x, struct lease **l);
 unsigned dhcp_discover_clone(struct exchange *x, struct lease **l);
 
+/* The same for a request. */
+unsigned dhcp_request(const struct exchange *x, struct lease **l);
+
 /* Counts and writes the answer. */
 void dhcp_answer(const struct exchange *x, unsigned type, const struct lease *l,
                  struct dhcp_reply *reply);

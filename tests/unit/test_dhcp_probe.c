@@ -417,6 +417,55 @@ static void test_declined_again_and_again(void **state)
     assert_int_equal(dhcp_lab_ask(discovers), DHCP_TYPE_OFFER);
 }
 
+/* INIT-REBOOT of a client that the server has forgotten: who answers ARP decides. */
+static void test_who_starts_again_waits(void **state)
+{
+    static const struct {
+        int id;
+        be32 ciaddr, requested;
+        bool waits;
+        unsigned answers; /* whose card ARP shows; 0: nobody's */
+        bool again;       /* it asks twice */
+        unsigned type;
+    } rows[] = {
+        {1, 0, POOL(3), true, 0, false, DHCP_TYPE_ACK},
+        {2, 0, POOL(3), true, 1, false, DHCP_TYPE_ACK}, /* it has the address itself */
+        {3, 0, POOL(3), true, 2, false, DHCP_TYPE_NAK},
+        {4, 0, POOL(3), true, 0, true, DHCP_TYPE_ACK},
+        {5, 0, POOL(3), true, 2, true, DHCP_TYPE_NAK},
+        {6, POOL(3), 0, false, 0, false, DHCP_TYPE_ACK}, /* it uses it, and says so */
+        {7, 0, POOL(POOL_SIZE), false, 0, false, DHCP_TYPE_NAK},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct dhcp_lab_request r = {.type = DHCP_TYPE_REQUEST,
+                                     .client = 1,
+                                     .ciaddr = rows[i].ciaddr,
+                                     .requested = rows[i].requested};
+        dhcp_lab_start();
+        unsigned type = dhcp_lab_ask(r);
+        if (rows[i].again)
+            assert_int_equal(dhcp_lab_ask(r), 0);
+        if (rows[i].answers)
+            seen(POOL(3), rows[i].answers);
+        for (unsigned k = 0; k < DHCP_PROBE_REQUESTS && !type; k++) {
+            pass(rows[i].answers ? 0 : STEP_US);
+            type = due();
+        }
+        if (type != rows[i].type || (dhcp_lab.server.counters.probes > 0) != rows[i].waits)
+            fail_msg("row %d: %u after %u questions", rows[i].id, type,
+                     (unsigned)dhcp_lab.server.counters.probes);
+        /* What it has then is a lease like others: it is found again without a question. */
+        r.requested = POOL(3);
+        r.ciaddr = 0;
+        if (type == DHCP_TYPE_ACK)
+            assert_int_equal(dhcp_lab_ask(r), DHCP_TYPE_ACK);
+        pass(STEP_US);
+        assert_int_equal(due(), 0);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, dhcp_lab_teardown)
@@ -433,6 +482,7 @@ int main(void)
         T(test_clones_at_once),
         T(test_another_card),
         T(test_declined_again_and_again),
+        T(test_who_starts_again_waits),
     };
     return cmocka_run_group_tests_name("dhcp_probe", tests, NULL, NULL);
 }

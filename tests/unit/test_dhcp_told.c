@@ -18,7 +18,7 @@ static void lease(unsigned client)
 {
     const struct dhcp_lab_request r = {.type = DHCP_TYPE_REQUEST,
                                        .client = client,
-                                       .requested = BE_IP4(192, 168, 8, 2) + hton32(client)};
+                                       .ciaddr = BE_IP4(192, 168, 8, 2) + hton32(client)};
 
     assert_int_equal(dhcp_lab_ask(r), DHCP_TYPE_ACK);
 }

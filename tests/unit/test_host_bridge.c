@@ -101,12 +101,9 @@ static bool says(const uint8_t *mac, uint8_t type)
     uint8_t b[600];
 
     lab_make_dhcp(DHCP_BOOTREQUEST, type, mac, 77, 0, b, &w);
-    if (type == DHCP_TYPE_REQUEST)
-        dhcp_put_ip(&w, DHCP_OPT_REQUESTED, LEASED);
-    else
-        dhcp_put_ip(&w, DHCP_OPT_SERVER, CELL_IP);
     if (type == DHCP_TYPE_RELEASE)
-        store_raw32(b + DHCP_CIADDR_OFF, LEASED);
+        dhcp_put_ip(&w, DHCP_OPT_SERVER, CELL_IP);
+    store_raw32(b + DHCP_CIADDR_OFF, LEASED); /* it rebinds: nobody waits for ARP */
     lab_make_udp(UPLINK_PORT, mac, type == DHCP_TYPE_RELEASE ? LEASED : 0,
                  type == DHCP_TYPE_RELEASE ? CELL_IP : ALL, BE16(68), BE16(67), b,
                  dhcp_finish(&w, b));

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/fake_base.h"
+#include "net/dhcp_server.h"
 #include "tests/fake/host_lab.h"
 
 enum { VICTIM_PORT = 1, THIEF_PORT, LOCK_PORTS };
@@ -48,6 +49,8 @@ static unsigned dhcp_asks(unsigned port, const uint8_t *mac, uint8_t type, be32 
     dhcp_put(&w, DHCP_OPT_CLIENT_ID, id, strlen(id));
     lab_make_udp(port, mac, 0, ALL, BE16(68), BE16(67), b, dhcp_finish(&w, b));
     lab_receive(port);
+    for (unsigned i = 0; i < DHCP_PROBE_REQUESTS; i++)
+        lab_pass_time(DHCP_PROBE_US / DHCP_PROBE_REQUESTS); /* ARP may have to be asked first */
     while (lab_sent(port))
         if (lab_is_udp(BE16(67), BE16(68)) &&
             dhcp_read(&m, lab.got.b + lab.got.payload, lab.got.n - lab.got.payload))
