@@ -9,18 +9,11 @@
 #include <cmocka.h>
 
 #include "net/dns_stream.h"
+#include "tests/fake/fake_random.h"
 
 #include <stdlib.h>
 
 #define MOST 512
-
-static uint32_t seed = 5;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % below;
-}
 
 static void test_what_has_come(void **state)
 {

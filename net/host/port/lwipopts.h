@@ -90,7 +90,7 @@
 #define TCP_OVERSIZE       0 /* a short answer takes little of the heap */
 #define TCP_QUEUE_OOSEQ    0 /* nobody keeps buffers by sending with gaps */
 #define TCP_LISTEN_BACKLOG 0 /* dns_tcp_admits() counts */
-#define TCP_MAXRTX         6 /* about a minute */
+#define TCP_MAXRTX         4 /* a FIN that nobody acknowledges: for about a minute */
 #define TCP_MSL            10000UL
 #define LWIP_TCP_RTO_TIME  1000 /* RFC 6298, section 2 */
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, segment, optlen, opt1len, opt2, p)                         \
