@@ -165,7 +165,7 @@ PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
 	tcpdump natpmpc coturn iputils-tracepath mtr-tiny python3-pyftpdlib python3-pytest python3-pytest-xdist \
 	python3-scapy grub-common grub-pc-bin xorriso mtools kea-admin systemd
-PACKAGES_BENCH := valgrind ethtool
+PACKAGES_BENCH := valgrind ethtool dnsmasq-base nftables kea-admin dnsperf
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
 ## run          boot the router with a LAN host and an outside, and give you a shell there; CONFIG="log=debug"
@@ -203,11 +203,11 @@ proofs:
 e2e: image
 	@$(TESTS) e2e
 
-## bench        figures: instructions a packet, rates, sizes (docs/performance.md)
+## bench        figures, Sluice's beside a Linux VM's (docs/performance.md); ROWS="DNS DHCP" for some of the VMs'
 bench: $(BENCH) $(BUILD)/bench/load $(BUILD)/bench/insn.so image
 	@tools/install-packages $(PACKAGES_RUN) $(PACKAGES_BENCH)
-	@$(PYTHON) tests/bench/host.py $(BENCH)
-	@BUILD=$(abspath $(BUILD)) SLUICE_IMAGE=$(abspath $(BUILD))/sluice.elf $(PYTHON) tests/bench/guest.py
+	$(if $(ROWS),,@$(PYTHON) tests/bench/host.py $(BENCH))
+	@BUILD=$(abspath $(BUILD)) SLUICE_IMAGE=$(abspath $(BUILD))/sluice.elf $(PYTHON) tests/bench/guest.py $(ROWS)
 $(BUILD)/bench/load: tests/bench/load.c
 	@mkdir -p $(@D)
 	$(say) LINK $@

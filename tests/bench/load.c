@@ -10,9 +10,9 @@
  *         prints "ready", counts datagrams until half a second passes without any, prints their
  *         number
  *     load flows INTERFACE MAC RATE COUNT FIRST
- *         sends COUNT UDP frames to a router's MAC, each the only one of its flow and mapping: by
- *         hosts 10.1.1.0-10.1.8.255, to 198.51.100.64. FIRST is the number of the first flow.
- *         Prints as send
+ *         sends COUNT UDP frames to a router's MAC, each the only one of its flow: from 32,768
+ *         sockets of hosts 10.1.1.0-10.1.8.255 in turn, to ports of 198.51.100.64. FIRST is the
+ *         number of the first flow. Prints as send
  *     load count INTERFACE
  *         as sink, for what flows sends
  *     load echo PORT
@@ -51,13 +51,14 @@
 #define FIRST_MS    30000
 #define SAMPLES_MAX 100000
 
-#define FLOW_HOSTS    2048
-#define FLOW_FROM     0x0A010100u /* 10.1.1.0 */
-#define FLOW_TO       0xC6336440u /* 198.51.100.64 */
-#define FLOW_PORT     1024        /* the first source port */
-#define FLOW_PORTS    64000
-#define FLOW_TO_PORT  7000
-#define FLOW_TO_PORTS 61 /* so that a million flows fit behind one outside address */
+/* The sockets that flows come from are fewer than the router has outside ports: each has one. */
+#define FLOW_HOSTS     2048
+#define FLOW_PORTS     16
+#define FLOW_FROM      0x0A010100u /* 10.1.1.0 */
+#define FLOW_FROM_PORT 1024
+#define FLOW_TO        0xC6336440u /* 198.51.100.64 */
+#define FLOW_TO_PORT   7000
+#define FLOW_TO_PORTS  58000
 
 static void die(const char *what)
 {
@@ -332,8 +333,8 @@ static bool send_flow(struct sender *s, unsigned long number)
     sum = (sum & 0xFFFF) + (sum >> 16);
     sum = (sum & 0xFFFF) + (sum >> 16);
     put16(ip + 10, ~sum & 0xFFFF);
-    put16(udp, FLOW_PORT + (unsigned)(number / FLOW_HOSTS % FLOW_PORTS));
-    put16(udp + 2, FLOW_TO_PORT + (unsigned)(number % FLOW_TO_PORTS));
+    put16(udp, FLOW_FROM_PORT + (unsigned)(number / FLOW_HOSTS % FLOW_PORTS));
+    put16(udp + 2, FLOW_TO_PORT + (unsigned)(number / (FLOW_HOSTS * FLOW_PORTS) % FLOW_TO_PORTS));
     return send(s->fd[0], s->frame, FRAME_BYTES, 0) == FRAME_BYTES;
 }
 

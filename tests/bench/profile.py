@@ -19,12 +19,12 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import loads  # noqa: E402
-from subject import ASKERS, SLUICE, Subject, lab  # noqa: E402
+from subject import SLUICE, Subject, lab  # noqa: E402
 
 SECONDS = 4
 QUIET_SECONDS = 12  # until what the start has stirred up has come to rest
 IDLE_SECONDS = 30
-ROWS = 32
+ROWS = 40
 
 
 def read_blocks(path):
@@ -78,8 +78,8 @@ def services(subject):
     def dhcp(base, clients):
         return lambda seconds: loads.dhcp(subject, 200, seconds, clients, base)
 
-    def names(cached, rate):
-        return lambda seconds: loads.names(subject, cached, rate, seconds, ASKERS[:2])
+    def names(cached):
+        return lambda seconds: loads.names(subject, cached, seconds)
 
     return {
         "tcp": (lambda seconds: loads.tcp(subject, seconds=seconds), lambda rate: rate * SECONDS / 1000,
@@ -87,8 +87,8 @@ def services(subject):
         "flows": (lambda seconds: loads.flows(subject, 4000, 4000 * seconds), lambda result: result[1], "new flow"),
         "dhcp": (dhcp(200, 100000), lambda result: result[0], "exchange"),
         "dhcp-again": (dhcp(201, 200), lambda result: result[0], "exchange"),
-        "dns": (names(True, 2000), lambda rate: rate * SECONDS, "answer from the cache"),
-        "dns-new": (names(False, 1000), lambda rate: rate * SECONDS, "answer from upstream"),
+        "dns": (names(True), lambda rate: rate * SECONDS, "answer from the cache"),
+        "dns-new": (names(False), lambda rate: rate * SECONDS, "answer from upstream"),
     }
 
 

@@ -78,7 +78,8 @@ class Subject:
         outside.ip("route", "add", "blackhole", FLOWS_TO)
         for mode, port in (("echo", ECHO_PORT), ("names", 53)):
             server = outside.spawn(LOAD, mode, port, stdout=subprocess.PIPE)
-            assert server.stdout.readline().strip() == b"ready"
+            if server.stdout.readline().strip() != b"ready":
+                raise lab.LabError(f"{LOAD} does not run; make bench builds it (BUILD={BUILD})")
 
     def __enter__(self):
         return self
