@@ -4,16 +4,16 @@
  *
  * Invariants: a block is in the free chain, in one entry's chain, or at never_used or behind it. An
  * entry is in one bucket's chain and in the order of use. Its message has been read to the end once
- * and is well formed.
+ * and is well formed; the name of its question is in small letters.
  */
 #include "net/dns_cache.h"
 
 #include "check.h"
+#include "net/wire/dns_letters.h"
 #include "net/wire/dns_records.h"
 
 #define NONE        UINT32_MAX
 #define BLOCK_BYTES 256u
-#define QUESTION    (DNS_MAX_NAME_BYTES + 4 + 8) /* a question for hashing, in whole words */
 
 struct entry_head {
     uint32_t next; /* in its bucket; of free blocks: the next free one */
@@ -62,60 +62,55 @@ void dns_cache_flush(struct dns_cache *c)
 
 /* ---- the key ---- */
 
-/* Eight bytes with the letters among them made small: added to a byte's lower seven bits, these set
- * its highest from 'A' on, and behind 'Z'. */
-static uint64_t lower_word(uint64_t w)
-{
-    const uint64_t each = 0x0101010101010101u, high = each * 0x80;
-    uint64_t low = w & ~high;
-    uint64_t letters = (low + each * (0x80 - 'A')) ^ (low + each * (0x7F - 'Z'));
-
-    return w | ((letters & ~w & high) >> 2);
-}
-
-/* The question in small letters, padded with zeros; its hash. Lengths of labels are below 'A'. */
+/* The question in small letters, and its hash. */
 static uint32_t read_key(const struct dns_cache *c, const uint8_t *question, size_t n,
-                         unsigned flags, uint8_t to[static QUESTION])
+                         unsigned flags, uint8_t to[static DNS_QUESTION_ROOM])
 {
     uint64_t h = c->key.k[0] ^ flags;
 
-    for (size_t i = 0; i < n; i++) {
-        uint8_t byte = question[i];
-        to[i] = byte >= 'A' && byte <= 'Z' && i < n - 4 ? byte | 0x20 : byte;
-    }
-    memset(to + n, 0, 8);
-    for (size_t i = 0; i < n; i += 8) {
-        uint64_t word;
-        memcpy(&word, to + i, 8);
-        h = hash_mix(h ^ word, c->key.k[1]);
-    }
+    dns_letters_small(to, question, n);
+    for (size_t i = 0; i < n; i += 8)
+        h = hash_mix(h ^ load_raw64(to + i), c->key.k[1]);
     return (uint32_t)(h ^ (h >> 32));
+}
+
+/* Where the bytes of an entry at this offset are, and how many of them together. */
+static uint8_t *bytes_at(const struct dns_cache *c, uint32_t i, size_t at, size_t *together)
+{
+    struct dns_cache_block *b = &c->blocks[i];
+    size_t first = BLOCK_BYTES - FIRST_DATA, more = BLOCK_BYTES - REST_DATA;
+
+    if (at < first) {
+        *together = first - at;
+        return b->data + at;
+    }
+    for (at -= first; at >= more; at -= more)
+        b = &c->blocks[b->rest];
+    b = &c->blocks[b->rest];
+    *together = more - at;
+    return (uint8_t *)b + REST_DATA + at;
+}
+
+/* memcmp() goes by bytes. */
+static bool same(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    for (; n >= 8; a += 8, b += 8, n -= 8)
+        if (load_raw64(a) != load_raw64(b))
+            return false;
+    while (n > 0 && a[n - 1] == b[n - 1])
+        n--;
+    return n == 0;
 }
 
 /* True if the stored question is this one, which is in small letters. It begins in the first block,
  * but need not end there. */
-static bool has_question(const struct dns_cache *c, const struct dns_cache_block *b,
-                         const uint8_t *question, size_t n)
+static bool has_question(const struct dns_cache *c, uint32_t entry, const uint8_t *question,
+                         size_t n)
 {
-    const uint8_t *at = b->data + DNS_HDR_BYTES;
-    size_t left = sizeof(b->data) - DNS_HDR_BYTES, i = 0;
-
-    for (; i + 8 <= MIN(n - 4, left); i += 8) {
-        uint64_t word, other;
-        memcpy(&word, at + i, 8);
-        memcpy(&other, question + i, 8);
-        if (lower_word(word) != other)
-            return false;
-    }
-    for (at += i, left -= i; i < n; i++) {
-        if (left == 0) {
-            b = &c->blocks[b->rest];
-            at = (const uint8_t *)b + REST_DATA;
-            left = BLOCK_BYTES - REST_DATA;
-        }
-        uint8_t byte = *at++;
-        left--;
-        if ((byte >= 'A' && byte <= 'Z' && i < n - 4 ? byte | 0x20 : byte) != question[i])
+    for (size_t i = 0, part; i < n; i += part) {
+        const uint8_t *at = bytes_at(c, entry, DNS_HDR_BYTES + i, &part);
+        part = MIN(part, n - i);
+        if (!same(at, question + i, part))
             return false;
     }
     return true;
@@ -129,7 +124,7 @@ static uint32_t find(const struct dns_cache *c, uint32_t hash, const uint8_t *qu
     while (i != NONE) {
         const struct dns_cache_block *b = &c->blocks[i];
         if (b->head.hash == hash && b->head.flags == flags && b->head.n >= DNS_HDR_BYTES + n &&
-            has_question(c, b, question, n))
+            has_question(c, i, question, n))
             break;
         i = b->head.next;
     }
@@ -314,7 +309,7 @@ static uint32_t lifetime(struct judged *j, const uint8_t *message, size_t n,
 size_t dns_cache_find(struct dns_cache *c, const uint8_t *message, const struct dns_question *q,
                       unsigned flags, uint8_t *to, uint32_t now_s)
 {
-    uint8_t question[QUESTION];
+    uint8_t question[DNS_QUESTION_ROOM];
     uint32_t hash = read_key(c, message + DNS_HDR_BYTES, q->bytes, flags, question);
     uint32_t i = find(c, hash, question, q->bytes, flags);
 
@@ -340,7 +335,7 @@ size_t dns_cache_find(struct dns_cache *c, const uint8_t *message, const struct 
 void dns_cache_keep(struct dns_cache *c, const uint8_t *message, size_t n,
                     const struct dns_question *q, unsigned flags, uint32_t now_s)
 {
-    uint8_t question[QUESTION];
+    uint8_t question[DNS_QUESTION_ROOM];
     struct judged j;
     uint32_t ttl_s = n <= DNS_CACHE_MESSAGE_BYTES ? lifetime(&j, message, n, q) : 0;
 
@@ -353,6 +348,11 @@ void dns_cache_keep(struct dns_cache *c, const uint8_t *message, size_t n,
     /* First the bytes, as room may have to be made for them, then into the chains. */
     i = take_block(c);
     copy_in(c, i, message, j.n);
+    for (size_t at = 0, part; at < q->bytes; at += part) {
+        uint8_t *to = bytes_at(c, i, DNS_HDR_BYTES + at, &part);
+        part = MIN(part, q->bytes - at);
+        memcpy(to, question + at, part);
+    }
     if (j.n != n) { /* the OPT has gone */
         uint8_t *count = c->blocks[i].data + DNS_ARCOUNT_OFF;
         store_be16(count, (uint16_t)(load_be16(count) - 1));

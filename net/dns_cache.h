@@ -52,8 +52,8 @@ struct dns_cache {
 int dns_cache_init(struct dns_cache *c, size_t bytes, const uint8_t *random, alloc_fn alloc);
 
 /* Copies the answer to the question q of message, without OPT and with the TTLs that are left, to
- * to, which has room for DNS_CACHE_MESSAGE_BYTES; its length, or 0. Its id and question are those
- * of the query that was sent for it. */
+ * to, which has room for DNS_CACHE_MESSAGE_BYTES; its length, or 0. Its id is that of the
+ * query that was sent for it; the name of its question is in small letters. */
 size_t dns_cache_find(struct dns_cache *c, const uint8_t *message, const struct dns_question *q,
                       unsigned flags, uint8_t *to, uint32_t now_s);
 

@@ -58,19 +58,15 @@ static unsigned port_bucket(be16 port)
     return ntoh16(port) % BUCKETS;
 }
 
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
-/* Questions hash without regard to case, as names do. (That the type and class are taken for
- * letters as well lets a few kinds of questions meet, which does no harm here.) */
+/* Questions hash without regard to case, as names do. */
 uint16_t dns_question_bucket(const struct dns_proxy *d, const uint8_t *question, size_t n)
 {
     uint64_t h = d->key.k[0];
+    uint8_t small[DNS_QUESTION_ROOM];
 
-    for (size_t i = 0; i < n; i++)
-        h = hash_mix(h ^ lower(question[i]), d->key.k[1]);
+    dns_letters_small(small, question, n);
+    for (size_t i = 0; i < n; i += 8)
+        h = hash_mix(h ^ load_raw64(small + i), d->key.k[1]);
     return (uint16_t)(h % BUCKETS);
 }
 

@@ -17,7 +17,8 @@ from lab.outside import GATEWAY
 
 SERVERS = "203.0.113.11", "203.0.113.12"
 CONFIG = f"uplink=0,ip=203.0.113.2/24,gw={GATEWAY},dns={SERVERS[0]}+{SERVERS[1]}"
-BUSY_MS = 300  # what this machine may add to any of the times below
+BUSY_MS = 300  # what this machine may add to any of the times below,
+QUICK_MS = 150  # and to most of them: less than the router waits for any server
 numbers = itertools.count()
 
 
@@ -65,10 +66,10 @@ def test_one_is_killed_and_comes_back(lab):
     assert servers[0].asked > servers[1].asked > 0
     servers[0].close()
     times = good(home, 20)
-    assert times[-1] < 1000 + BUSY_MS and times[-2] < BUSY_MS, times
+    assert times[-1] < 1000 + BUSY_MS and times[-5] < QUICK_MS, times
     time.sleep(2)
     times = good(home, 10)
-    assert times[-1] < BUSY_MS, times
+    assert times[-4] < QUICK_MS, times
     state, counted = row(home, SERVERS[0])
     assert state == "dead" and counted["timed out"] >= 2 and row(home, SERVERS[1])[0] == "up"
     servers[0].start()
@@ -94,7 +95,7 @@ def test_one_is_bad(lab, what):
     time.sleep(2.5)
     good(home, 2)
     then = good(home, 10)
-    assert then[-1] < BUSY_MS, then
+    assert then[-4] < QUICK_MS, then
     state, counted = row(home, SERVERS[0])
     assert servers[0].asked == counted["asked"] > 0
     if what in ("refuses", "fails"):
@@ -117,7 +118,7 @@ def test_all_are_dead(lab):
         server.silent = True
     for _ in range(2):
         status, ms = dig(home)
-        assert status == "SERVFAIL" and 4000 <= ms < 4800, ms
+        assert status == "SERVFAIL" and 4000 <= ms < 5000, ms
     home.router.wait_for(r"no server answers: 203\.0\.113\.11 203\.0\.113\.12")
     assert {row(home, ip)[0] for ip in SERVERS} == {"dead"}
     for server in servers:
