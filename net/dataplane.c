@@ -364,7 +364,7 @@ static uint64_t first_timer_us(const struct dataplane *dp)
 {
     uint32_t next_ms = MIN(neighbor_next_ms(&dp->neighbors, dp->now_ms),
                            fragment_next_ms(&dp->datagrams, dp->now_ms));
-    uint32_t flows_ms = flow_next_deadline_ms(&dp->nat.flows, dp->now_ms);
+    uint32_t flows_ms = nat_next_ms(&dp->nat, dp->now_ms);
 
     if (dp->flows_more)
         return dp->now_us;

@@ -58,9 +58,11 @@ void dp_share_tick(struct dataplane *dp)
 void dp_share_print(const struct dataplane *dp, void (*line)(const char *text))
 {
     const struct nat *nat = &dp->nat;
-    uint32_t resting = nat->resting[0].count + nat->resting[1].count + nat->resting[2].count;
+    uint32_t resting = 0;
     char text[LOG_LINE_MAX];
 
+    for (unsigned i = 0; i < ARRAY_COUNT(nat->resting); i++)
+        resting += nat->resting[i].count;
     snprintf(text, sizeof(text),
              "shares hosts %u evicted %" PRIu64 " refused %" PRIu64
              " ports-resting %u cut-short %" PRIu64,

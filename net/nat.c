@@ -84,6 +84,11 @@ unsigned nat_tick(struct nat *nat, uint32_t now_ms, unsigned budget)
     return looked_at + mapping_tick(nat, now_ms, budget - looked_at);
 }
 
+uint32_t nat_next_ms(const struct nat *nat, uint32_t now_ms)
+{
+    return MIN(flow_next_deadline_ms(&nat->flows, now_ms), mapping_next_ms(nat, now_ms));
+}
+
 /* ---- forwards and the router's own ports ---- */
 
 struct forward_list {
@@ -156,7 +161,7 @@ be16 nat_reserve(struct nat *nat, uint8_t proto)
 {
     uint16_t port = port_pool_take_random(mapping_pool(nat, proto));
 
-    while (port == 0 && mapping_cut_short(nat, proto))
+    while (port == 0 && mapping_cut_short(nat, proto, false))
         port = port_pool_take_random(mapping_pool(nat, proto));
     return hton16(port);
 }
@@ -436,10 +441,10 @@ static struct nat_mapping *map_last_resort(struct nat *nat, const struct flow_tu
                                            enum drop_reason *why)
 {
     struct port_pool *pool = mapping_pool(nat, inside->proto);
-    uint32_t resting = nat->resting[mapping_pool_number(inside->proto)].count;
     uint16_t port = ntoh16(inside->sport);
 
-    if (pool->free_count + resting <= LAST_RESORT_LEAVES || !port_pool_take_exact(pool, port)) {
+    if (pool->free_count + mapping_resting(nat, inside->proto, true) <= LAST_RESORT_LEAVES ||
+        !port_pool_take_exact(pool, port)) {
         *why = DROP_PORTS_FULL;
         return NULL;
     }

@@ -47,6 +47,7 @@ struct nat_job {
 #define NAT_MAX_FORWARDS 513 /* 256 of both protocols, and a last resort */
 #define NAT_MAX_TARGETS  8
 #define NAT_MAX_HOLDS    1024
+#define NAT_POOLS        3
 
 /* A forward leads what comes to some ports of the outside address to as many of a host inside. A
  * last resort (proto 0; at most one) takes all of TCP and UDP that no forward, no mapping and not
@@ -121,7 +122,7 @@ struct nat_span;
 
 struct nat {
     struct flow_table flows;
-    struct port_pool pools[3]; /* TCP, UDP, ICMP identifiers */
+    struct port_pool pools[NAT_POOLS]; /* TCP, UDP, ICMP identifiers */
     struct nat_mapping *mappings;
     uint32_t mapping_capacity;
     uint32_t mapping_free;  /* mappings that were used before, linked */
@@ -146,8 +147,8 @@ struct nat {
     uint32_t sweep_at, sweep_end; /* numbers of flows */
     bool moved;                   /* to an address it did not have before, lately: */
     uint32_t moved_ms;
-    uint32_t holds;                /* nat_hold(), and not let go yet */
-    struct nat_resting resting[3]; /* as the pools */
+    uint32_t holds;                            /* nat_hold(), and not let go yet */
+    struct nat_resting resting[2 * NAT_POOLS]; /* as the pools; and again: with ports below 1024 */
     struct nat_limits limits[FLOW_USER_NETWORKS];
     uint32_t limited; /* bit: a network that shares with the others */
     uint16_t heaviest[FLOW_USER_NETWORKS][NAT_SHARE_WEIGHTS];
@@ -323,7 +324,9 @@ struct nat_flow_info {
 uint32_t nat_flow_dump(const struct nat *nat, uint32_t from, uint32_t now_ms,
                        bool (*each)(void *arg, const struct nat_flow_info *info), void *arg);
 
-/* Expiry: at most budget flows; returns the number looked at. */
+/* Expiry: at most budget flows; returns the number looked at. And milliseconds until there is
+ * something to look at; 0: now; UINT32_MAX: nothing. */
 unsigned nat_tick(struct nat *nat, uint32_t now_ms, unsigned budget);
+uint32_t nat_next_ms(const struct nat *nat, uint32_t now_ms);
 
 #endif

@@ -25,9 +25,9 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
 
     if (nat->holds == NAT_MAX_HOLDS)
         return 0;
-    if (m && mapping_rests(m) && wanted != 0 && m->out_port != wanted) {
-        mapping_destroy(nat, m); /* it need not be that one any more */
-        m = NULL;
+    while (m && mapping_rests(m) && wanted != 0 && m->out_port != wanted) {
+        mapping_destroy(nat, m);               /* it need not be that one any more, */
+        m = mapping_find_inside(nat, k, hash); /* and the last resort's host may have two */
     }
     if (m && exact && m->out_port != wanted)
         return 0;
@@ -36,7 +36,7 @@ be16 nat_hold(struct nat *nat, const struct flow_tuple *k, be16 wanted, bool exa
     if (!m) {
         struct port_pool *pool = mapping_pool(nat, k->proto);
         uint16_t port = take_port(pool, ntoh16(wanted), exact);
-        while (port == 0 && !exact && mapping_cut_short(nat, k->proto))
+        while (port == 0 && !exact && mapping_cut_short(nat, k->proto, false))
             port = take_port(pool, ntoh16(wanted), exact);
         if (port == 0)
             return 0;

@@ -133,7 +133,8 @@ struct nat_mapping *mapping_create_at(struct nat *nat, const struct flow_tuple *
     be16 out_port = hton16(port);
     struct nat_mapping *m = take_free(nat);
 
-    if (!m && (mapping_cut_short(nat, IP_PROTO_UDP) || mapping_cut_short(nat, IP_PROTO_TCP)))
+    if (!m &&
+        (mapping_cut_short(nat, IP_PROTO_UDP, true) || mapping_cut_short(nat, IP_PROTO_TCP, true)))
         m = take_free(nat);
     if (!m)
         return NULL;
@@ -155,9 +156,9 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, 
                                    uint16_t user, enum drop_reason *why)
 {
     struct port_pool *pool = mapping_pool(nat, k->proto);
-    uint16_t port = port_pool_take(pool, ntoh16(k->sport));
-    while (port == 0 && mapping_cut_short(nat, k->proto))
-        port = port_pool_take(pool, ntoh16(k->sport));
+    uint16_t wanted = ntoh16(k->sport), port = port_pool_take(pool, wanted);
+    while (port == 0 && mapping_cut_short(nat, k->proto, port_pool_is_low(wanted)))
+        port = port_pool_take(pool, wanted);
     if (port == 0) {
         *why = DROP_PORTS_FULL;
         return NULL;
@@ -170,10 +171,21 @@ struct nat_mapping *mapping_create(struct nat *nat, const struct flow_tuple *k, 
     return m;
 }
 
+static unsigned list_number(uint8_t proto, bool low)
+{
+    return mapping_pool_number(proto) + (low ? NAT_POOLS : 0);
+}
+
+/* The list that m rests in. */
+static struct nat_resting *list_of(struct nat *nat, const struct nat_mapping *m)
+{
+    return &nat->resting[list_number(m->proto, port_pool_is_low(ntoh16(m->out_port)))];
+}
+
 /* Out of the list, without flows. */
 static void leave_rest(struct nat *nat, struct nat_mapping *m)
 {
-    struct nat_resting *resting = &nat->resting[mapping_pool_number(m->proto)];
+    struct nat_resting *resting = list_of(nat, m);
 
     if (m->older == NONE)
         resting->oldest = m->newer;
@@ -216,7 +228,7 @@ void mapping_unused(struct nat *nat, struct nat_mapping *m)
 
 void mapping_rest(struct nat *nat, struct nat_mapping *m, uint32_t now_ms)
 {
-    struct nat_resting *resting = &nat->resting[mapping_pool_number(m->proto)];
+    struct nat_resting *resting = list_of(nat, m);
     uint32_t id = mapping_id(nat, m);
 
     CHECK(m->flows == 0 && m->holders == 0);
@@ -238,15 +250,23 @@ void mapping_wake(struct nat *nat, struct nat_mapping *m)
     count_port(nat, m, FLOW_USER_REST);
 }
 
-bool mapping_cut_short(struct nat *nat, uint8_t proto)
+bool mapping_cut_short(struct nat *nat, uint8_t proto, bool low)
 {
-    uint32_t oldest = nat->resting[mapping_pool_number(proto)].oldest;
+    uint32_t oldest = low ? nat->resting[list_number(proto, true)].oldest : NONE;
 
+    if (oldest == NONE)
+        oldest = nat->resting[list_number(proto, false)].oldest;
     if (oldest == NONE)
         return false;
     mapping_destroy(nat, &nat->mappings[oldest]);
     nat->counters.cut_short++;
     return true;
+}
+
+uint32_t mapping_resting(const struct nat *nat, uint8_t proto, bool low)
+{
+    return nat->resting[list_number(proto, false)].count +
+           (low ? nat->resting[list_number(proto, true)].count : 0);
 }
 
 unsigned mapping_tick(struct nat *nat, uint32_t now_ms, unsigned budget)
@@ -261,6 +281,20 @@ unsigned mapping_tick(struct nat *nat, uint32_t now_ms, unsigned budget)
             id = nat->resting[i].oldest;
         }
     return ended;
+}
+
+uint32_t mapping_next_ms(const struct nat *nat, uint32_t now_ms)
+{
+    uint32_t next_ms = UINT32_MAX;
+
+    for (unsigned i = 0; i < ARRAY_COUNT(nat->resting); i++) {
+        uint32_t id = nat->resting[i].oldest;
+        if (id == NONE)
+            continue;
+        uint32_t rested_ms = now_ms - nat->mappings[id].rests_since_ms;
+        next_ms = MIN(next_ms, rested_ms < NAT_REST_MS ? NAT_REST_MS - rested_ms : 0);
+    }
+    return next_ms;
 }
 
 void mapping_end_rest(struct nat *nat, bool (*wanted)(const struct nat_mapping *m, const void *arg),

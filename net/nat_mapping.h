@@ -107,10 +107,15 @@ void mapping_unused(struct nat *nat, struct nat_mapping *m);
 void mapping_rest(struct nat *nat, struct nat_mapping *m, uint32_t now_ms);
 /* It is used again. */
 void mapping_wake(struct nat *nat, struct nat_mapping *m);
-/* The oldest one at rest of this protocol makes room; false if none rests. */
-bool mapping_cut_short(struct nat *nat, uint8_t proto);
+/* The oldest one at rest of this protocol makes room for who wants a port, perhaps (low) one below
+ * 1024; false if none rests that can. */
+bool mapping_cut_short(struct nat *nat, uint8_t proto, bool low);
+/* How many rest that could. */
+uint32_t mapping_resting(const struct nat *nat, uint8_t proto, bool low);
 /* Ends those that have rested long enough, at most budget; how many. */
 unsigned mapping_tick(struct nat *nat, uint32_t now_ms, unsigned budget);
+/* Milliseconds until the next one has; UINT32_MAX: none rests. */
+uint32_t mapping_next_ms(const struct nat *nat, uint32_t now_ms);
 /* Ends all that rest, of those whose port wanted() says true of. */
 void mapping_end_rest(struct nat *nat, bool (*wanted)(const struct nat_mapping *m, const void *arg),
                       const void *arg);

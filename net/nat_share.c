@@ -287,13 +287,13 @@ static inline struct want want_port(struct nat *nat, uint16_t user, const struct
     struct flow_users *users = &nat->flows.users;
     unsigned number = mapping_pool_number(k->proto);
     const struct port_pool *pool = &nat->pools[number];
-    bool low = k->sport != 0 && ntoh16(k->sport) < PORT_POOL_FIRST;
+    bool low = port_pool_is_low(ntoh16(k->sport));
 
     return (struct want){
         .self = &users->user[user],
         .zone = k->zone,
         .weight = k->proto == IP_PROTO_TCP ? WEIGHT_TCP : WEIGHT_OTHERS,
-        .room = pool->free_count - (low ? 0 : pool->free_low) + nat->resting[number].count,
+        .room = pool->free_count - (low ? 0 : pool->free_low) + mapping_resting(nat, k->proto, low),
         .has = users->user[user].ports[number],
         .net_has = users->network[k->zone].ports[number],
         .max = UINT32_MAX,

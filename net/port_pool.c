@@ -152,7 +152,7 @@ uint16_t port_pool_take(struct port_pool *pool, uint16_t wanted)
 
     if (LIKELY(!port_pool_is_taken(pool, wanted)))
         return take(pool, wanted);
-    if (wanted != 0 && wanted < PORT_POOL_FIRST) {
+    if (port_pool_is_low(wanted)) {
         uint16_t port = take_in_range(pool, 0, FIRST_WORD, parity);
         if (port != 0)
             return port;

@@ -40,6 +40,12 @@ bool port_pool_take_exact(struct port_pool *pool, uint16_t port);
 /* Gives back a port that was taken. */
 void port_pool_release(struct port_pool *pool, uint16_t port);
 
+/* True of a port that only who wants such a one gets. */
+static inline bool port_pool_is_low(uint16_t port)
+{
+    return port != 0 && port < PORT_POOL_FIRST;
+}
+
 static inline bool port_pool_is_taken(const struct port_pool *pool, uint16_t port)
 {
     return pool->taken[port / 64] >> port % 64 & 1;

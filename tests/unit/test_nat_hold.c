@@ -142,6 +142,26 @@ static void test_existing_mapping(void **state)
     assert_int_equal(rig_nat.counters.mappings_live, 0);
 }
 
+/* The last resort's host may have two mappings at rest; one of them is by the port it wants. */
+static void test_two_at_rest(void **state)
+{
+    (void)state;
+    static const struct nat_forward resort[] = {
+        {.target_count = 1, .targets = {BE_IP4(192, 168, 8, 2)}}};
+    assert_true(nat_reserve_port(&rig_nat, UDP, BE16(5000)));
+    PASSES(rig_out(UDP, A, 5000, R1, 53, 0));
+    assert_int_not_equal(rig_outside_port(), 5000);
+    nat_release(&rig_nat, UDP, BE16(5000));
+    nat_set_forwards(&rig_nat, resort, 1);
+    PASSES(rig_in(UDP, R2, 53, 5000, 0));
+    rig_wait_ms(121 * 1000);
+    assert_int_equal(rig_nat.counters.mappings_live, 0);
+    assert_int_equal(rig_nat.resting[1].count, 2);
+    assert_int_equal(hold(UDP, A, 5000, 5000, true), 5000);
+    assert_int_equal(rig_nat.resting[1].count, 0);
+    let_go(UDP, A, 5000);
+}
+
 static void test_counted(void **state)
 {
     (void)state;
@@ -182,7 +202,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_which_port),  TEST(test_open_without_flows),
         TEST(test_flows_go_on), TEST(test_existing_mapping),
-        TEST(test_counted),     TEST(test_room),
+        TEST(test_counted),     TEST(test_two_at_rest),
+        TEST(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

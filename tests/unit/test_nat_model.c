@@ -288,7 +288,10 @@ static void error(void)
 
 static unsigned resting(void)
 {
-    return nat.resting[0].count + nat.resting[1].count + nat.resting[2].count;
+    unsigned count = 0;
+    for (unsigned i = 0; i < ARRAY_COUNT(nat.resting); i++)
+        count += nat.resting[i].count;
+    return count;
 }
 
 static void expire_by(uint32_t ms)

@@ -530,6 +530,55 @@ static void test_no_rest(void **state)
     assert_int_not_equal(rig_outside_port(), 5001);
 }
 
+/* Ports below 1024 that rest are no room for who wants another one, and go on resting. */
+static void test_low_ports_at_rest(void **state)
+{
+    (void)state;
+    start(ROOM);
+    for (uint32_t port = 1024; port < 65536 - 10; port++)
+        assert_true(nat_reserve_port(&rig_nat, UDP, hton16((uint16_t)port)));
+    for (uint16_t port = 1; port <= 500; port++)
+        PASSES(out(0, UDP, B, port, R1));
+    rig_wait_ms(121 * 1000);
+    assert_int_equal(rig_nat.resting[1].count, 0);
+    assert_int_equal(rig_nat.resting[NAT_POOLS + 1].count, 500);
+    for (uint16_t i = 0; i < 9; i++)
+        PASSES(talk(0, A, (uint16_t)(2000 + i), R1));
+    REFUSED(talk(0, A, 2009, R1), SHARE);
+    PASSES(out(0, UDP, C, 2000, R1));
+    PASSES(out(0, UDP, C, 2001, R1)); /* the first makes room, and what rests of it goes */
+    assert_int_equal(rig_nat.counters.evicted, 1);
+    assert_int_equal(rig_nat.counters.cut_short, 1);
+    assert_int_equal(rig_nat.resting[NAT_POOLS + 1].count, 500);
+    for (uint16_t port = 1; port < 524; port++) /* nobody has so much of them */
+        PASSES(out(0, UDP, D, port, R1));
+    assert_int_equal(rig_nat.counters.cut_short, 1);
+    PASSES(out(0, UDP, D, 524, R1)); /* the last free one is had */
+    assert_int_equal(rig_nat.resting[NAT_POOLS + 1].count, 499);
+    for (uint32_t port = 1024; port < 65536 - 10; port++)
+        nat_release(&rig_nat, UDP, hton16((uint16_t)port));
+}
+
+/* It ends in time though nothing else happens. */
+static void test_rest_has_its_alarm(void **state)
+{
+    (void)state;
+    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), UINT32_MAX);
+    assert_int_equal(port_of(A, 500), 500);
+    rig_wait_ms(121 * 1000);
+    assert_int_equal(rig_nat.flows.live, 0);
+    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), NAT_REST_MS);
+    rig_wait_ms(1000);
+    assert_int_equal(port_of(B, 5000), 5000);
+    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), NAT_REST_MS - 1000);
+    rig_now_ms += NAT_REST_MS;
+    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), 0);
+    rig_wait_ms(FLOW_TICK_MS); /* B's flow ends, and A's port has rested */
+    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), NAT_REST_MS);
+    rig_wait_ms(NAT_REST_MS);
+    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), UINT32_MAX);
+}
+
 /* There is no room to rest: the oldest goes. */
 static void test_rest_without_room(void **state)
 {
@@ -596,6 +645,8 @@ int main(void)
         TEST(test_ports_closed),
         TEST(test_rest),
         TEST(test_no_rest),
+        TEST(test_low_ports_at_rest),
+        TEST(test_rest_has_its_alarm),
         TEST(test_rest_without_room),
         TEST(test_big_ones_are_no_attempts),
         TEST(test_hosts_without_number),

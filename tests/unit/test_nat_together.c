@@ -27,7 +27,6 @@
 #define HOSTS      3u
 #define HOLDS      40u
 #define PORT_WORDS (65536 / 64)
-#define POOLS      3
 
 static const be32 addresses[] = {0, OUTSIDE, BE_IP4(203, 0, 113, 10), BE_IP4(203, 0, 113, 11)};
 static const uint16_t ports[] = {0, 80, 1000, 1001, 5000, 5001, 5353, 40000};
@@ -73,7 +72,7 @@ struct books {
     uint32_t *mapping_flows, *mapping_holders, *mapping_holds;
     struct flow_user *users;
     struct flow_network networks[FLOW_USER_NETWORKS];
-    uint64_t taken[POOLS][PORT_WORDS];
+    uint64_t taken[NAT_POOLS][PORT_WORDS];
     uint32_t live, mappings, at_rest, permits;
 };
 
@@ -162,12 +161,14 @@ static void count_mapping(struct books *b, const struct nat_mapping *m)
 
 static void check_rest(struct books *b)
 {
-    for (unsigned i = 0; i < POOLS; i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(rig_nat.resting); i++) {
         const struct nat_resting *r = &rig_nat.resting[i];
         uint32_t before = UINT32_MAX, count = 0;
         for (uint32_t id = r->oldest; id != UINT32_MAX; id = rig_nat.mappings[id].newer) {
             const struct nat_mapping *m = &rig_nat.mappings[id];
-            assert_true(mapping_rests(m) && in_use(m) && mapping_pool_number(m->proto) == i);
+            assert_true(mapping_rests(m) && in_use(m));
+            assert_int_equal(mapping_pool_number(m->proto), i % NAT_POOLS);
+            assert_int_equal(ntoh16(m->out_port) < 1024, i >= NAT_POOLS);
             assert_int_equal(m->older, before);
             if (before != UINT32_MAX)
                 assert_true(
@@ -206,7 +207,7 @@ static void check_users(struct books *b)
 /* Every port that is taken is a mapping's, the forwards' or the router's, and of only one. */
 static void check_ports(struct books *b)
 {
-    for (unsigned i = 0; i < POOLS; i++) {
+    for (unsigned i = 0; i < NAT_POOLS; i++) {
         const struct port_pool *pool = &rig_nat.pools[i];
         uint32_t taken = 0, low = 0;
         b->taken[i][0] |= 1; /* port 0 is none */
