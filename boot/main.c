@@ -31,8 +31,9 @@
 #include "net/dataplane.h"
 #include "net/host/host.h"
 
-#define LOOK_AROUND_US  50000
-#define FILE_TEXT_BYTES (64u << 10) /* a configuration in a file may have */
+#define LOOK_AROUND_US   50000
+#define FILE_TEXT_BYTES  (64u << 10) /* a configuration in a file may have */
+#define LARGE_POOL_BYTES (1u << 20)  /* worth to be named when memory is short */
 
 static struct {
     struct config_draft draft;
@@ -134,20 +135,34 @@ static bool understand(void)
     return true;
 }
 
+static void tell_too_little_memory(const struct table_plan *plan)
+{
+    log_error("flows=%u and macs=%u, with the DHCP pools, need %llu MB and %llu MB are left: give "
+              "the machine more, or say less",
+              plan->flows, plan->switch_addresses, (unsigned long long)(plan->bytes >> 20),
+              (unsigned long long)(mem_available() >> 20));
+    for (unsigned i = 0; i < router.config.net_count; i++) {
+        uint64_t bytes = dhcp_network_bytes(&router.config, i);
+        if (bytes >= LARGE_POOL_BYTES)
+            log_error("net=%s: its DHCP pool of %u addresses needs %llu MB of that; a smaller "
+                      "pool= does with less",
+                      router.config.nets[i].name, lease_count_slots(&router.config, i),
+                      (unsigned long long)(bytes >> 20));
+    }
+}
+
 /* False: there is too little memory for what the configuration asks, and the console has said so.
  */
 static bool start_forwarding(void)
 {
-    bool filters = false;
+    struct table_wishes wishes = {.flows = router.config.flows,
+                                  .macs = router.config.macs,
+                                  .lease_bytes = dhcp_server_bytes(&router.config)};
     for (unsigned i = 0; i < router.config.net_count; i++)
-        filters |= config_net_filters(&router.config.nets[i]);
-    struct table_plan plan =
-        plan_tables(mem_available(), router.config.flows, router.config.macs, filters);
+        wishes.filters |= config_net_filters(&router.config.nets[i]);
+    struct table_plan plan = plan_tables(mem_available(), &wishes);
     if (!plan.fits) {
-        log_error("flows=%u and macs=%u need %llu MB and %llu MB are left: give the machine more, "
-                  "or say less",
-                  plan.flows, plan.switch_addresses, (unsigned long long)(plan.bytes >> 20),
-                  (unsigned long long)(mem_available() >> 20));
+        tell_too_little_memory(&plan);
         return false;
     }
     bool keeps = state_open(&router.state, &router.config.state);

@@ -2,7 +2,8 @@
  *
  * See plan.h. As many buffers as full rings in both directions need, within half of the memory; up
  * to half of the rest goes to flows, a million of them at most unless asked for; what remains is
- * for the switch table and the router's own host.
+ * for the switch table and the router's own host. The leases of DHCP pools come off before that:
+ * how many there are is not ours to choose.
  */
 #include "boot/plan.h"
 #include "pkt.h"
@@ -45,17 +46,19 @@ static uint32_t flows_for(uint64_t bytes, bool filters)
     return flows;
 }
 
-struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs, bool filters)
+struct table_plan plan_tables(uint64_t free_bytes, const struct table_wishes *wishes)
 {
     struct table_plan plan;
     uint32_t by_memory = free_bytes >= SMALL_BYTES ? ADDRESSES : ADDRESSES / 8;
-    plan.switch_addresses = macs ? macs : by_memory;
+    plan.switch_addresses = wishes->macs ? wishes->macs : by_memory;
     plan.dns_cache_bytes =
         (uint32_t)MIN(MAX(free_bytes / DNS_CACHE_SHARE, DNS_CACHE_MIN_BYTES), DNS_CACHE_BYTES);
-    uint64_t others = switch_bytes(plan.switch_addresses) + plan.dns_cache_bytes + RESERVE_BYTES;
+    uint64_t fixed = switch_bytes(plan.switch_addresses) + wishes->lease_bytes;
+    uint64_t others = fixed + plan.dns_cache_bytes + RESERVE_BYTES;
     uint64_t left = free_bytes > others ? free_bytes - others : 0;
-    plan.flows = flows ? flows : flows_for(left / 2, filters);
-    plan.bytes = flows_bytes(plan.flows, filters) + switch_bytes(plan.switch_addresses);
-    plan.fits = flows_bytes(plan.flows, filters) <= left;
+    plan.flows = wishes->flows ? wishes->flows : flows_for(left / 2, wishes->filters);
+    uint64_t flows = flows_bytes(plan.flows, wishes->filters);
+    plan.bytes = flows + fixed;
+    plan.fits = flows <= left;
     return plan;
 }

@@ -18,15 +18,20 @@ struct table_plan {
     uint32_t flows;
     uint32_t switch_addresses;
     uint32_t dns_cache_bytes;
-    uint64_t bytes; /* of both */
+    uint64_t bytes; /* of flows, switch addresses and leases */
     bool fits;      /* false: what was asked for needs more memory than there is */
 };
 
 /* free_bytes is what mem_alloc can still give, here and below. */
 struct buffer_plan plan_buffers(uint64_t free_bytes, unsigned ports);
 
-/* flows, macs: what the configuration asks for, 0 = by memory. filters: some network filters by
- * address, which takes memory for each flow (nat.h). */
-struct table_plan plan_tables(uint64_t free_bytes, uint32_t flows, uint32_t macs, bool filters);
+/* What the configuration asks for. */
+struct table_wishes {
+    uint32_t flows, macs; /* 0: by memory */
+    bool filters; /* some network filters by address, which takes memory for each flow (nat.h) */
+    uint64_t lease_bytes; /* of the DHCP server; pools are as large as they are */
+};
+
+struct table_plan plan_tables(uint64_t free_bytes, const struct table_wishes *wishes);
 
 #endif

@@ -93,22 +93,39 @@ static bool has_several_ports(const struct config_net *net)
     return (net->ports & (net->ports - 1)) != 0;
 }
 
+static uint32_t count_pool(const struct config_net *net)
+{
+    return MIN(ntoh32(net->pool_last) - ntoh32(net->pool_first) + 1, LEASE_MAX_POOL);
+}
+
+uint32_t lease_count_slots(const struct config *config, unsigned network)
+{
+    const struct config_net *net = &config->nets[network];
+    uint32_t pool = count_pool(net), outside = 0;
+
+    for (unsigned h = 0; h < config->host_count; h++) {
+        const struct config_host *host = &config->hosts[h];
+        outside +=
+            host->net == network && host->ip && ntoh32(host->ip) - ntoh32(net->pool_first) >= pool;
+    }
+    return pool + outside;
+}
+
+uint64_t lease_table_bytes(uint32_t slots)
+{
+    return (uint64_t)slots * (sizeof(struct lease) + sizeof(uint32_t)) +
+           2 * (slots / 64 + 1) * sizeof(uint64_t) + 2ull * bucket_count(slots) * sizeof(uint32_t);
+}
+
 int lease_table_init(struct lease_table *t, const struct config *config, unsigned network,
                      const uint8_t *random, alloc_fn alloc, alloc_fn alloc_dirty)
 {
     const struct config_net *net = &config->nets[network];
-    uint32_t pool = ntoh32(net->pool_last) - ntoh32(net->pool_first) + 1, outside = 0;
 
     memset(t, 0, sizeof(*t));
     t->first = net->pool_first;
-    t->pool_count = MIN(pool, LEASE_MAX_POOL);
-    for (unsigned h = 0; h < config->host_count; h++) {
-        const struct config_host *host = &config->hosts[h];
-        if (host->net == network && host->ip &&
-            ntoh32(host->ip) - ntoh32(t->first) >= t->pool_count)
-            outside++;
-    }
-    t->slot_count = t->pool_count + outside;
+    t->pool_count = count_pool(net);
+    t->slot_count = lease_count_slots(config, network);
     uint32_t buckets = bucket_count(t->slot_count), words = t->slot_count / 64 + 1;
     t->slots = alloc_dirty(sizeof(*t->slots) * t->slot_count, 8);
     t->heap = alloc_dirty(sizeof(*t->heap) * t->slot_count, 8);

@@ -117,6 +117,11 @@ struct lease_table {
 int lease_table_init(struct lease_table *t, const struct config *config, unsigned network,
                      const uint8_t *random, alloc_fn alloc, alloc_fn alloc_dirty);
 
+/* How many addresses a network can lease: those of its pool, and the reserved ones outside of it.
+ * And what a table of so many takes. */
+uint32_t lease_count_slots(const struct config *config, unsigned network);
+uint64_t lease_table_bytes(uint32_t slots);
+
 /* Lets go of what is due; true if there may be more. Every caller of the functions below calls it
  * now and then, so that the counts and the order of what is over are right. */
 bool lease_sweep(struct lease_table *t, uint32_t now_s);

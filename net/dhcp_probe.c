@@ -24,14 +24,33 @@
 #define NONE UINT16_MAX
 static_assert(DHCP_PENDING_MAX < NONE, "an entry's number has room");
 
+static uint32_t count_entries(uint32_t addresses)
+{
+    return MIN(MAX(addresses, DHCP_PENDING_MIN), DHCP_PENDING_MAX);
+}
+
+static uint32_t count_chains(uint32_t entries)
+{
+    uint32_t chains = DHCP_PENDING_MIN;
+
+    while (chains < entries)
+        chains *= 2;
+    return chains;
+}
+
+uint64_t dhcp_probe_bytes(uint32_t addresses)
+{
+    uint32_t entries = count_entries(addresses);
+
+    return entries * sizeof(struct dhcp_pending) + 2ull * count_chains(entries) * sizeof(uint16_t);
+}
+
 int dhcp_probe_init(struct dhcp_server *s, uint32_t addresses, alloc_fn alloc_dirty)
 {
     struct dhcp_pending_table *t = &s->pending;
-    uint32_t chains = DHCP_PENDING_MIN;
 
-    t->size = (uint16_t)MIN(MAX(addresses, DHCP_PENDING_MIN), DHCP_PENDING_MAX);
-    while (chains < t->size)
-        chains *= 2;
+    t->size = (uint16_t)count_entries(addresses);
+    uint32_t chains = count_chains(t->size);
     t->mask = (uint16_t)(chains - 1);
     t->entries = alloc_dirty(sizeof(*t->entries) * t->size, 8);
     t->by_client = alloc_dirty(sizeof(*t->by_client) * chains, 8);

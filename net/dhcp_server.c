@@ -27,6 +27,30 @@ static unsigned find_host(const struct dhcp_server *s, const uint8_t *mac)
     }
 }
 
+static bool has_pool(const struct config_net *net)
+{
+    return net->pool_first && config_mode(net)->dhcp;
+}
+
+uint64_t dhcp_network_bytes(const struct config *config, unsigned network)
+{
+    return has_pool(&config->nets[network]) ? lease_table_bytes(lease_count_slots(config, network))
+                                            : 0;
+}
+
+uint64_t dhcp_server_bytes(const struct config *config)
+{
+    uint32_t addresses = 0;
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < config->net_count; i++) {
+        bytes += dhcp_network_bytes(config, i);
+        if (has_pool(&config->nets[i]))
+            addresses += lease_count_slots(config, i);
+    }
+    return bytes + dhcp_probe_bytes(addresses);
+}
+
 int dhcp_server_init(struct dhcp_server *s, const struct config *config, const struct dhcp_ops *ops,
                      void *ctx, const uint8_t *random, alloc_fn alloc, alloc_fn alloc_dirty)
 {
@@ -45,7 +69,7 @@ int dhcp_server_init(struct dhcp_server *s, const struct config *config, const s
         s->host_index[i] = (uint16_t)h;
     }
     for (unsigned i = 0; i < config->net_count; i++) {
-        if (!config->nets[i].pool_first || !config_mode(&config->nets[i])->dhcp)
+        if (!has_pool(&config->nets[i]))
             continue;
         int err = lease_table_init(&s->leases[i], config, i, random, alloc, alloc_dirty);
         if (err)

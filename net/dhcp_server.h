@@ -142,6 +142,10 @@ struct dhcp_server {
 int dhcp_server_init(struct dhcp_server *s, const struct config *config, const struct dhcp_ops *ops,
                      void *ctx, const uint8_t *random, alloc_fn alloc, alloc_fn alloc_dirty);
 
+/* What dhcp_server_init() takes, and the leases of one network, if it has any. */
+uint64_t dhcp_server_bytes(const struct config *config);
+uint64_t dhcp_network_bytes(const struct config *config, unsigned network);
+
 static inline bool dhcp_server_serves(const struct dhcp_server *s, unsigned network)
 {
     return s->leases[network].slots != NULL;

@@ -61,8 +61,9 @@ void dhcp_reply_write(const struct exchange *x, unsigned type, const struct leas
 
 /* ---- dhcp_probe.c ---- */
 
-/* -ENOMEM. addresses: of all pools. */
+/* -ENOMEM. addresses: of all pools. And what it takes. */
 int dhcp_probe_init(struct dhcp_server *s, uint32_t addresses, alloc_fn alloc_dirty);
+uint64_t dhcp_probe_bytes(uint32_t addresses);
 
 /* True if the client's last discover waits still; it waits for this one's answer now. */
 bool dhcp_probe_goes_on(const struct exchange *x);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/fake/dhcp_lab.h"
+#include "tests/fake/fake_alloc.h"
 
 static void assert_option(uint8_t code, const void *value, unsigned length)
 {
@@ -233,6 +234,32 @@ static void test_networks_of_one_subnet(void **state)
     assert_non_null(dhcp_lab_bound(1, POOL(5)));
 }
 
+/* What the memory plan is told is what is taken, with whatever pools and reservations. */
+static void test_memory_is_known_before(void **state)
+{
+    static const unsigned pools[] = {1, 8, 63, 64, 200, 1000, 20000, 65533};
+
+    (void)state;
+    dhcp_lab.config.nets[0].prefix = 16;
+    dhcp_lab.config.nets[0].pool_first = BE_IP4(192, 168, 0, 2);
+    for (size_t i = 0; i < ARRAY_COUNT(pools); i++) {
+        dhcp_lab.config.nets[0].pool_last =
+            hton32(ntoh32(dhcp_lab.config.nets[0].pool_first) + pools[i] - 1);
+        dhcp_lab.config.host_count = (uint16_t)i;
+        for (unsigned h = 0; h < i; h++) /* some in the pool, some out of it, some nowhere */
+            dhcp_lab.config.hosts[h] =
+                (struct config_host){.net = (uint8_t)(h % 2),
+                                     .ip = h == 4 ? 0 : BE_IP4(192, 168, 9 * (h % 2), 50 + h),
+                                     .mac = {2, (uint8_t)h}};
+        dhcp_lab_start();
+        assert_int_equal(dhcp_server_bytes(&dhcp_lab.config), fake_alloc_bytes);
+    }
+    dhcp_lab.config.nets[1].pool_first = 0;
+    assert_int_equal(dhcp_network_bytes(&dhcp_lab.config, 1), 0);
+    dhcp_lab.config.nets[0].mode = NET_BRIDGE; /* it has no DHCP, whatever pool= says */
+    assert_int_equal(dhcp_network_bytes(&dhcp_lab.config, 0), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dhcp_lab_setup, dhcp_lab_teardown)
@@ -241,6 +268,7 @@ int main(void)
         T(test_reservations_are_not_bound),
         T(test_routes_between_networks),
         T(test_networks_of_one_subnet),
+        T(test_memory_is_known_before),
     };
     return cmocka_run_group_tests_name("dhcp_networks", tests, NULL, NULL);
 }
