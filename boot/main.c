@@ -151,6 +151,15 @@ static void tell_too_little_memory(const struct table_plan *plan)
     }
 }
 
+/* mtu= is obeyed as far as the NICs go. */
+static void warn_of_mtu(const char *name, uint8_t network, uint16_t wanted)
+{
+    uint16_t mtu = dataplane_mtu(router.dataplane, network);
+
+    if (wanted > mtu)
+        log_warn("%s: mtu=%u is more than every NIC there can send: it is %u", name, wanted, mtu);
+}
+
 /* False: there is too little memory for what the configuration asks, and the console has said so.
  */
 static bool start_forwarding(void)
@@ -194,6 +203,11 @@ static bool start_forwarding(void)
         return false;
     }
     state_restore(&router.state, host_dhcp(router.host));
+    if (router.config.uplink.present)
+        warn_of_mtu("uplink", NETWORK_UPLINK, router.config.uplink.mtu);
+    for (unsigned i = 0; i < router.config.net_count; i++)
+        if (!config_mode(&router.config.nets[i])->joins_uplink)
+            warn_of_mtu(router.config.nets[i].name, (uint8_t)i, router.config.nets[i].mtu);
     return true;
 }
 

@@ -12,6 +12,7 @@
 
 #define INTEL           0x8086
 #define DEFAULT_MTU     1500
+#define JUMBO_MTU       9212 /* frames of 9234 bytes with a tag and FCS (82574, section 1.3) */
 #define RESET_STEP_US   10
 #define RESET_MAX_US    20000
 #define RESET_SETTLE_US 5000
@@ -121,7 +122,19 @@ static void irq_setup(struct e1000 *e, const struct nic_id *chip)
         log_warn("%s: no interrupt to be had, the device is polled all the time", e->nic.location);
 }
 
-/* ---- the end ---- */
+/* ---- counters, and the end ---- */
+
+static void read_counters(struct nic *nic)
+{
+    static const uint16_t errors[] = {E1000_CRCERRS, E1000_RXERRC, E1000_RLEC};
+    struct e1000 *e = e1000_of(nic);
+
+    if (e1000_read(e, E1000_STATUS) == GONE)
+        return;
+    nic->counters.rx_missed += e1000_read(e, E1000_MPC);
+    for (unsigned i = 0; i < ARRAY_COUNT(errors); i++)
+        nic->counters.rx_errors += e1000_read(e, errors[i]);
+}
 
 static void stop(struct nic *nic)
 {
@@ -140,6 +153,7 @@ static const struct nic_ops live_ops = {
     .irq_arm = irq_arm,
     .irq_disarm = irq_disarm,
     .link_up = link_up,
+    .read_counters = read_counters,
     .stop = stop,
 };
 
@@ -214,6 +228,8 @@ static void start_rings(struct e1000 *e, const struct nic_id *chip)
         e1000_write(e, E1000_RFCTL, 0);
         e1000_write(e, E1000_TXDCTL, e1000_read(e, E1000_TXDCTL) | E1000_TXDCTL_82574);
     }
+    read_counters(&e->nic); /* whatever was counted before us */
+    memset(&e->nic.counters, 0, sizeof(e->nic.counters));
     e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
     pci_enable_dma(&e->pci);
     e1000_write(e, E1000_TCTL,
@@ -260,6 +276,7 @@ static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
     e->nic.driver = chip->variant & IS_82574 ? "e1000e" : "e1000";
     e->nic.pool = limits->pool;
     e->nic.mtu = DEFAULT_MTU;
+    e->nic.mtu_max = chip->variant & NO_JUMBO ? DEFAULT_MTU : JUMBO_MTU;
     e->nic.offloads = NIC_TX_CSUM_NEAR | NIC_TX_TSO4 | NIC_RX_CSUM;
     if (chip->variant & IS_82574)
         e->nic.offloads |= NIC_TX_TSO6;

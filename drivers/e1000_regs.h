@@ -68,6 +68,12 @@
 #define E1000_RAH0            0x5404u
 #define E1000_RAH_AV          (1u << 31)
 
+/* Statistics (section 13.7): 32 bits, and reading clears. */
+#define E1000_CRCERRS 0x4000u
+#define E1000_RXERRC  0x400Cu
+#define E1000_MPC     0x4010u /* missed: no room in the device, which waits for buffers */
+#define E1000_RLEC    0x4040u /* lengths that are not what the frame says */
+
 /* Transmit (section 13.4.33 and after). */
 #define E1000_TCTL         0x0400u /* RW */
 #define E1000_TCTL_EN      (1u << 1)

@@ -58,6 +58,10 @@ struct nic_ops {
     /* The link as the device reports it now; true where a device cannot tell. */
     bool (*link_up)(struct nic *nic);
 
+    /* Adds what the device has counted by itself since the last call to the counters. NULL: it
+     * counts nothing. */
+    void (*read_counters)(struct nic *nic);
+
     /* Stops all DMA. For panic and power-off; the nic is not used again. */
     void (*stop)(struct nic *nic);
 };
@@ -68,6 +72,8 @@ struct nic_counters {
     uint64_t rx_no_buffer; /* times the device could not be given a buffer: pool empty or share used
                               up */
     uint64_t rx_bad;       /* frames the driver itself refused (length, header) and freed */
+    uint64_t rx_missed;    /* frames the device had no buffer for */
+    uint64_t rx_errors;    /* frames that were no good on the wire: FCS, symbols, lengths */
     uint64_t tx_full;      /* packets not taken because the ring was full */
     uint64_t tx_doorbells; /* writes that told the device of new packets */
     uint64_t rx_doorbells; /* writes that told the device of new buffers */
@@ -80,6 +86,7 @@ struct nic {
     char location[16];  /* "00:03.0" */
     uint8_t mac[MAC_BYTES];
     uint16_t mtu;      /* bytes of L3; 1500 unless the device says otherwise */
+    uint16_t mtu_max;  /* what it takes, either way, if the configuration says so; 0: just mtu */
     uint32_t offloads; /* enum nic_offloads */
     const char *dead;  /* NULL, or why the port was taken down */
     struct pkt_pool *pool;

@@ -32,7 +32,7 @@ static uint16_t network_mtu(const struct dataplane *dp, uint32_t ports, uint16_t
 
     for (unsigned i = 0; i < dp->port_count; i++)
         if (ports >> i & 1)
-            mtu = MIN(mtu, dp->ports[i].nic->mtu);
+            mtu = (uint16_t)MIN(mtu, dp->ports[i].max_frame_bytes - ETH_HDR_BYTES);
     return mtu;
 }
 
@@ -162,6 +162,21 @@ static int networks_init(struct dataplane *dp, alloc_fn alloc)
     return error;
 }
 
+/* The largest packet on any of a port's networks, where the configuration says one; else 0. */
+static uint16_t configured_mtu(const struct config *config, unsigned port)
+{
+    uint16_t uplink = config->uplink.present ? config->uplink.mtu : 0, mtu = 0;
+
+    if (uplink && config->uplink.port == port)
+        mtu = uplink;
+    for (unsigned i = 0; i < config->net_count; i++) {
+        const struct config_net *net = &config->nets[i];
+        if (net->ports >> port & 1)
+            mtu = MAX(mtu, config_mode(net)->joins_uplink ? uplink : net->mtu);
+    }
+    return mtu;
+}
+
 static void ports_init(struct dataplane *dp, struct nic *const *nics)
 {
     for (unsigned i = 0; i < dp->port_count; i++) {
@@ -169,7 +184,8 @@ static void ports_init(struct dataplane *dp, struct nic *const *nics)
         port->nic = nics[i];
         port->network = CONFIG_NO_NET;
         port->offloads = nics[i]->offloads;
-        port->max_frame_bytes = (uint32_t)nics[i]->mtu + ETH_HDR_BYTES;
+        uint32_t mtu = MAX(nics[i]->mtu, MIN(configured_mtu(dp->config, i), nics[i]->mtu_max));
+        port->max_frame_bytes = mtu + ETH_HDR_BYTES;
         port->up = !nics[i]->dead && nics[i]->ops->link_up(nics[i]);
         if (port->up)
             dp->ports_up |= 1u << i;

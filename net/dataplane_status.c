@@ -90,6 +90,8 @@ static void print_port(const struct dataplane *dp, unsigned i, void (*line)(cons
     const struct nic_counters *c = &port->nic->counters;
     char text[LOG_LINE_MAX], networks[NETWORKS_MAX];
 
+    if (port->nic->ops->read_counters)
+        port->nic->ops->read_counters(port->nic);
     name_networks(dp, i, networks, sizeof(networks));
     snprintf(text, sizeof(text), "port %-2u %-5s %-12s rx %" PRIu64 " tx %" PRIu64, i,
              port->nic->dead ? "dead"
@@ -101,6 +103,8 @@ static void print_port(const struct dataplane *dp, unsigned i, void (*line)(cons
         uint64_t value;
     } rare[] = {{"rx-bad", c->rx_bad},
                 {"no-buffer", c->rx_no_buffer},
+                {"missed", c->rx_missed},
+                {"rx-errors", c->rx_errors},
                 {"tx-full", c->tx_full},
                 {"locked", port->locked},
                 {"storm", port->stormed},

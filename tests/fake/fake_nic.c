@@ -39,7 +39,7 @@ static unsigned tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
         CHECK(offload_fits(p, nic->offloads));
         be16 type = load_raw16(p->data + ETH_TYPE_OFF);
         bool tagged = type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ;
-        CHECK(frame <= (uint32_t)nic->mtu + ETH_HDR_BYTES + (tagged ? 4 : 0));
+        CHECK(frame <= (uint32_t)MAX(nic->mtu, nic->mtu_max) + ETH_HDR_BYTES + (tagged ? 4 : 0));
         CHECK(p->refs > 0);
         f->tx[f->tx_tail++ % FAKE_NIC_QUEUE] = p;
         f->tx_room--;

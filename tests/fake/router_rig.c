@@ -109,7 +109,8 @@ void rig_start(struct rig *r, unsigned flags)
     rig_start_with(r, flags, 0);
 }
 
-static void start(struct rig *r, uint32_t offloads, const uint16_t *mtu, uint32_t flows)
+static void start(struct rig *r, uint32_t offloads, const uint16_t *mtu, const uint16_t *mtu_max,
+                  uint32_t flows)
 {
     static const uint8_t random[65] =
         "sixty-four bytes that are not random at all, and known to us all";
@@ -122,6 +123,8 @@ static void start(struct rig *r, uint32_t offloads, const uint16_t *mtu, uint32_
         r->nics[i].nic.offloads = offloads;
         if (mtu)
             r->nics[i].nic.mtu = mtu[i];
+        if (mtu_max)
+            r->nics[i].nic.mtu_max = mtu_max[i];
         nics[i] = &r->nics[i].nic;
     }
     struct dataplane_params params = {.config = &r->config,
@@ -142,20 +145,20 @@ void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads)
 {
     memset(r, 0, sizeof(*r));
     rig_configure(&r->config, flags);
-    start(r, offloads, NULL, flags & RIG_TINY ? 4 : 1024);
+    start(r, offloads, NULL, NULL, flags & RIG_TINY ? 4 : 1024);
 }
 
 void rig_start_config_mtu(struct rig *r, const struct config *config, uint32_t offloads,
-                          const uint16_t *mtu)
+                          const uint16_t *mtu, const uint16_t *mtu_max)
 {
     memset(r, 0, sizeof(*r));
     r->config = *config;
-    start(r, offloads, mtu, 1024);
+    start(r, offloads, mtu, mtu_max, 1024);
 }
 
 void rig_start_config(struct rig *r, const struct config *config, uint32_t offloads)
 {
-    rig_start_config_mtu(r, config, offloads, NULL);
+    rig_start_config_mtu(r, config, offloads, NULL, NULL);
 }
 
 void rig_stop(struct rig *r)

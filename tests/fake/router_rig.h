@@ -85,10 +85,11 @@ void rig_start_with(struct rig *r, unsigned flags, uint32_t offloads);
 
 /* The configuration of the topology above, to be changed. */
 void rig_configure(struct config *c, unsigned flags);
-/* Any configuration (copied), instead of the topology above. mtu: of each port; NULL: 1500. */
+/* Any configuration (copied), instead of the topology above. mtu: of each port, and what its NIC
+ * takes if it is told to; NULL: 1500, and no more. */
 void rig_start_config(struct rig *r, const struct config *config, uint32_t offloads);
 void rig_start_config_mtu(struct rig *r, const struct config *config, uint32_t offloads,
-                          const uint16_t *mtu);
+                          const uint16_t *mtu, const uint16_t *mtu_max);
 
 /* CHECKs that every buffer has come back. */
 void rig_stop(struct rig *r);

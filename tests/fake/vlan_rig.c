@@ -45,7 +45,7 @@ void vlan_rig_start(uint32_t offloads, const uint16_t *mtu)
     static struct config c;
 
     vlan_rig_configure(&c);
-    rig_start_config_mtu(&vlan_rig, &c, offloads, mtu);
+    rig_start_config_mtu(&vlan_rig, &c, offloads, mtu, NULL);
 }
 
 int vlan_rig_setup(void **state)

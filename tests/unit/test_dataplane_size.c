@@ -166,6 +166,49 @@ static void test_super_packet(void **state)
     }
 }
 
+/* mtu= over a NIC's own is obeyed as far as every NIC of the network takes it. */
+static void test_configured_mtu(void **state)
+{
+    static const struct {
+        int id;
+        uint16_t lan, uplink;         /* configured */
+        uint16_t takes[RIG_PORTS];    /* by port; 0: no more than 1500 */
+        uint16_t lan_mtu, uplink_mtu; /* what comes of it */
+    } rows[] = {
+        {1, 0, 0, {9000, 9000, 9000, 9000}, 1500, 1500},
+        {2, 9000, 0, {9000, 9000, 9000, 9000}, 9000, 1500},
+        {3, 0, 9000, {9000, 9000, 9000, 9000}, 1500, 9000},
+        {4, 9000, 9000, {9000, 9000, 0, 9000}, 1500, 9000},
+        {5, 9000, 1400, {9000, 9000, 4000, 9000}, 4000, 1400},
+        {6, 9000, 9000, {0, 0, 0, 0}, 1500, 1500},
+        {7, 1200, 9000, {8000, 9000, 9000, 9000}, 1200, 8000},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct rig_packet k = {
+            .src = RIG_HOST(5), .dst = RIG_HOST(6), .sport = 1, .dport = 2, .payload_bytes = 3900};
+        struct config c;
+        rig_configure(&c, 0);
+        c.nets[0].mtu = rows[i].lan;
+        c.uplink.mtu = rows[i].uplink;
+        rig_start_config_mtu(&r, &c, 0, NULL, rows[i].takes);
+        if (dataplane_mtu(r.dp, 0) != rows[i].lan_mtu ||
+            dataplane_mtu(r.dp, NETWORK_UPLINK) != rows[i].uplink_mtu)
+            fail_msg("row %d: %u and %u", rows[i].id, dataplane_mtu(r.dp, 0),
+                     dataplane_mtu(r.dp, NETWORK_UPLINK));
+        rig_appear(&r, 2, RIG_HOST(6));
+        rig_make(&r, 1, &k);
+        memcpy(r.in.b, rig_mac(RIG_HOST(6)), 6);
+        rig_input_raw(&r, 1);
+        rig_step(&r);
+        if (rig_output(&r, 2) != (rows[i].lan_mtu > 3900))
+            fail_msg("row %d", rows[i].id);
+        if (i + 1 < ARRAY_COUNT(rows))
+            rig_stop(&r);
+    }
+}
+
 /* Segments larger than the way takes: refused, or cut and fragmented if that is allowed. */
 static void test_super_packet_too_big(void **state)
 {
@@ -386,6 +429,7 @@ int main(void)
         cmocka_unit_test_teardown(test_fragmented, teardown),
         cmocka_unit_test_teardown(test_fragments_are_translated, teardown),
         cmocka_unit_test_teardown(test_super_packet, teardown),
+        cmocka_unit_test_teardown(test_configured_mtu, teardown),
         cmocka_unit_test_teardown(test_super_packet_too_big, teardown),
         cmocka_unit_test_teardown(test_partial_checksums, teardown),
         cmocka_unit_test_teardown(test_cut_without_buffers, teardown),

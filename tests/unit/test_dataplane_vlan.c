@@ -331,7 +331,7 @@ static void test_status_of_many(void **state)
     vlan_rig_configure(&c);
     strcpy(c.nets[LAB].name, "a-name-as-long-as-names-may-be-");
     strcpy(c.nets[INT].name, "a-name-as-long-as-names-may-be+");
-    rig_start_config_mtu(r, &c, 0, NULL);
+    rig_start_config_mtu(r, &c, 0, NULL, NULL);
     lines_seen = 0;
     dataplane_print_status(r->dp, check_long_line);
     assert_int_equal(lines_seen, 1);

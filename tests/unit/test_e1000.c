@@ -73,6 +73,7 @@ static void test_start(void **state)
     assert_string_equal(nic->driver, "e1000");
     assert_string_equal(nic->location, "00:03.0");
     assert_int_equal(nic->mtu, 1500);
+    assert_int_equal(nic->mtu_max, 9212);
     assert_int_equal(nic->offloads, NIC_TX_CSUM_NEAR | NIC_TX_TSO4 | NIC_RX_CSUM);
     assert_int_equal(ctrl & (E1000_CTRL_SLU | E1000_CTRL_ASDE), E1000_CTRL_SLU | E1000_CTRL_ASDE);
     assert_int_equal(ctrl & (E1000_CTRL_LRST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD |
@@ -102,6 +103,25 @@ static void test_the_younger_family(void **state)
     assert_true(fake_e1000_reg(&device, E1000_TXDCTL) & E1000_TXDCTL_82574);
     assert_int_equal(device.fn->config[0xD0 + PCI_MSI_CONTROL] & 1, 1);
     finish(NULL);
+}
+
+/* What the device counts, which begins anew whenever it is read. */
+static void test_counters(void **state)
+{
+    (void)state;
+    assert_int_equal(nic->counters.rx_missed, 0); /* of whoever had it before us */
+    assert_int_equal(nic->counters.rx_errors, 0);
+    fake_e1000_set(&device, E1000_MPC, 5);
+    fake_e1000_set(&device, E1000_CRCERRS, 100);
+    fake_e1000_set(&device, E1000_RXERRC, 20);
+    fake_e1000_set(&device, E1000_RLEC, 3);
+    nic->ops->read_counters(nic);
+    nic->ops->read_counters(nic); /* plain memory, so it reads the same again */
+    assert_int_equal(nic->counters.rx_missed, 10);
+    assert_int_equal(nic->counters.rx_errors, 246);
+    fake_e1000_set(&device, E1000_STATUS, UINT32_MAX); /* gone */
+    nic->ops->read_counters(nic);
+    assert_int_equal(nic->counters.rx_missed, 10);
 }
 
 /* A MAC that is none is replaced by one that is made up. */
@@ -562,6 +582,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_start, start, finish),
         cmocka_unit_test(test_the_younger_family),
+        cmocka_unit_test_setup_teardown(test_counters, start, finish),
         cmocka_unit_test(test_macs),
         cmocka_unit_test_setup_teardown(test_interrupts, start, finish),
         cmocka_unit_test_setup_teardown(test_link, start, finish),
