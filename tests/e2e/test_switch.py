@@ -165,6 +165,7 @@ def test_the_outside_still_works(home):
     home.router.status().check_sum()
 
 
+@pytest.mark.virtio("an MTU from the device")
 def test_jumbo_frames_where_every_port_takes_them():
     """9,000 bytes of IP cross the switch between ports whose NICs say so; the outside's 1,500 are kept to."""
     with Home(hosts=2, properties=("", "host_mtu=9000")) as jumbo:

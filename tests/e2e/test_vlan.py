@@ -85,6 +85,7 @@ def test_who_reaches_whom(site):
     assert ping_all(site, addresses, expected) == expected
 
 
+@pytest.mark.virtio("super-packets that are received")
 @pytest.mark.parametrize("bare", [(), (0,), (1, 2, 3)], ids=["offloads", "trunk-bare", "access-bare"])
 def test_files_are_right_whatever_the_nics_can(site, bare):
     """A file down and up over the trunk, and between trunk and access port, with super-packets and without."""

@@ -24,11 +24,12 @@ ROUTER = "192.168.8.1"  # the router's address in the default LAN
 class Home:
     """Everything made, booted and, unless leases is false, every LAN host configured by DHCP.
 
-    properties are virtio-net's, for all ports, or a pair: the uplink's, and the LAN ports' (or a list of them).
+    properties are virtio-net's, for all ports, or a pair: the uplink's, and the LAN ports' (or a list of them). nics
+    are QEMU's names of devices, in the same form.
     """
 
     def __init__(self, hosts=1, config="", leases=True, web=True, properties="", far=False, far_mtu=1500,
-                 upstream=True, **router):
+                 upstream=True, nics=router_module.NIC, **router):
         with contextlib.ExitStack() as stack:
             self.outside = stack.enter_context(Outside(far=far, far_mtu=far_mtu))
             if upstream:
@@ -36,10 +37,9 @@ class Home:
             if web:
                 self.outside.start_web()
             self.hosts = [stack.enter_context(Host(f"lan{number}")) for number in range(1, hosts + 1)]
-            uplink, lan = (properties, properties) if isinstance(properties, str) else properties
-            ports = [Port(self.outside.uplink_fd, properties=uplink)]
-            lan = [lan] * hosts if isinstance(lan, str) else lan
-            ports += [Port(host.tap("eth0", mac=host_mac(number)), properties=lan[number - 1])
+            properties, nics = by_port(properties, hosts), by_port(nics, hosts)
+            ports = [Port(self.outside.uplink_fd, properties=properties[0], model=nics[0])]
+            ports += [Port(host.tap("eth0", mac=host_mac(number)), properties=properties[number], model=nics[number])
                       for number, host in enumerate(self.hosts, 1)]
             self._configuration = (ports, config, router)
             self.router = stack.enter_context(router_module.Router(ports, config, **router))
@@ -58,6 +58,12 @@ class Home:
         ports, config, router = self._configuration
         self.router.stop()
         self.router = self._stack.enter_context(router_module.Router(ports, config, **router))
+
+
+def by_port(given, hosts):
+    """One for every port, made of one for all, or of the uplink's and the LAN ports', one or a list."""
+    uplink, lan = (given, given) if isinstance(given, str) else given
+    return [uplink, *([lan] * hosts if isinstance(lan, str) else lan)]
 
 
 def host_mac(number):
@@ -128,3 +134,25 @@ def fetch(host, path, to="/dev/null", timeout=120, server="files.example"):
     out = host.run("curl", "-sS", "-f", "-m", timeout, "-o", to, "-w", "%{time_total} %{size_download}",
                    f"http://{server}/{os.path.basename(path)}", timeout=timeout + 10).stdout.split()
     return float(out[0]), int(out[1])
+
+
+def exchange(outside, host, megabytes, server="files.example"):
+    """A file from the outside to a host and back by TCP: both are whole, and no kernel saw a wrong checksum."""
+    expected = outside.make_file("file", megabytes)
+    host.run("curl", "-sS", "-f", "-m", 60, "-o", "/run/down", f"http://{server}/file", timeout=70)
+    assert host.run("sha256sum", "/run/down").stdout.split()[0] == expected
+    answer = host.run("curl", "-sS", "-f", "-m", 60, "-T", "/run/down", f"http://{server}/up", timeout=70).stdout
+    assert answer.split() == [expected, str(megabytes << 20)]
+    errors = [line for side in (outside.host, host) for line in bad_checksums(side)]
+    assert not errors, errors
+
+
+def bad_checksums(host):
+    """What the host's kernel counted as wrong sums: TCP and UDP segments with a bad checksum."""
+    lines = host.read("/proc/net/snmp").splitlines()
+    found = []
+    for names, values in zip(lines[::2], lines[1::2]):
+        row = dict(zip(names.split(), values.split()))
+        found += [f"{host.name} {names.split()[0]} {key}={row[key]}" for key in ("InCsumErrors", "InHdrErrors")
+                  if row.get(key, "0") != "0"]
+    return found

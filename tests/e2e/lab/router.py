@@ -23,6 +23,9 @@ from .status import END_OF_STATUS, parse_status
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 IMAGE = os.environ.get("SLUICE_IMAGE", os.path.join(ROOT, "build", "sluice.elf"))
 
+VIRTIO = "virtio-net-pci"
+NIC = os.environ.get("SLUICE_NIC", VIRTIO)  # what every port is, unless a test says
+
 MACHINES = {"pc": "pc", "q35": "q35", "microvm": "microvm,pcie=on,rtc=on,auto-kernel-cmdline=off"}
 PANIC = re.compile(r"\bpanic: ")
 PR_SET_PDEATHSIG = 1
@@ -36,17 +39,17 @@ class Port:
 
     fd: int
     kind: str = "tap"  # or "dgram"
-    properties: str = ""  # more virtio-net-pci properties, "csum=off,gso=off"
+    properties: str = ""  # more of the device's, "csum=off,gso=off"; tests that give virtio's are marked virtio
     mac: str = ""
-    model: str = "virtio-net-pci"
+    model: str = NIC
 
     @classmethod
-    def frames(cls, properties="", mac=""):
+    def frames(cls, properties="", mac="", model=NIC):
         """A port for frames made by hand: (port, our end of it)."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        port = cls(theirs.detach(), "dgram", properties, mac)
+        port = cls(theirs.detach(), "dgram", properties, mac, model)
         return port, ours
 
 

@@ -20,7 +20,7 @@ import os
 from .clients import lease_by
 from .hosts import Host
 from .outside import Outside
-from .router import Port, Router
+from .router import NIC, Port, Router
 from .trunk import Trunk
 
 ISP = "isp"
@@ -31,11 +31,11 @@ ISP_MAC = "52:54:00:ff:00:01"
 class Site:
     """Everything made and the router booted, but no host configured. A context manager; site["a1"] is a Host.
 
-    properties are virtio-net's: for all ports, or {port: text}. Ports listed in bare have neither checksum nor
+    properties are virtio-net's: for all ports, or {port: text}; nic is QEMU's name of all the ports' device. Ports listed in bare have neither checksum nor
     segmentation offloads, on either side. leases are the hosts to configure by DHCP.
     """
 
-    def __init__(self, config, ports, properties="", bare=(), leases=(), web=True, **router):
+    def __init__(self, config, ports, properties="", bare=(), leases=(), web=True, nic=NIC, **router):
         self.config = config
         self.hosts, self.frames, self.trunks, self.port_of, self.macs = {}, {}, {}, {}, {}
         if not any(ISP in _names(what) for what in ports.values()):
@@ -51,7 +51,7 @@ class Site:
             if web:
                 self.outside.start_web()
             for number, port in enumerate(made):
-                port.properties = _properties(properties, number, number in bare)
+                port.properties, port.model = _properties(properties, number, number in bare), nic
             self.router = stack.enter_context(Router(made, config, **router))
             if "forwarded" in self.router.wait_for(r"\bready\b|nothing is forwarded").group():
                 raise AssertionError("the router refuses its configuration\n" + self.router.tail())
