@@ -263,12 +263,6 @@ bool mapping_cut_short(struct nat *nat, uint8_t proto, bool low)
     return true;
 }
 
-uint32_t mapping_resting(const struct nat *nat, uint8_t proto, bool low)
-{
-    return nat->resting[list_number(proto, false)].count +
-           (low ? nat->resting[list_number(proto, true)].count : 0);
-}
-
 unsigned mapping_tick(struct nat *nat, uint32_t now_ms, unsigned budget)
 {
     unsigned ended = 0;

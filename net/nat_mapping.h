@@ -111,7 +111,12 @@ void mapping_wake(struct nat *nat, struct nat_mapping *m);
  * 1024; false if none rests that can. */
 bool mapping_cut_short(struct nat *nat, uint8_t proto, bool low);
 /* How many rest that could. */
-uint32_t mapping_resting(const struct nat *nat, uint8_t proto, bool low);
+static inline uint32_t mapping_resting(const struct nat *nat, uint8_t proto, bool low)
+{
+    const struct nat_resting *resting = &nat->resting[mapping_pool_number(proto)];
+
+    return resting->count + (low ? resting[NAT_POOLS].count : 0);
+}
 /* Ends those that have rested long enough, at most budget; how many. */
 unsigned mapping_tick(struct nat *nat, uint32_t now_ms, unsigned budget);
 /* Milliseconds until the next one has; UINT32_MAX: none rests. */
