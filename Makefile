@@ -12,6 +12,8 @@ LWIP_DIR ?= $(BUILD)/lwip
 LWIP_READY := $(BUILD)/lwip.ready
 MUSL_INC ?= /usr/include/x86_64-linux-musl
 MUSL_LIB ?= /usr/lib/x86_64-linux-musl/libc.a
+EFI_INC ?= /usr/include/efi
+EFI_LIB ?= /usr/lib
 
 # One short line a step; V=1 shows the commands.
 ifeq ($(V),1)
@@ -25,8 +27,11 @@ endif
 .SECONDARY:
 .DEFAULT_GOAL := image
 
-## image        build the router: build/sluice.elf (the default)
-image: $(BUILD)/sluice.elf
+## image        build the router: build/sluice.elf, and build/BOOTX64.EFI where gnu-efi is installed (the default)
+image: $(BUILD)/sluice.elf $(if $(wildcard $(EFI_INC)/efi.h),efi)
+
+## efi          build/BOOTX64.EFI, the router as UEFI boots it
+efi: $(BUILD)/BOOTX64.EFI
 
 # ---- flags ----
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
@@ -46,14 +51,17 @@ KERNEL_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,--gc-sections -Wl,-z
 	-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 
 # ---- sources ----
-KERNEL_SRC := $(wildcard kernel/*.c drivers/*.c net/*.c net/wire/*.c net/host/*.c boot/*.c)
-KERNEL_ASM := $(wildcard kernel/*.S boot/*.S)
+# boot/efi* is the loader under UEFI, a program of its own.
+KERNEL_SRC := $(wildcard kernel/*.c drivers/*.c net/*.c net/wire/*.c net/host/*.c) \
+	$(filter-out boot/efi%,$(wildcard boot/*.c))
+KERNEL_ASM := $(wildcard kernel/*.S) $(filter-out boot/efi%,$(wildcard boot/*.S))
+EFI_SRC := $(wildcard boot/efi*.c) boot/boot_ram.c
 LWIP_SRC := $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c netif.c pbuf.c raw.c \
 	stats.c sys.c tcp.c tcp_in.c tcp_out.c timeouts.c udp.c ipv4/acd.c ipv4/dhcp.c ipv4/etharp.c \
 	ipv4/icmp.c ipv4/ip4.c ipv4/ip4_addr.c ipv4/ip4_frag.c) src/netif/ethernet.c
 # What also runs on a host: everything pure. Objects are linked only where a test asks for them.
 HOST_SRC := $(wildcard net/*.c net/wire/*.c net/host/*.c drivers/*.c) \
-	$(filter-out boot/main.c boot/entry.c,$(wildcard boot/*.c)) \
+	$(filter-out boot/main.c boot/entry.c boot/efi.c,$(wildcard boot/*.c)) \
 	$(addprefix kernel/,acpi_tables.c chacha20.c random.c) \
 	$(wildcard tests/fake/*.c tests/model/*.c)
 
@@ -95,9 +103,38 @@ $(BUILD)/sluice.elf: $(OBJ) $(LINK_NEEDS)
 
 # The kernel with an application that only tries the machine (tests/machine/).
 MACHINE_OBJ := $(patsubst %,$(BUILD)/kernel/%.o,$(basename $(wildcard kernel/*.c kernel/*.S) boot/start.S \
-	boot/entry.c boot/pvh.c boot/multiboot.c boot/boot_ram.c boot/boot_text.c tests/machine/app.c))
+	boot/entry.c boot/pvh.c boot/multiboot.c boot/handoff.c boot/boot_ram.c boot/boot_text.c tests/machine/app.c))
 $(BUILD)/machine.elf: $(MACHINE_OBJ) $(LINK_NEEDS)
 	$(call link_image,$(MACHINE_OBJ))
+
+# ---- the loader under UEFI, with a kernel inside: boot/efi.c ----
+# Position-independent, of 16-bit characters, and without what only a kernel of our own could give: a red zone
+# that interrupts spare, vector registers, a thread block. gnu-efi's start code relocates it.
+EFI_DIALECT := -fshort-wchar -DGNU_EFI_USE_MS_ABI -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+EFI_CFLAGS := -std=gnu11 $(WARN) $(INC) -DSLUICE_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=. -O2 \
+	-ffreestanding -fno-strict-aliasing -fpic -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-nostdinc -isystem $(MUSL_INC) -isystem $(CC_INC) $(EFI_DIALECT)
+EFI_OBJ := $(EFI_SRC:%.c=$(BUILD)/efi/%.o)
+EFI_NEEDS := boot/efi_enter.S boot/efi.lds tools/finish-efi $(EFI_LIB)/crt0-efi-x86_64.o $(EFI_LIB)/libgnuefi.a
+
+$(BUILD)/efi/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(say) CC "efi $<"
+	$(Q)$(CC) $(EFI_CFLAGS) -MD -MP -c $< -o $@
+
+define link_efi # the kernel's file
+	$(say) LINK $@
+	$(Q)$(CC) -DEFI_KERNEL='"$(1)"' -c boot/efi_enter.S -o $@.kernel.o
+	$(Q)ld -shared -Bsymbolic -nostdlib -z nocombreloc -z noexecstack --no-undefined --fatal-warnings --build-id=none \
+		-T boot/efi.lds $(EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) $@.kernel.o $(EFI_LIB)/libgnuefi.a $(MUSL_LIB) -o $@.so
+	$(Q)objcopy --target efi-app-x86_64 $(addprefix -j .,text reloc rodata data dynamic rela) $@.so $@
+	$(Q)tools/finish-efi $@ $@.so
+endef
+$(BUILD)/BOOTX64.EFI: $(BUILD)/sluice.elf $(EFI_OBJ) $(EFI_NEEDS)
+	$(call link_efi,$<)
+$(BUILD)/machine.efi: $(BUILD)/machine.elf $(EFI_OBJ) $(EFI_NEEDS)
+	$(call link_efi,$<)
 
 ifeq ($(LWIP_DIR),$(BUILD)/lwip)
 $(LWIP_READY): tools/fetch-lwip
@@ -114,7 +151,7 @@ define flavour # name, compiler, flags
 $(BUILD)/$(1)/%.o: %.c $(LWIP_READY) Makefile
 	@mkdir -p $$(@D)
 	$$(say) CC "$(1) $$<"
-	$$(Q)$(2) $(COMMON) $(3) -MD -MP -c $$< -o $$@
+	$$(Q)$(2) $$(COMMON) $(3) -MD -MP -c $$< -o $$@
 $(BUILD)/$(1)/lwip/%.o: $(LWIP_READY) Makefile
 	@mkdir -p $$(@D)
 	$$(say) CC "$(1) lwip/$$*.c"
@@ -127,6 +164,9 @@ endef
 $(eval $(call flavour,host,$(CC),-O1 $(SAN)))
 $(eval $(call flavour,fuzz,clang,-O1 $(SAN) -fsanitize=fuzzer-no-link))
 $(eval $(call flavour,bench,$(CC),-O2))
+
+# This one is boot/efi.c's firmware.
+$(BUILD)/host/tests/unit/test_efi.o: COMMON += $(EFI_DIALECT)
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/host/bin/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -159,12 +199,12 @@ $(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c 
 
 # ---- running and testing ----
 # Debian's names. What is missing is installed by tools/install-packages, or it says what to type.
-PACKAGES_BUILD := gcc make libc6-dev musl-dev binutils xz-utils patch ca-certificates python3
+PACKAGES_BUILD := gcc make libc6-dev musl-dev gnu-efi binutils xz-utils patch ca-certificates python3
 PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc curl bind9-dnsutils iperf3 \
 	traceroute iputils-ping python3
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
 	tcpdump natpmpc coturn iputils-tracepath mtr-tiny python3-pyftpdlib python3-pytest python3-pytest-xdist \
-	python3-scapy grub-common grub-pc-bin xorriso mtools kea-admin systemd
+	python3-scapy grub-common grub-pc-bin xorriso mtools ovmf kea-admin systemd
 PACKAGES_BENCH := valgrind ethtool dnsmasq-base nftables kea-admin dnsperf
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
@@ -233,7 +273,7 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: bench image help clean docs run test check unit proofs fuzz machine e2e deps format
+.PHONY: bench image efi help clean docs run test check unit proofs fuzz machine e2e deps format
 # The compiler writes these beside the objects; nothing here makes them, and no built-in rule may try.
 %.d: ;
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

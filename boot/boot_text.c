@@ -25,6 +25,12 @@ static bool is_image_name(const char *word, size_t n)
         path = true;
         file = device_end + 1;
     }
+    /* The volume in UEFI's shell, such as "fs0:\": nothing of ours has a backslash. */
+    const char *volume_end = n > 0 ? memchr(word, ':', n) : NULL;
+    if (volume_end && volume_end + 1 < end && volume_end[1] == '\\') {
+        path = true;
+        file = volume_end + 1;
+    }
     for (const char *at = file; at < end; at++) {
         if (*at == '=' || *at == ',' || *at == ':')
             return false;

@@ -6,6 +6,7 @@
 #include "entry.h"
 #include "boot_info.h"
 #include "boot_ram.h"
+#include "handoff.h"
 #include "kernel/acpi_tables.h"
 #include "kernel/image.h"
 #include "multiboot.h"
@@ -40,8 +41,10 @@ void boot_entry(uint32_t who, uint32_t info)
         pvh_read(info, REACHABLE, &boot);
     else if (who == BOOT_BY_MULTIBOOT)
         multiboot_read(info, &boot);
+    else if (who == BOOT_BY_EFI)
+        handoff_read(info, REACHABLE, &boot);
     else
-        boot.error = "started by something that is neither PVH nor multiboot";
+        boot.error = "started by something that is neither PVH, multiboot nor UEFI";
 
     boot_ram_remove(&boot, (uint64_t)image_start, (uint64_t)(image_end - image_start));
     if (!boot.error && boot.ram_count == 0)

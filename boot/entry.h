@@ -9,5 +9,6 @@
 #define BOOT_BY_NOBODY    0
 #define BOOT_BY_PVH       1
 #define BOOT_BY_MULTIBOOT 2
+#define BOOT_BY_EFI       3
 
 #endif

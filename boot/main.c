@@ -32,7 +32,7 @@
 #include "net/host/host.h"
 
 #define LOOK_AROUND_US   50000
-#define FILE_TEXT_BYTES  (64u << 10) /* a configuration in a file may have */
+#define FILE_TEXT_BYTES  BOOT_FILE_MAX
 #define LARGE_POOL_BYTES (1u << 20)  /* worth to be named when memory is short */
 
 static struct {
@@ -74,10 +74,24 @@ static void read_fw_cfg(void)
     config_parse(&router.draft, &text, &router.report);
 }
 
+/* What lay beside the loader. */
+static void read_file(const struct boot_info *boot)
+{
+    struct config_text text = {
+        .source = "sluice.cfg",
+        .text = boot->file,
+        .bytes = boot->file_bytes,
+        .is_file = true,
+    };
+    if (text.bytes > 0)
+        config_parse(&router.draft, &text, &router.report);
+}
+
 static void read_texts(const struct boot_info *boot)
 {
     config_draft_init(&router.draft, &router.report);
     read_fw_cfg();
+    read_file(boot);
     struct config_text text = {
         .source = "command line",
         .text = boot->cmdline,

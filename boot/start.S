@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The first instructions, for both loaders that enter in 32-bit protected mode with paging off:
+ * The first instructions. Two loaders enter in 32-bit protected mode with paging off:
  *  - PVH (Xen's x86/HVM direct boot ABI): named by an ELF note, EBX = struct hvm_start_info;
  *  - multiboot 1 (Multiboot Specification 0.6.96): the ELF entry, EAX = 0x2BADB002, EBX = its
  *    information.
- * Both end in boot_entry(who, info) in long mode, on the main stack, with the first 4 GB
+ * The third, our own part under UEFI (boot/efi.c), jumps to the image's first byte in long mode,
+ * with the first 4 GB mapped, writable and executable, and RDI = struct boot_info below 4 GB. It is
+ * taken back to where the others stand: paging has to be off for a moment anyway, because firmware
+ * may use tables of five levels.
+ * All end in boot_entry(who, info) in long mode, on the main stack, with the first 4 GB
  * identity-mapped, readable, writable and executable; the kernel replaces that map with the real
  * one.
  *
@@ -62,7 +66,32 @@
     .long -(MULTIBOOT_HEADER_MAGIC + MULTIBOOT_FLAGS)
 
     .section .boot.text, "ax"
+    .code64
+    .globl efi_start
+efi_start:
+    cli
+    movl %edi, %ebx
+    movl $BOOT_BY_EFI, %ebp
+    movl $(main_stack + STACK_GUARD_BYTES + MAIN_STACK_BYTES), %esp
+    lgdt early_gdt_register
+    pushq $0x18
+    pushq $leave_long_mode
+    lretq
+
     .code32
+leave_long_mode:
+    movl $0x10, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl $(CR0_NE | CR0_MP | CR0_PE), %eax
+    movl %eax, %cr0
+    movl $MSR_EFER, %ecx
+    rdmsr
+    andl $~EFER_LME, %eax
+    wrmsr
+    jmp enter
+
     .globl pvh_start
 pvh_start:
     movl $BOOT_BY_PVH, %ebp
@@ -172,9 +201,10 @@ early_gdt:
     .quad 0
     .quad 0x00AF9B000000FFFF /* code, 64 bits */
     .quad 0x00CF93000000FFFF /* data */
+    .quad 0x00CF9B000000FFFF /* code, 32 bits */
 early_gdt_register:
     .word early_gdt_register - early_gdt - 1
-    .long early_gdt
+    .quad early_gdt /* of which 32-bit code reads half */
     .balign 4
 early_mxcsr:
     .long MXCSR_DEFAULT

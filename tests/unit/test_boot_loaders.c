@@ -311,6 +311,8 @@ static void names_are_skipped(void **state)
         {"(hd0,msdos1)/boot/router net=a", "net=a"},
         {"\\EFI\\BOOT\\BOOTX64.EFI net=a", "net=a"},
         {"boot/sluice net=a", "net=a"},
+        {"fs0:\\sluice.bin net=a", "net=a"},
+        {"fs0:\\EFI\\BOOT\\BOOTX64.EFI", ""},
         /* slips, which must not be taken for a name */
         {"uplink:0,ip:203.0.113.2/24 x", "uplink:0,ip:203.0.113.2/24 x"},
         {"192.168.8.1/24 x", "192.168.8.1/24 x"},
@@ -325,6 +327,8 @@ static void names_are_skipped(void **state)
         {"", ""},
         {"   ", "   "},
         {"fwd=tcp::80-:80", "fwd=tcp::80-:80"},
+        {"fs0:/x y", "fs0:/x y"},
+        {"fs0: y", "fs0: y"},
     };
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         boot_text_copy(&boot, rows[i][0], strlen(rows[i][0]));
