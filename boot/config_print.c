@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config_dhcpopt.h"
 #include "config_names.h"
 #include "config_report.h"
 #include "config_rules.h"
@@ -357,6 +358,30 @@ static void print_hosts(const struct config *config, config_line out)
     end_line(&line, out);
 }
 
+#define DHCPOPT_INDENT (LABEL_WIDTH + 11) /* under what comes first */
+
+/* What dhcpopt= lets a network's hosts be told besides, by name where there is one. */
+static void print_dhcpopts(const struct config *config, unsigned net, config_line out)
+{
+    be32 next_server = config->nets[net].next_server;
+    char ip[IP4_TEXT_BYTES], number[8];
+    struct line line = {.used = 0};
+    unsigned count = 0;
+    add(&line, LABEL "%-10s ", "dhcpopt", config->nets[net].name);
+    if (next_server)
+        add_piece(&line, DHCPOPT_INDENT, out, "next-server %s  ", value_ip4_text(next_server, ip));
+    for (unsigned i = 0; i < config->dhcpopt_count; i++) {
+        if (config->dhcpopts[i].net != net)
+            continue;
+        const char *name = config_dhcpopt_name(config->dhcpopts[i].code);
+        snprintf(number, sizeof(number), "%u", config->dhcpopts[i].code);
+        add_piece(&line, DHCPOPT_INDENT, out, "%s  ", name ? name : number);
+        count++;
+    }
+    if (next_server || count)
+        end_line(&line, out);
+}
+
 void config_print(const struct config *config, const struct port_info *ports, unsigned count,
                   config_line out)
 {
@@ -367,6 +392,8 @@ void config_print(const struct config *config, const struct port_info *ports, un
     print_uplink(config, ports, out);
     for (unsigned i = 0; i < config->net_count; i++)
         print_net(config, &config->nets[i], out);
+    for (unsigned i = 0; i < config->net_count; i++)
+        print_dhcpopts(config, i, out);
     if (config->host_count)
         print_hosts(config, out);
     for (unsigned i = 0; i < config->fwd_count; i++)

@@ -117,9 +117,28 @@ static void test_errors(void **state)
     assert_non_null(strstr(f.said, "at most 300 bytes"));
 }
 
+/* What the start says: a line a network, by name where there is one, folded when it is long. */
+static void test_summary(void **state)
+{
+    (void)state;
+    assert_true(
+        fake_config_run(&f, 3,
+                        "net=lan,nat,ports=1 net=lab,hostonly,ports=2 dhcpopt=lan:ntp:1.2.3.4 "
+                        "dhcpopt=lan:200:0x01 dhcpopt=lan:next-server:192.168.8.7 "
+                        "dhcpopt=lan:bootfile:a dhcpopt=lan:search:b"));
+    fake_config_print(&f);
+    assert_non_null(strstr(f.said, "\ndhcpopt  lan        next-server 192.168.8.7  ntp  200  "
+                                   "bootfile  search"));
+    assert_null(strstr(f.said, "dhcpopt  lab"));
+    assert_true(fake_config_run(&f, 3, "net=lan,nat,ports=1 net=lab,hostonly,ports=2"));
+    fake_config_print(&f);
+    assert_null(strstr(f.said, "dhcpopt"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_summary),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_errors),
     };
