@@ -18,7 +18,7 @@ import typing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from subject import BUILD, FLOWTABLE, LINUX, SLUICE, Subject, lab, wait_until  # noqa: E402
+from subject import BUILD, FLOWTABLE, LINUX, SLUICE, Subject, lab  # noqa: E402
 import loads  # noqa: E402
 import peer  # noqa: E402
 
@@ -140,6 +140,8 @@ def written(value, unit):
         return f"{value * 8 / 1e9:.2f} Gb/s"
     if unit == "ms":
         return f"{value * 1e3:.3f} ms" if value < 0.1 else f"{value * 1e3:,.0f} ms"
+    if unit == "MB":
+        return f"{value} MB"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
@@ -222,6 +224,23 @@ class Bench:
             self.table.add(row.names[0], row, {name: values[number] for name, values in found.items()})
 
 
+    def memory(self):
+        """The smallest memory with which each starts and forwards."""
+        row = Row(("memory to route, with the tables of a /16 pool",), "MB", None)
+        if not self.wanted(row):
+            return
+        print(f"\nmemory   [{time.monotonic() - self.started:.0f} s]", flush=True)
+        found = {}
+        for name, sizes_mb in ((SLUICE, range(12, 65, 4)), (LINUX, range(80, 257, 8))):
+            for size_mb in sizes_mb if name in self.subjects else ():
+                with contextlib.suppress(AssertionError), Subject(name, memory_mb=size_mb) as subject:
+                    subject.wait(8 if name == SLUICE else 30)
+                    found[name] = size_mb
+                    break
+        if SLUICE in found:
+            self.table.add(row.names[0], row, found)
+
+
 def main():
     bench = Bench(sys.argv[1:])
     print(f"image {os.path.getsize(lab.router.IMAGE) / 1000:.0f} KB\n")
@@ -233,6 +252,7 @@ def main():
     for way in ("up", "down"):
         bench.table.add_ratio(f"NAT TCP {way}, offloads on against off", f"NAT TCP {way}, offloads on",
                               f"NAT TCP {way}, offloads off", "6x", "10x")
+    bench.memory()
     path = os.path.join(BUILD, "bench", "table.md")
     with open(path, "w", encoding="utf-8") as file:
         file.write(bench.table.markdown())

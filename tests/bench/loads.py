@@ -91,14 +91,14 @@ def flow_instructions(subject, rate=4000, seconds=2):
     return counted(subject, lambda: flows(subject, rate, rate * seconds), lambda result: result[1])
 
 
-def tcp(subject, reverse=False, seconds=4):
+def tcp(subject, reverse=False, seconds=3):
     """iperf3 through the router: bytes a second as received."""
     argv = ["iperf3", "-c", SERVER, "-t", seconds, "-J"] + (["-R"] if reverse else [])
     report = json.loads(subject.host.run(*argv, timeout=60).stdout)
     return report["end"]["sum_received"]["bits_per_second"] / 8
 
 
-def tcp_instructions(subject, seconds=4):
+def tcp_instructions(subject, seconds=3):
     """Guest instructions for each 1,000 bytes of TCP payload."""
     tcp(subject, seconds=1)
     return counted(subject, lambda: tcp(subject, seconds=seconds), lambda rate: rate * seconds / 1000)
@@ -138,7 +138,7 @@ def dhcp_held(subject, rate):
     return done / seconds if held else None
 
 
-def dhcp_instructions(subject, new, rate=200, seconds=4):
+def dhcp_instructions(subject, new, rate=200, seconds=3):
     """Guest instructions an exchange: of clients never seen before, or of some that all have had a lease."""
     base, clients = 1 + next(_numbers), 100000
     if not new:

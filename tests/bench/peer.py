@@ -6,7 +6,7 @@ that holds nothing else. The packages are fetched into the build directory, unpa
 installed, and nothing needs root. It is tuned as its own handbooks say, in its favour where there was a choice:
 
 - no filter rules at all, where Sluice judges every packet; the CPU's mitigations off, and the clearing of pages before
-  their use (it is two thirds of what a packet of TCP costs); no lease file; no ping before an offer;
+  their use (it is three quarters of what TCP costs); no lease file; no ping before an offer;
 - room for two million connections, 10,000 names in dnsmasq's cache, 65,000 leases.
 """
 

@@ -90,10 +90,10 @@ class Subject:
         self.outside.close()
         self.directory.cleanup()
 
-    def wait(self):
+    def wait(self, limit_s=120):
         """Until it routes, and has come to rest."""
-        self.router.wait_for("^ready " if self.name == SLUICE else peer.READY, 120)
-        wait_until(lambda: self.host.run("ping", "-c1", "-W1", SERVER, check=False).returncode == 0, 60,
+        self.router.wait_for("^ready " if self.name == SLUICE else peer.READY, limit_s)
+        wait_until(lambda: self.host.run("ping", "-c1", "-W1", SERVER, check=False).returncode == 0, limit_s,
                    f"{self.name} forwards")
         return self
 
