@@ -44,9 +44,9 @@ void guard_defend(struct host *h, struct host_if *i, const uint8_t *mac)
     uint64_t now_us = h->env.now_us();
 
     h->counters.conflicts++;
-    if (now_us < h->next_conflict_us)
+    if (now_us < i->next_conflict_us)
         return;
-    h->next_conflict_us = now_us + CONFLICT_TELL_US;
+    i->next_conflict_us = now_us + CONFLICT_TELL_US;
     log_warn("address   %s is the router's, and %s uses it too: give that host another",
              ip4_text(ip_text, host_if_ip(i)), mac_text(other, mac));
     etharp_gratuitous(&i->netif);

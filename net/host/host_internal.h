@@ -28,6 +28,7 @@ struct host_if {
     struct host *host;
     uint8_t network;
     bool used;
+    uint64_t next_conflict_us; /* when a conflict on it may be told of again */
 };
 
 struct uplink {
@@ -65,7 +66,6 @@ struct host {
     uint64_t timers_done_us[HOST_TIMERS];
     uint64_t arp_until_us, fragments_until_us; /* lwIP waits for answers, for fragments */
     uint64_t errors_window_us;                 /* when counting ICMP errors began anew */
-    uint64_t next_conflict_us;                 /* when a conflict may be told of again */
     unsigned errors_in_window;
     uint8_t source_mac[MAC_BYTES]; /* of the frame lwIP is working on, */
     uint8_t source_port;           /* and the port it came in by */
