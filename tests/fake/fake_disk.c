@@ -141,7 +141,7 @@ void fake_disk_cut(struct fake_disk *d, uint32_t (*random)(uint32_t n))
             continue;
         uint32_t n = random(2) ? BLK_SECTOR_BYTES : 0;
         if (!torn && random(8) == 0) {
-            n = random(BLK_SECTOR_BYTES);
+            n = random(random(2) ? 64 : BLK_SECTOR_BYTES); /* what matters is often at the front */
             torn = true;
         }
         memcpy(d->bytes + i * BLK_SECTOR_BYTES, d->cache + i * BLK_SECTOR_BYTES, n);
