@@ -129,6 +129,69 @@ static void test_a_clone_that_goes_elsewhere(void **state)
     assert_int_equal(lease_known(&dhcp_lab.server.leases[0], ip)->state, LEASE_FREE);
 }
 
+/* Who has a lease and is given a reservation elsewhere moves to it when it renews. */
+static void test_a_new_reservation_moves_its_host(void **state)
+{
+    (void)state;
+    dhcp_lab.config.host_count = 1;
+    dhcp_lab.config.hosts[0] = (struct config_host){.net = 0, .ip = POOL(5)};
+    dhcp_lab_mac_of(dhcp_lab.config.hosts[0].mac, 1);
+    dhcp_lab_start();
+    assert_int_equal(reboot(1, NULL, 0), DHCP_TYPE_NAK);
+    assert_int_equal(reboot(2, NULL, 0), DHCP_TYPE_ACK);
+    assert_int_equal(
+        dhcp_lab_ask((struct dhcp_lab_request){.type = DHCP_TYPE_DISCOVER, .client = 1}),
+        DHCP_TYPE_OFFER);
+    assert_int_equal(dhcp_lab_yiaddr(), POOL(5));
+}
+
+static void test_a_renewal_need_not_repeat_the_name(void **state)
+{
+    struct dhcp_lab_request r = {
+        .type = DHCP_TYPE_REQUEST, .client = 1, .requested = POOL(1), .name = "web"};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++, r.name = NULL) {
+        assert_int_equal(dhcp_lab_ask(r), DHCP_TYPE_ACK);
+        assert_string_equal(dhcp_server_name_of(&dhcp_lab.server, 0, POOL(1), dhcp_lab.now_us),
+                            "web");
+    }
+}
+
+/* ARP of one network, and for one address, says nothing of others that are waited for; and one
+ * client may wait in two networks. */
+static void test_what_waits_is_told_apart(void **state)
+{
+    struct dhcp_lab_request r = {.type = DHCP_TYPE_DISCOVER, .client = 1, .id = "id"};
+    const uint8_t other[MAC_BYTES] = {2, 0, 0, 0, 7, 7};
+
+    (void)state;
+    dhcp_lab.config.nets[0].prefix = 20;
+    dhcp_lab.config.nets[0].pool_last = BE_IP4(192, 168, 15, 254);
+    dhcp_lab.config.nets[1] = dhcp_lab.config.nets[0];
+    dhcp_lab_start();
+    dhcp_lab.waits = true;
+    assert_int_equal(dhcp_lab_ask_on(0, r), 0);
+    be32 ip = dhcp_lab.probed;
+    assert_int_equal(dhcp_lab_ask_on(1, r), 0);
+    assert_int_equal(dhcp_lab.server.pending.count, 2);
+    /* The same chain of the table, and not the same address or network. */
+    dhcp_server_seen(&dhcp_lab.server, 0, ip ^ BE_IP4(0, 0, 4, 0), other, dhcp_lab.now_us);
+    assert_false(dhcp_lab_poll(dhcp_lab.now_us));
+    assert_int_equal(dhcp_lab.server.counters.in_use, 0);
+    assert_int_equal(dhcp_server_next_us(&dhcp_lab.server),
+                     dhcp_lab.now_us + DHCP_PROBE_US / DHCP_PROBE_REQUESTS);
+    dhcp_server_seen(&dhcp_lab.server, 1, ip, other, dhcp_lab.now_us);
+    assert_false(dhcp_lab_poll(dhcp_lab.now_us));
+    assert_int_equal(dhcp_lab.server.counters.in_use, 1);
+    assert_int_not_equal(dhcp_lab.probed, ip); /* network 1 asks for the next, */
+    for (unsigned i = 0; i < DHCP_PROBE_REQUESTS; i++)
+        dhcp_lab.now_us += DHCP_PROBE_US / DHCP_PROBE_REQUESTS,
+            assert_int_equal(dhcp_lab_poll(dhcp_lab.now_us), i + 1 == DHCP_PROBE_REQUESTS);
+    assert_int_equal(dhcp_lab.reply.network, 0); /* and network 0 keeps its own */
+    assert_int_equal(dhcp_lab_yiaddr(), ip);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dhcp_lab_setup, dhcp_lab_teardown)
@@ -138,6 +201,9 @@ int main(void)
         T(test_a_size_that_cannot_be),
         T(test_a_long_relay_option),
         T(test_a_clone_that_goes_elsewhere),
+        T(test_a_new_reservation_moves_its_host),
+        T(test_a_renewal_need_not_repeat_the_name),
+        T(test_what_waits_is_told_apart),
     };
     return cmocka_run_group_tests_name("dhcp_rows", tests, NULL, NULL);
 }
