@@ -33,7 +33,7 @@
 
 #define LOOK_AROUND_US   50000
 #define FILE_TEXT_BYTES  BOOT_FILE_MAX
-#define LARGE_POOL_BYTES (1u << 20)  /* worth to be named when memory is short */
+#define LARGE_POOL_BYTES (1u << 20) /* worth to be named when memory is short */
 
 static struct {
     struct config_draft draft;
