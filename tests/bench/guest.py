@@ -231,7 +231,7 @@ class Bench:
             return
         print(f"\nmemory   [{time.monotonic() - self.started:.0f} s]", flush=True)
         found = {}
-        for name, sizes_mb in ((SLUICE, range(12, 65, 4)), (LINUX, range(80, 257, 8))):
+        for name, sizes_mb in ((SLUICE, range(16, 65, 4)), (LINUX, range(96, 257, 8))):
             for size_mb in sizes_mb if name in self.subjects else ():
                 with contextlib.suppress(AssertionError), Subject(name, memory_mb=size_mb) as subject:
                     subject.wait(8 if name == SLUICE else 30)
