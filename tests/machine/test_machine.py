@@ -121,6 +121,53 @@ def test_grub(image, machine, tmp_path):
     assert " 0 words wrong" in text
 
 
+@pytest.fixture(name="firmware", scope="module")
+def fixture_firmware(tmp_path_factory):
+    """QEMU's arguments for OVMF; its variables are never written back."""
+    code, variables = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+    assert os.path.exists(code), "OVMF is not installed; `make deps` does it"
+    copy = str(tmp_path_factory.mktemp("ovmf") / "vars.fd")
+    shutil.copy(variables, copy)
+    return ("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={copy}")
+
+
+@pytest.mark.parametrize("machine", ("pc", "q35"))
+@pytest.mark.parametrize("memory", ("128M", "5G"))
+def test_uefi(image, firmware, machine, memory):
+    """What the firmware's map calls usable is: each page of it keeps what is written. And the machine goes off."""
+    text = run(image.replace(".elf", ".efi"), "net=lan,nat do=memory", machine=machine, memory=memory, more=firmware)
+    assert "loader UEFI\n" in text
+    assert "cmdline [net=lan,nat do=memory]\n" in text
+    total = int(re.search(r"total (\d+) KB", text).group(1))
+    size = {"128M": 128 << 10, "5G": 5 << 20}[memory]
+    assert size * 0.9 < total <= size
+    assert " 0 words wrong" in text
+    assert "framebuffer" not in text
+    assert text.endswith("end\n")
+
+
+@pytest.mark.parametrize("card", ("VGA", "ramfb", "virtio-gpu-pci"))
+def test_uefi_framebuffer(image, firmware, card):
+    """Where the firmware draws. A screen that only firmware can draw on is none."""
+    text = run(image.replace(".elf", ".efi"), "", memory="128M", more=(*firmware, "-device", card))
+    if card == "virtio-gpu-pci":
+        assert "framebuffer" not in text
+        return
+    base, width, height, line = re.search(
+        r"framebuffer ([0-9a-f]+), (\d+) x (\d+), lines of (\d+) bytes, colours at 16 8 0\n", text).groups()
+    assert int(base, 16) % 4096 == 0 and int(line) >= 4 * int(width) >= 2560 and int(height) >= 480
+
+
+def test_uefi_reset_starts_again(image, firmware):
+    arguments = command(image.replace(".elf", ".efi"), "do=reset", memory="128M", more=firmware)
+    arguments.remove("-no-reboot")
+    with Running(arguments) as machine:
+        for _ in range(2):
+            machine.wait_for("loader UEFI")
+            machine.seen = ""
+
+
 def test_needs_long_mode(image):
     with Running(command(image, "", more=("-cpu", "qemu32"))) as machine:
         machine.wait_for("error: Sluice needs a 64-bit CPU")
