@@ -211,7 +211,8 @@ def test_multicast_crosses_the_bridge(site):
         for name in ("b1", ISP):
             mac = mac_bytes(ISP_MAC if name == ISP else site.macs[name])
             with site[name].frames() as raw:
-                raw.send((group + mac + b"\x08\x00" + b"multicast from " + name.encode() + b";").ljust(60, b"\0"))
+                # Of an IP header there is at least the first byte: QEMU's e1000e sends nothing that it cannot parse.
+                raw.send((group + mac + b"\x08\x00\x45" + b"multicast from " + name.encode() + b";").ljust(60, b"\0"))
         for name, text in ((ISP, b"from b1;"), ("b2", b"from b1;"), ("b2", b"from isp;"), ("b1", b"from isp;")):
             assert captures[name].wait_for(lambda f, text=text: text in f), (name, text)
         quiet_except(site, captures, neighbours)
