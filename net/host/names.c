@@ -47,42 +47,41 @@ static bool is_own_domain(const struct names *n, const char *domain)
 
 /* True if name is own, or own has a single label and name is that with a domain of ours behind it.
  */
-static bool is_own(const struct names *n, const char *own, const char *name)
+static bool is_own(const struct names *n, const char *own, const struct asked *a)
 {
-    size_t label = strcspn(name, ".");
-
-    if (equal(own, name))
+    if (host_name_equal(own, a->name, a->chars))
         return true;
-    return name[label] && host_name_equal(own, name, label) && is_own_domain(n, name + label + 1);
+    return a->label < a->chars && host_name_equal(own, a->name, a->label) &&
+           is_own_domain(n, a->name + a->label + 1);
 }
 
-static be32 find_host(const struct names *n, uint8_t network, const char *name, uint64_t now_us)
+static be32 find_host(const struct names *n, uint8_t network, const struct asked *a,
+                      uint64_t now_us)
 {
     const struct config *config = n->config;
-    size_t label = strcspn(name, ".");
 
     for (unsigned k = 0; k < config->net_count; k++) {
         unsigned i = (network + k) % config->net_count; /* its own network first */
         if (!(n->reaches[network] >> i & 1) ||
-            (name[label] && !equal(config->nets[i].domain, name + label + 1)))
+            (a->label < a->chars && !equal(config->nets[i].domain, a->name + a->label + 1)))
             continue;
-        be32 ip = dhcp_server_find_name(n->dhcp, i, name, label, now_us);
+        be32 ip = dhcp_server_find_name(n->dhcp, i, a->name, a->label, now_us);
         if (ip)
             return ip;
     }
     return 0;
 }
 
-static be32 find_own(const struct names *n, uint8_t network, const char *name, uint64_t now_us)
+static be32 find_own(const struct names *n, uint8_t network, const struct asked *a, uint64_t now_us)
 {
     const struct config *config = n->config;
 
     for (unsigned i = 0; i < config->dnsrec_count; i++)
-        if (is_own(n, config->dnsrecs[i].name, name))
+        if (is_own(n, config->dnsrecs[i].name, a))
             return config->dnsrecs[i].ip;
-    if (is_own(n, config->hostname, name))
+    if (is_own(n, config->hostname, a))
         return config->nets[network].ip;
-    return find_host(n, network, name, now_us);
+    return find_host(n, network, a, now_us);
 }
 
 /* ---- addresses of our own ---- */
@@ -136,19 +135,17 @@ static bool find_name(const struct names *n, uint8_t network, be32 ip, uint64_t 
     return false;
 }
 
-static bool is_pointer(const struct names *n, uint8_t network, const char *name, uint64_t now_us,
-                       struct dns_route *route)
+static bool is_pointer(const struct names *n, uint8_t network, const struct reverse *r,
+                       uint64_t now_us, struct dns_route *route)
 {
-    struct reverse r;
-
-    if (!reverse_read(&r, name) || r.octets < 4 || r.below)
+    if (r->octets < 4 || r->below)
         return false;
-    if (r.ip == BE_IP4(127, 0, 0, 1)) {
+    if (r->ip == BE_IP4(127, 0, 0, 1)) {
         route->host = "localhost";
         route->domain = "";
         return true;
     }
-    return find_name(n, network, r.ip, now_us, route);
+    return find_name(n, network, r->ip, now_us, route);
 }
 
 /* The length of the reverse zone of ours that a name is in: a subnet whose prefix is no multiple of
@@ -177,33 +174,36 @@ static bool is_above_subnet(const struct names *n, const struct reverse *r)
     return false;
 }
 
+static bool is_above(const struct asked *a, const char *own)
+{
+    return name_is_within(own, strlen(own), a->name, a->chars);
+}
+
 /* True if there is a name of ours below this one, or the name is a domain of ours: it exists, then,
  * and a resolver must not be told that nothing below it does (RFC 8020). */
-static bool is_above_own(const struct names *n, const char *name)
+static bool is_above_own(const struct names *n, const struct asked *a)
 {
-    struct reverse r;
-
-    if (reverse_read(&r, name))
-        return !r.below && is_above_subnet(n, &r);
+    if (a->reverse.is)
+        return !a->reverse.below && is_above_subnet(n, &a->reverse);
     for (unsigned i = 0; i < n->config->net_count; i++)
-        if (serves_domain(&n->config->nets[i]) && zone_within(n->config->nets[i].domain, name))
+        if (serves_domain(&n->config->nets[i]) && is_above(a, n->config->nets[i].domain))
             return true;
     for (unsigned i = 0; i < n->config->dnsrec_count; i++)
-        if (zone_within(n->config->dnsrecs[i].name, name))
+        if (is_above(a, n->config->dnsrecs[i].name))
             return true;
     return false;
 }
 
 /* ---- the way ---- */
 
-static const struct config_dnsfwd *find_forward(const struct names *n, const char *name,
+static const struct config_dnsfwd *find_forward(const struct names *n, const struct asked *a,
                                                 size_t *length)
 {
     const struct config_dnsfwd *best = NULL;
 
     *length = 0;
     for (unsigned i = 0; i < n->config->dnsfwd_count; i++) {
-        size_t bytes = zone_within(name, n->config->dnsfwds[i].domain);
+        size_t bytes = zone_within(a, n->config->dnsfwds[i].domain);
         if (bytes > *length) {
             *length = bytes;
             best = &n->config->dnsfwds[i];
@@ -213,28 +213,26 @@ static const struct config_dnsfwd *find_forward(const struct names *n, const cha
 }
 
 /* The longest zone of ours that the name is in. */
-static struct zone own_zone(const struct names *n, const char *name)
+static struct zone own_zone(const struct names *n, const struct asked *a)
 {
-    struct zone zone = zone_of(name);
-    struct reverse r;
+    struct zone zone = zone_of(a);
 
     for (unsigned i = 0; i < n->config->net_count; i++) {
         const struct config_net *net = &n->config->nets[i];
-        size_t chars = serves_domain(net) ? zone_within(name, net->domain) : 0;
+        size_t chars = serves_domain(net) ? zone_within(a, net->domain) : 0;
         if (chars > 0 && chars >= zone.chars)
             zone = (struct zone){ZONE_EMPTY, chars};
     }
-    if (reverse_read(&r, name) && reverse_zone(n, &r) > zone.chars)
-        zone = (struct zone){ZONE_EMPTY, reverse_zone(n, &r)};
-    return zone;
+    size_t chars = a->reverse.is ? reverse_zone(n, &a->reverse) : 0;
+    return chars > zone.chars ? (struct zone){ZONE_EMPTY, chars} : zone;
 }
 
 /* True if it is said that names like this may lead inside. */
-static bool may_lead_inside(const struct names *n, const char *name)
+static bool may_lead_inside(const struct names *n, const struct asked *a)
 {
     for (unsigned i = 0; i < n->config->dnsprivate_count; i++) {
         const char *domain = n->config->dnsprivates[i];
-        if (!domain[0] || zone_within(name, domain))
+        if (!domain[0] || zone_within(a, domain))
             return true;
     }
     return false;
@@ -250,17 +248,17 @@ static bool is_about_a_domain(uint16_t type)
 
 /* True if it is asked whether a zone of zones.h is signed. It is not, and to be believed that must
  * come from who signs the zone above it. */
-static bool is_about_signing(const char *name, uint16_t type)
+static bool is_about_signing(const struct asked *a, uint16_t type)
 {
-    return type == DNS_TYPE_DS && strchr(name, '.') && zone_of(name).chars == strlen(name);
+    return type == DNS_TYPE_DS && a->label < a->chars && zone_of(a).chars == a->chars;
 }
 
 /* A name in a zone of ours, or of a single label, that has no address. */
-static enum dns_way local_way(const struct names *n, const char *name, const struct zone *zone)
+static enum dns_way local_way(const struct names *n, const struct asked *a, const struct zone *zone)
 {
     if (zone->kind == ZONE_LOOPBACK)
         return DNS_LOOPBACK;
-    if (zone->kind == ZONE_SILENT || zone->chars == strlen(name) || is_above_own(n, name))
+    if (zone->kind == ZONE_SILENT || zone->chars == a->chars || is_above_own(n, a))
         return DNS_NO_RECORD;
     return DNS_NO_NAME;
 }
@@ -269,16 +267,17 @@ struct dns_route names_route(const struct names *n, uint8_t network, const char 
                              uint16_t type, uint64_t now_us)
 {
     struct dns_route route = {.way = DNS_ALL, .network = NETWORK_UPLINK};
-    struct zone zone = own_zone(n, name);
+    const struct asked a = asked_name(name);
+    struct zone zone = own_zone(n, &a);
     size_t forward_length;
-    const struct config_dnsfwd *forward = find_forward(n, name, &forward_length);
+    const struct config_dnsfwd *forward = find_forward(n, &a, &forward_length);
 
     route.zone_chars = (uint8_t)zone.chars;
-    route.ip = find_own(n, network, name, now_us);
-    if (route.ip || is_pointer(n, network, name, now_us, &route)) {
+    route.ip = find_own(n, network, &a, now_us);
+    if (route.ip || is_pointer(n, network, &a.reverse, now_us, &route)) {
         route.way = route.ip ? DNS_ADDRESS : DNS_POINTER;
         if (!zone.chars) /* the only name we have in a zone of others is a zone by itself */
-            route.zone_chars = (uint8_t)strlen(name);
+            route.zone_chars = (uint8_t)a.chars;
         return route;
     }
     if (forward && forward_length >= zone.chars) {
@@ -286,12 +285,12 @@ struct dns_route names_route(const struct names *n, uint8_t network, const char 
         route.ip = forward->server;
         if (forward->net != CONFIG_NO_NET)
             route.network = forward->net;
-    } else if ((zone.chars && !is_about_signing(name, type)) ||
-               (name[0] && !strchr(name, '.') && !is_about_a_domain(type))) {
-        route.way = local_way(n, name, &zone);
+    } else if ((zone.chars && !is_about_signing(&a, type)) ||
+               (a.chars && a.label == a.chars && !is_about_a_domain(type))) {
+        route.way = local_way(n, &a, &zone);
         return route;
     }
-    route.may_lead_inside = may_lead_inside(n, name);
+    route.may_lead_inside = may_lead_inside(n, &a);
     if (!(n->reaches[network] >> route.network & 1))
         route.way = DNS_FORBIDDEN;
     return route;

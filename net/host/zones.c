@@ -49,18 +49,18 @@ static const struct {
 };
 
 /* Most names are in none of the zones, and that is seen from where a dot would have to be. */
-static bool is_within(const char *name, size_t whole, const char *domain, size_t n)
+bool name_is_within(const char *name, size_t whole, const char *domain, size_t n)
 {
     if (n == 0 || whole < n || (whole > n && name[whole - n - 1] != '.'))
         return false;
     return host_name_equal(domain, name + whole - n, n);
 }
 
-size_t zone_within(const char *name, const char *domain)
+size_t zone_within(const struct asked *a, const char *domain)
 {
     size_t n = strlen(domain);
 
-    return is_within(name, strlen(name), domain, n) ? n : 0;
+    return name_is_within(a->name, a->chars, domain, n) ? n : 0;
 }
 
 /* A label that is an octet as reverse names write it: no letters, no leading zeros. */
@@ -77,14 +77,14 @@ static bool read_octet(const char *label, size_t n, uint32_t *value)
     return *value <= 255;
 }
 
-bool reverse_read(struct reverse *r, const char *name)
+static void reverse_read(struct reverse *r, const char *name, size_t whole)
 {
-    size_t whole = strlen(name), left = whole - REVERSE_CHARS; /* with the dot at its end */
+    size_t left = whole - REVERSE_CHARS; /* with the dot at its end */
     uint32_t value, ip = 0;
 
-    memset(r, 0, sizeof(*r));
-    if (!is_within(name, whole, REVERSE, REVERSE_CHARS))
-        return false;
+    if (!name_is_within(name, whole, REVERSE, REVERSE_CHARS))
+        return;
+    r->is = true;
     r->chars[0] = REVERSE_CHARS;
     while (left > 0 && r->octets < 4) {
         size_t end = left - 1, begin = end;
@@ -98,30 +98,32 @@ bool reverse_read(struct reverse *r, const char *name)
     }
     r->below = left > 0;
     r->ip = hton32(ip);
-    return true;
 }
 
-static struct zone reverse_zone(const char *name)
+struct asked asked_name(const char *name)
 {
-    struct reverse r;
+    struct asked a = {.name = name, .chars = strlen(name), .label = strcspn(name, ".")};
 
-    if (!reverse_read(&r, name))
-        return (struct zone){ZONE_NONE, 0};
-    for (unsigned i = 0; i < ARRAY_COUNT(subnets); i++) {
+    reverse_read(&a.reverse, name, a.chars);
+    return a;
+}
+
+static struct zone reverse_zone(const struct reverse *r)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(subnets) && r->is; i++) {
         unsigned octets = (subnets[i].prefix + 7u) / 8u;
-        if (r.octets >= octets && !((r.ip ^ subnets[i].ip) & prefix_mask(subnets[i].prefix)))
-            return (struct zone){ZONE_EMPTY, r.chars[octets]};
+        if (r->octets >= octets && !((r->ip ^ subnets[i].ip) & prefix_mask(subnets[i].prefix)))
+            return (struct zone){ZONE_EMPTY, r->chars[octets]};
     }
     return (struct zone){ZONE_NONE, 0};
 }
 
-struct zone zone_of(const char *name)
+struct zone zone_of(const struct asked *a)
 {
-    size_t whole = strlen(name);
-    bool arpa = is_within(name, whole, NAME("arpa"));
+    bool arpa = name_is_within(a->name, a->chars, NAME("arpa"));
 
     for (unsigned i = arpa ? ARPA_BEGINS : 0; i < (arpa ? ARRAY_COUNT(names) : ARPA_BEGINS); i++)
-        if (is_within(name, whole, names[i].name, names[i].chars))
+        if (name_is_within(a->name, a->chars, names[i].name, names[i].chars))
             return (struct zone){names[i].kind, names[i].chars};
-    return arpa ? reverse_zone(name) : (struct zone){ZONE_NONE, 0};
+    return reverse_zone(&a->reverse);
 }

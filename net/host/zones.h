@@ -22,21 +22,32 @@ struct zone {
     size_t chars; /* of the zone's name, at the end of the name that was asked for */
 };
 
-/* The zone a name is in. */
-struct zone zone_of(const char *name);
-
 /* A name in in-addr.arpa, or that itself. */
 struct reverse {
+    bool is;         /* otherwise the name is not there, and the rest is 0 */
     be32 ip;         /* the octets that are given, the others 0 */
     unsigned octets; /* how many are given: 4 make an address */
     bool below;      /* there are labels in front of them: it is not the address's own name */
     size_t chars[5]; /* chars[k]: length of the part of the name that has k of the octets */
 };
 
-/* False if the name is not in in-addr.arpa. */
-bool reverse_read(struct reverse *r, const char *name);
+/* A name that is asked about (borrowed), and what is looked for in it more than once. */
+struct asked {
+    const char *name;
+    size_t chars;
+    size_t label; /* length of the first label: chars if there is no other */
+    struct reverse reverse;
+};
 
-/* Length of the name that is this domain's or below it: the domain's length, else 0. */
-size_t zone_within(const char *name, const char *domain);
+struct asked asked_name(const char *name);
+
+/* The zone a name is in. */
+struct zone zone_of(const struct asked *a);
+
+/* True if the name of so many characters is the domain of n, or below it. No name is within "". */
+bool name_is_within(const char *name, size_t chars, const char *domain, size_t n);
+
+/* The domain's length if the name is within it, else 0. */
+size_t zone_within(const struct asked *a, const char *domain);
 
 #endif
