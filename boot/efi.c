@@ -75,7 +75,7 @@ static void note(const char *what)
 }
 
 /* Says what is wrong, and in a second sentence what to do; the status is the application's. */
-static EFI_STATUS fail(EFI_STATUS status, const char *what)
+static EFI_STATUS give_up(EFI_STATUS status, const char *what)
 {
     say("Sluice: error: ");
     say(what);
@@ -108,18 +108,18 @@ static EFI_STATUS read_file(const EFI_LOADED_IMAGE *self, struct boot_info *boot
     if (!volume || !self->FilePath)
         return EFI_SUCCESS; /* started from a network, or out of memory */
     if (!efi_text_beside(self->FilePath, NODES_BYTES_MAX, CONFIG_FILE, path, ARRAY_COUNT(path)))
-        return fail(EFI_INVALID_PARAMETER, "the path of the directory it was started from is "
-                                           "damaged or too long; start it from another one");
+        return give_up(EFI_INVALID_PARAMETER, "the path of the directory it was started from is "
+                                              "damaged or too long; start it from another one");
     EFI_STATUS status = volume->OpenVolume(volume, &root);
     if (EFI_ERROR(status))
-        return fail(status,
-                    "the volume with " CONFIG_FILE " cannot be read; check it, or renew it");
+        return give_up(status,
+                       "the volume with " CONFIG_FILE " cannot be read; check it, or renew it");
     status = root->Open(root, &file, path, EFI_FILE_MODE_READ, 0);
     root->Close(root);
     if (status == EFI_NOT_FOUND)
         return EFI_SUCCESS;
     if (EFI_ERROR(status))
-        return fail(status, CONFIG_FILE " cannot be opened; check the volume it is on");
+        return give_up(status, CONFIG_FILE " cannot be opened; check the volume it is on");
 
     uint8_t more;
     UINTN n = 0;
@@ -131,9 +131,9 @@ static EFI_STATUS read_file(const EFI_LOADED_IMAGE *self, struct boot_info *boot
     } while (!EFI_ERROR(status) && n != 0 && boot->file_bytes < BOOT_FILE_MAX);
     file->Close(file);
     if (EFI_ERROR(status))
-        return fail(status, CONFIG_FILE " cannot be read; check the volume it is on");
+        return give_up(status, CONFIG_FILE " cannot be read; check the volume it is on");
     if (n != 0)
-        return fail(EFI_BAD_BUFFER_SIZE, CONFIG_FILE " is longer than 64 KB; shorten it");
+        return give_up(EFI_BAD_BUFFER_SIZE, CONFIG_FILE " is longer than 64 KB; shorten it");
     return EFI_SUCCESS;
 }
 
@@ -144,8 +144,8 @@ static EFI_STATUS read_options(const EFI_LOADED_IMAGE *self, struct boot_info *b
     if (!efi_text_options(self->LoadOptions, self->LoadOptionsSize, boot))
         note("the load options are no text, and are passed over");
     if (boot->cmdline_cut)
-        return fail(EFI_BAD_BUFFER_SIZE,
-                    "the load options are longer than 16 KB; put them into " CONFIG_FILE);
+        return give_up(EFI_BAD_BUFFER_SIZE,
+                       "the load options are longer than 16 KB; put them into " CONFIG_FILE);
     return EFI_SUCCESS;
 }
 
@@ -205,13 +205,13 @@ static EFI_STATUS make_low(const struct efi_image *image, struct low **made)
     EFI_STATUS status =
         efi->BootServices->AllocatePages(AllocateMaxAddress, EfiLoaderData, pages, &at);
     if (EFI_ERROR(status))
-        return fail(status, "no memory below 4 GB; give the machine 64 MB or more");
+        return give_up(status, "no memory below 4 GB; give the machine 64 MB or more");
     uint64_t code = (uint64_t)(uintptr_t)efi_enter;
     if ((at < image->end && at + pages * PAGE_BYTES > image->start) ||
         (code >= image->start && code < image->end)) {
         efi->BootServices->FreePages(at, pages);
-        return fail(EFI_OUT_OF_RESOURCES,
-                    "firmware has put the loader where the kernel must go; give it more memory");
+        return give_up(EFI_OUT_OF_RESOURCES,
+                       "firmware has put the loader where the kernel must go; give it more memory");
     }
     *made = (struct low *)(uintptr_t)at;
     memset(*made, 0, sizeof(**made));
@@ -232,7 +232,7 @@ static EFI_STATUS leave(EFI_HANDLE self, const struct efi_image *image, struct l
     room = bytes + MAP_SLACK_BYTES;
     EFI_STATUS status = services->AllocatePool(EfiLoaderData, room, &map);
     if (EFI_ERROR(status))
-        return fail(status, "no memory for the memory map; give the machine more");
+        return give_up(status, "no memory for the memory map; give the machine more");
 
     for (unsigned tries = 0; tries < EXIT_TRIES; tries++) {
         bytes = room;
@@ -241,10 +241,10 @@ static EFI_STATUS leave(EFI_HANDLE self, const struct efi_image *image, struct l
         bool has = ok && efi_map_has(&low->boot, image->start, image->end);
         if (!has && tries == 0) {
             services->FreePool(map);
-            return fail(ok ? EFI_OUT_OF_RESOURCES : status,
-                        ok ? "firmware keeps memory at 1 MB, where the kernel must go; look for "
-                             "legacy or shadow options in its setup"
-                           : "firmware gives no memory map");
+            return give_up(ok ? EFI_OUT_OF_RESOURCES : status,
+                           ok ? "firmware keeps memory at 1 MB, where the kernel must go; look for "
+                                "legacy or shadow options in its setup"
+                              : "firmware gives no memory map");
         }
         if (has && !EFI_ERROR(services->ExitBootServices(self, key))) {
             uint64_t at = (uint64_t)(uintptr_t)low;
@@ -267,10 +267,10 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *table)
     note(SLUICE_VERSION);
     EFI_LOADED_IMAGE *loaded = protocol_of(self, (EFI_GUID)LOADED_IMAGE_PROTOCOL);
     if (!loaded)
-        return fail(EFI_UNSUPPORTED, "firmware does not say where it was started from");
+        return give_up(EFI_UNSUPPORTED, "firmware does not say where it was started from");
     const char *wrong = efi_image_check(efi_kernel, (size_t)(efi_kernel_end - efi_kernel), &image);
     if (wrong)
-        return fail(EFI_LOAD_ERROR, wrong);
+        return give_up(EFI_LOAD_ERROR, wrong);
     EFI_STATUS status = make_low(&image, &low);
     if (EFI_ERROR(status))
         return status;
