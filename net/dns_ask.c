@@ -263,7 +263,7 @@ bool dns_ask_answered(struct dns_proxy *d, struct dns_pending *p, unsigned k, en
         dns_pending_forget(d, p);
         return false;
     }
-    if (code != DNS_NOERROR && code != DNS_NXDOMAIN && code <= DNS_REFUSED) {
+    if (dns_is_failure(code)) {
         t->failed = true;
         p->failure = (uint8_t)code;
         if (goes_on(d, p, now_us))
@@ -297,11 +297,11 @@ void dns_ask_due(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
     struct dns_try *t = p->current == NO_TRY ? NULL : &p->tries[p->current];
 
-    if (p->fetching && now_us < p->give_up_us) {
+    if (p->fetching) {
         dns_fetch_next(d, p, now_us);
         return;
     }
-    if (t && !t->failed && !p->fetching) {
+    if (t && !t->failed) {
         dns_upstream_timed_out(server_of(d, p, p->current), !t->late, p->probe, now_us);
         t->late = true;
         if (!p->one_server)

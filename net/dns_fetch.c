@@ -6,7 +6,7 @@
  * Theory of operation. A host that asked by UDP is given the cut answer and comes back by TCP, if
  * it wants the rest. For those who asked by TCP the query stays under way: the same bytes go to the
  * same server by TCP, and what comes is judged as an answer by UDP would be. A server that refuses,
- * or says nothing for FETCH_WAIT_US, is followed by the next, each once.
+ * answers with an error, or says nothing for FETCH_WAIT_US, is followed by the next, each once.
  *
  * Invariant: fetching is true from a fetch() that returned true until dns_proxy_fetched() or
  * end_fetch().
@@ -64,6 +64,15 @@ void dns_fetch_instead(struct dns_proxy *d, struct dns_pending *p, uint8_t *byte
         dns_fetch_next(d, p, now_us);
 }
 
+/* Asks the next server by TCP. False: there is none, or no time. */
+static bool go_on(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
+{
+    while (now_us < p->give_up_us && dns_ask_other_by_tcp(d, p))
+        if (begin(d, p, now_us))
+            return true;
+    return false;
+}
+
 void dns_fetch_next(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
     if (p->fetching) {
@@ -71,10 +80,8 @@ void dns_fetch_next(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
         p->fetching = false;
         d->counters.fetches_failed++;
     }
-    while (now_us < p->give_up_us && dns_ask_other_by_tcp(d, p))
-        if (begin(d, p, now_us))
-            return;
-    dns_give_up(d, p, DNS_SERVFAIL);
+    if (!go_on(d, p, now_us))
+        dns_give_up(d, p, p->failure ? p->failure : DNS_SERVFAIL);
 }
 
 void dns_proxy_fetched(struct dns_proxy *d, uint16_t which, uint8_t *bytes, size_t n,
@@ -89,6 +96,15 @@ void dns_proxy_fetched(struct dns_proxy *d, uint16_t which, uint8_t *bytes, size
         d->counters.fetches_failed++;
         dns_fetch_next(d, p, now_us);
         return;
+    }
+    unsigned flags = load_be16(bytes + DNS_FLAGS_OFF);
+    bool failure = dns_is_failure(flags & DNS_FLAG_RCODE);
+    if (failure)
+        p->failure = flags & DNS_FLAG_RCODE;
+    if (failure || (flags & DNS_FLAG_TRUNCATED)) {
+        d->counters.fetches_failed++;
+        if (go_on(d, p, now_us))
+            return;
     }
     dns_answer_take(d, p, bytes, n, now_us);
     dns_pending_forget(d, p);

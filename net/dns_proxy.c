@@ -154,7 +154,8 @@ static bool same_query(const struct dns_pending *p, const uint8_t *bytes, size_t
 }
 
 /* Looks among the entries under way for the same query, and joins it, or for too many with its
- * question. True: no new entry is to be made. */
+ * question: then a host by UDP hears nothing, and asks again by itself. True: no new entry is to be
+ * made. */
 static bool share(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
                   size_t n, const struct dns_question *q, uint16_t bucket)
 {
@@ -169,7 +170,13 @@ static bool share(struct dns_proxy *d, const struct dns_client *from, const uint
             return true;
         alike++; /* it is another query, or its waiters are too many already */
     }
-    return alike >= DNS_SAME_QUESTION_MAX;
+    if (alike < DNS_SAME_QUESTION_MAX)
+        return false;
+    if (from->stream) {
+        d->counters.refused++;
+        refuse(d, from, bytes, n, q, DNS_SERVFAIL);
+    }
+    return true;
 }
 
 /* What is known of a query besides its question. */
@@ -360,13 +367,17 @@ static void give(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, siz
     give_by(d, p, false, bytes, n);
 }
 
-/* An error, or that there is no record, to all who wait. */
-static void give_none(struct dns_proxy *d, struct dns_pending *p, const struct dns_question *q,
-                      enum dns_rcode code)
+/* An error, or that there is no record, to all who wait. The query's own bytes stay as they are: a
+ * server may yet be asked for others. */
+static void give_none(struct dns_proxy *d, const struct dns_pending *p,
+                      const struct dns_question *q, enum dns_rcode code)
 {
+    uint8_t query[DNS_QUERY_MAX_BYTES];
+
+    memcpy(query, p->bytes, p->n);
     for (unsigned i = 0; i < p->waiter_count; i++) {
-        address(&p->waiters[i], p, p->bytes);
-        refuse(d, &p->waiters[i].client, p->bytes, p->n, q, code);
+        address(&p->waiters[i], p, query);
+        refuse(d, &p->waiters[i].client, query, p->n, q, code);
     }
 }
 

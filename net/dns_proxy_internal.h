@@ -53,6 +53,12 @@ struct dns_pending {
     uint8_t bytes[DNS_QUERY_MAX_BYTES];
 };
 
+/* True if another server may know better. */
+static inline bool dns_is_failure(enum dns_rcode code)
+{
+    return code != DNS_NOERROR && code != DNS_NXDOMAIN && code <= DNS_REFUSED;
+}
+
 /* ---- dns_pending.c ---- */
 
 /* -ENOMEM or 0. d->key is there. */

@@ -135,14 +135,20 @@ static void test_what_is_no_query(void **state)
     assert_int_equal(rig.answered_count, 1);
 }
 
-/* A server that cannot be reached, is silent or gives a wrong answer is followed by the other, each
- * once; then it is SERVFAIL, and not later than a resolver waits. */
+/* A server that cannot be reached, is silent, or answers with an error, wrongly or not in whole is
+ * followed by the other, each once; then it is an error, and not later than a resolver waits. */
 static void test_servers_that_fail(void **state)
 {
-    enum how { REFUSES, SILENT, WRONG, BUSY };
+    enum how { REFUSES, SILENT, WRONG, BUSY, ERROR, CUT };
     static const struct {
         enum how first, second;
-    } rows[] = {{REFUSES, REFUSES}, {SILENT, REFUSES}, {WRONG, SILENT}, {BUSY, BUSY}};
+        enum dns_rcode code;
+    } rows[] = {
+        {REFUSES, REFUSES, DNS_SERVFAIL}, {SILENT, REFUSES, DNS_SERVFAIL},
+        {WRONG, SILENT, DNS_SERVFAIL},    {BUSY, BUSY, DNS_SERVFAIL},
+        {SILENT, SILENT, DNS_SERVFAIL},   {ERROR, SILENT, DNS_REFUSED},
+        {ERROR, ERROR, DNS_REFUSED},      {CUT, REFUSES, DNS_SERVFAIL},
+    };
     uint8_t b[LONG_BYTES];
 
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -162,9 +168,11 @@ static void test_servers_that_fail(void **state)
             assert_int_equal(rig.answered_count, 0);
             if (how == REFUSES) {
                 dns_rig_fetched(NULL, 0);
-            } else if (how == WRONG) {
+            } else if (how != SILENT) {
                 long_answer(b);
-                b[0] ^= 1;
+                b[0] ^= how == WRONG;
+                b[DNS_FLAGS_OFF + 1] |= how == ERROR ? DNS_REFUSED : 0;
+                b[DNS_FLAGS_OFF] |= how == CUT ? 2 : 0;
                 dns_rig_fetched(b, LONG_BYTES);
             } else {
                 rig.now_us = dns_proxy_next_us(&rig.proxy);
@@ -172,7 +180,7 @@ static void test_servers_that_fail(void **state)
             }
         }
         assert_int_equal(rig.answered_count, 1);
-        assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_SERVFAIL);
+        assert_int_equal(dns_rig_rcode(dns_rig_answered()), rows[i].code);
         assert_int_equal(dns_rig_answered()->stream, 7);
         assert_int_equal(rig.proxy.pending_count, 0);
         assert_int_equal(rig.fetching, 0);
@@ -221,6 +229,51 @@ static void test_no_rebinding_by_tcp(void **state)
     assert_int_equal(rig.proxy.counters.rebinding, 1);
 }
 
+/* An answer that is cut and leads inside: who asked by UDP is told that there is no address, which
+ * changes nothing in what the server is asked by TCP for the others. */
+static void test_rebinding_for_some(void **state)
+{
+    const be32 inside = DNS_RIG_INSIDE;
+    uint8_t b[LONG_BYTES];
+
+    (void)state;
+    query(1, 7, 100, "evil.example");
+    query(2, 0, 101, "EVIL.example");
+    size_t n = dns_rig_make_answer(b, dns_rig_asked());
+    memcpy(b + n - 4, &inside, 4);
+    b[DNS_FLAGS_OFF] |= 2;
+    assert_true(dns_rig_answer_with(dns_rig_asked(), b, n));
+    assert_int_equal(rig.answered_count, 1);
+    assert_int_equal(load_be16(dns_rig_answered()->bytes), 101);
+    assert_int_equal(load_be16(dns_rig_answered()->bytes + DNS_ANCOUNT_OFF), 0);
+    assert_int_equal(rig.fetched_count, 1);
+    assert_memory_equal(rig.fetched[0].bytes, rig.asked[0].bytes, rig.asked[0].n);
+    n = long_answer(b);
+    dns_rig_fetched(b, n);
+    assert_int_equal(rig.answered_count, 2);
+    assert_int_equal(load_be16(dns_rig_answered()->bytes), 100);
+    assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_NOERROR);
+}
+
+/* More than may wait for one question: by UDP the host asks again, by TCP it is told at once, as
+ * its connection waits for an answer to each question. */
+static void test_too_many_of_one_question(void **state)
+{
+    const unsigned most = DNS_SAME_QUESTION_MAX * DNS_WAITERS_MAX;
+
+    (void)state;
+    for (unsigned i = 0; i < most; i++)
+        query(1 + i, 7 + i, 1, "one.example");
+    query(100, 0, 2, "one.example");
+    assert_int_equal(rig.answered_count, 0);
+    query(100, 500, 2, "one.example");
+    assert_int_equal(rig.answered_count, 1);
+    assert_int_equal(dns_rig_answered()->stream, 500);
+    assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_SERVFAIL);
+    assert_int_equal(rig.proxy.counters.refused, 1);
+    assert_int_equal(rig.asked_count, DNS_SAME_QUESTION_MAX);
+}
+
 /* By UDP a host that takes any length gets no longer datagram than the router makes. */
 static void test_datagrams_have_an_end(void **state)
 {
@@ -252,6 +305,8 @@ int main(void)
         T(test_servers_that_fail),
         T(test_the_next_server),
         T(test_no_rebinding_by_tcp),
+        T(test_rebinding_for_some),
+        T(test_too_many_of_one_question),
         T(test_datagrams_have_an_end),
     };
     return cmocka_run_group_tests_name("dns_fetch", tests, NULL, NULL);
