@@ -207,13 +207,15 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-/* Networks may have one address; so each listens by itself, on its interface alone. lwIP would see
- * a conflict there, which is avoided by telling it the port when it has looked for one. */
+/* Networks may have one address; so each listens by itself, on its interface alone: there at any
+ * address, as the guard lets in but one, and as lwIP would change that of the listener when another
+ * interface that has the same one gets a new one. lwIP would see a conflict between them, which is
+ * avoided by telling it the port when it has looked for one. */
 static int listen_on(struct host_if *i)
 {
     struct tcp_pcb *pcb = tcp_new();
 
-    if (!pcb || tcp_bind(pcb, &i->netif.ip_addr, 0) != ERR_OK)
+    if (!pcb || tcp_bind(pcb, IP4_ADDR_ANY, 0) != ERR_OK)
         return -ENOMEM;
     pcb->local_port = DNS_PORT;
     tcp_bind_netif(pcb, &i->netif);

@@ -472,6 +472,25 @@ static void test_fetch_ends_with_the_address(void **state)
     uplink_watch(lab.host);
 }
 
+/* Outside, somebody gives the router the address that it has inside, and then another: inside, all
+ * stays as it is. */
+static void test_an_address_from_inside_outside(void **state)
+{
+    struct netif *netif = &lab.host->ifs[NETWORK_UPLINK].netif;
+    ip4_addr_t ip = *netif_ip4_addr(netif), mask = *netif_ip4_netmask(netif),
+               gw = *netif_ip4_gw(netif), inside = {LAN_IP};
+    size_t at = 0, n;
+
+    (void)state;
+    netif_set_addr(netif, &inside, &mask, &gw);
+    uplink_watch(lab.host);
+    netif_set_addr(netif, &ip, &mask, &gw);
+    uplink_watch(lab.host);
+    struct tcp_end *e = opened(0, 4000);
+    ask(e, 1, "gate.lan");
+    assert_int_equal(answer(e, &at, &n), 1);
+}
+
 /* ---- no room, and noise ---- */
 
 /* Without buffers to keep answers in, connections end; afterwards all is well. */
@@ -584,6 +603,7 @@ int main(void)
         T(test_fetch),
         T(test_fetch_fails),
         T(test_fetch_ends_with_the_address),
+        T(test_an_address_from_inside_outside),
         T(test_without_buffers),
         T(test_noise),
     };
