@@ -16,10 +16,10 @@ from lab.site import FRAMES, Site
 from lab.storm import Storm, marked
 
 NICS = {"e1000": "82540EM", "e1000-82544gc": "82544GC", "e1000-82545em": "82545EM", "e1000e": "82574L"}
-FILE_MB, SMALL_MB = 20, 8
+FILE_MB, SMALL_MB = 20, 5
 ECHO_COUNT = 400
 FLOOD = 20000
-IDLE_SECONDS, IDLE_SHARE_MAX, ATTEMPTS = 3, 0.03, 4
+IDLE_SECONDS, IDLE_SHARE_MAX, ATTEMPTS = 2, 0.03, 4
 LATENCY_MAX_MS = 400  # of the slowest echo; of a lost interrupt, what nothing else brings on in two seconds
 
 
@@ -82,45 +82,44 @@ def test_every_echo_ends_a_sleep(home, say):
     assert lost == 0 and slowest < LATENCY_MAX_MS, (lost, slowest)
 
 
-@pytest.mark.parametrize("port", [0, 1], ids=["uplink", "lan"])
-def test_cable_pulled_and_plugged(home, port):
-    """Noticed in silence and under load; a download that stands while the cable is out goes on."""
+def test_cable_pulled_and_plugged(home):
+    """Noticed in silence, and under load: a download that stands while the cable is out goes on."""
     host = home.hosts[0]
 
-    def state(wanted):
-        wait_until(lambda: home.router.status().ports[port].state == wanted, 10, f"port {port} is {wanted}")
+    def pull_and_plug(port):
+        for up in (False, True):
+            home.router.set_link(port, up)
+            wanted = "up" if up else "down"
+            wait_until(lambda: home.router.status().ports[port].state == wanted, 10, f"port {port} is {wanted}")
 
-    home.router.set_link(port, False)
-    state("down")
-    home.router.set_link(port, True)
-    state("up")
+    pull_and_plug(1)
     wait_until(lambda: host.run("ping", "-c", 1, "-W", 1, SERVER, check=False).returncode == 0, 30, "all is well again")
-    expected = home.outside.make_file("big", 40)
-    process = host.spawn("curl", "-sS", "-f", "-m", "90", "--limit-rate", "20M", "-o", f"/run/big{port}",
+    expected = home.outside.make_file("big", FILE_MB)
+    process = host.spawn("curl", "-sS", "-f", "-m", "90", "--limit-rate", "20M", "-o", "/run/big",
                          "http://files.example/big")
-    wait_until(lambda: host.run("sh", "-c", f"[ -s /run/big{port} ]", check=False).returncode == 0, 20,
+    wait_until(lambda: host.run("sh", "-c", "[ -s /run/big ]", check=False).returncode == 0, 20,
                "the download has begun", process)
-    home.router.set_link(port, False)
-    state("down")
-    home.router.set_link(port, True)
+    pull_and_plug(0)
     assert process.wait(100) == 0
-    assert host.run("sha256sum", f"/run/big{port}").stdout.split()[0] == expected
+    assert host.run("sha256sum", "/run/big").stdout.split()[0] == expected
 
 
 @pytest.mark.alone
-def test_idle_costs_next_to_nothing(home, say):
+@pytest.mark.parametrize("nic", ["e1000", "e1000e"])
+def test_idle_costs_next_to_nothing(nic, say):
     """With interrupts armed and nothing to do, it sleeps."""
-    shares = []
-    while len(shares) < ATTEMPTS and (not shares or min(shares) > IDLE_SHARE_MAX):
-        before, start = home.router.cpu_seconds(), time.monotonic()
-        time.sleep(IDLE_SECONDS)  # the time itself is what is measured
-        shares.append((home.router.cpu_seconds() - before) / (time.monotonic() - start))
-    say(f"idle: {min(shares) * 100:.2f} % of a core")
-    assert min(shares) < IDLE_SHARE_MAX, shares
-    reaches(home.hosts[0], SERVER, 56)
+    with Home(nics=nic) as home:
+        shares = []
+        while len(shares) < ATTEMPTS and (not shares or min(shares) > IDLE_SHARE_MAX):
+            before, start = home.router.cpu_seconds(), time.monotonic()
+            time.sleep(IDLE_SECONDS)  # the time itself is what is measured
+            shares.append((home.router.cpu_seconds() - before) / (time.monotonic() - start))
+        say(f"{nic} idle: {min(shares) * 100:.2f} % of a core")
+        assert min(shares) < IDLE_SHARE_MAX, shares
+        reaches(home.hosts[0], SERVER, 56)
 
 
-MIXTURES = [(VIRTIO, "e1000"), ("e1000", VIRTIO), (VIRTIO, "e1000e"), ("e1000e", VIRTIO), ("e1000e", "e1000-82544gc")]
+MIXTURES = [(VIRTIO, "e1000"), ("e1000e", VIRTIO), ("e1000", "e1000e")]
 
 
 @pytest.mark.parametrize("nics", MIXTURES, ids="-".join)
