@@ -181,7 +181,7 @@ bool dns_ask_begin(struct dns_proxy *d, struct dns_pending *p, const struct dns_
     memset(p->tries, 0, sizeof(p->tries));
     if (p->one_server)
         p->own_server = own_server(d, p->network, p->server);
-    if (!draw(d, p))
+    if (!dns_pending_has_share(d, p) || !draw(d, p))
         return false;
     dns_pending_use(d, p, ask(d, p, choose(d, p), now_us));
     if (!p->one_server)

@@ -167,6 +167,25 @@ struct dns_pending *dns_pending_first(const struct dns_proxy *d)
     return d->queued ? &d->pending[d->queue[0]] : NULL;
 }
 
+/* One more or less, for all that have a share. */
+static void count(struct dns_proxy *d, const struct dns_pending *p, int by)
+{
+    d->pending_count = (uint16_t)(d->pending_count + by);
+    d->per_client[p->client_bucket] = (uint16_t)(d->per_client[p->client_bucket] + by);
+    if (p->one_server) {
+        d->own_pending_count = (uint16_t)(d->own_pending_count + by);
+        d->own_pending[p->own_server] = (uint16_t)(d->own_pending[p->own_server] + by);
+    }
+}
+
+bool dns_pending_has_share(const struct dns_proxy *d, const struct dns_pending *p)
+{
+    if (!p->one_server)
+        return d->pending_count - d->own_pending_count < DNS_PENDING_ALL;
+    return d->own_pending[p->own_server] < DNS_PENDING_OWN &&
+           d->own_pending_count < DNS_PENDING_OWNS;
+}
+
 struct dns_pending *dns_pending_new(struct dns_proxy *d, const struct dns_client *from)
 {
     uint16_t client = (uint16_t)(hash_words(&d->key, from->ip, from->network) % CLIENT_BUCKETS);
@@ -187,8 +206,7 @@ void dns_pending_use(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us
     p->next_question = *head;
     *head = index_of(d, p);
     enqueue(d, p, due_us);
-    d->per_client[p->client_bucket]++;
-    d->pending_count++;
+    count(d, p, 1);
 }
 
 void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p)
@@ -200,8 +218,7 @@ void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p)
     dns_pending_unlink_port(d, p);
     unlink_question(d, p);
     dequeue(d, p);
-    d->per_client[p->client_bucket]--;
-    d->pending_count--;
+    count(d, p, -1);
     p->next_port = d->free;
     d->free = index_of(d, p);
 }

@@ -37,7 +37,10 @@
 #include "net/hash.h"
 
 #define DNS_PENDING_MAX        512
-#define DNS_PENDING_PER_CLIENT 192  /* one host cannot take it all */
+#define DNS_PENDING_PER_CLIENT 192  /* one host cannot take it all, */
+#define DNS_PENDING_OWN        128  /* nor the server of a domain, which may be dead, */
+#define DNS_PENDING_OWNS       256  /* nor all of those, */
+#define DNS_PENDING_ALL        384  /* nor the servers of all the rest */
 #define DNS_RATE_PER_S         1000 /* questions of one host that are sent on, and at once */
 #define DNS_SAME_QUESTION_MAX  4
 #define DNS_WAITERS_MAX        16 /* hosts that share one query; many start at the same moment */
@@ -129,6 +132,7 @@ struct dns_proxy {
     uint16_t queued;
     uint16_t free; /* list of pending entries */
     uint16_t pending_count;
+    uint16_t own_pending_count, own_pending[DNS_OWN_SERVERS_MAX]; /* of those: DNS_ONE_SERVER */
     uint8_t server_count;
     uint8_t own_count;
     bool told_dead; /* the console knows that no server answers */

@@ -81,6 +81,10 @@ struct dns_pending *dns_pending_first(const struct dns_proxy *d); /* due first; 
 struct dns_pending *dns_pending_new(struct dns_proxy *d, const struct dns_client *from);
 void dns_pending_use(struct dns_proxy *d, struct dns_pending *p, uint64_t due_us);
 
+/* True if its servers may have one more to answer: the silent ones of some names do not take the
+ * places of all others. */
+bool dns_pending_has_share(const struct dns_proxy *d, const struct dns_pending *p);
+
 /* Takes it out of all chains; its port is released, and who is asked by TCP is told to stop. */
 void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p);
 
@@ -99,8 +103,9 @@ void dns_give_up(struct dns_proxy *d, struct dns_pending *p, enum dns_rcode code
 
 /* ---- dns_ask.c ---- */
 
-/* Asks the best server, and puts the entry to use. False, and nothing is, if no port is free. Set
- * are bytes and question, network, one_server and its server, respell, waiters. */
+/* Asks the best server, and puts the entry to use. False, and nothing is, if no port is free, or
+ * too much is asked of its servers already. Set are bytes and question, network, one_server and its
+ * server, respell, waiters. */
 bool dns_ask_begin(struct dns_proxy *d, struct dns_pending *p, const struct dns_client *from,
                    uint64_t now_us);
 

@@ -265,6 +265,31 @@ static void test_single_server_is_asked_again(void **state)
     assert_int_equal(rig.answered_count, 1);
 }
 
+/* Nobody answers outside, or for a domain: what is asked elsewhere is asked all the same. */
+static void test_silent_servers_keep_out_no_others(void **state)
+{
+    static const char *const names[] = {"corp.example", "a.example"};
+    static const unsigned most[] = {DNS_PENDING_OWN, DNS_PENDING_ALL};
+    uint8_t b[512];
+
+    for (unsigned silent = 0; silent < 2; silent++) {
+        dns_rig_stop(state);
+        dns_rig_start(state);
+        for (unsigned i = 0; i < 2 * DNS_PENDING_MAX; i++)
+            dns_rig_ask(i % 100, b,
+                        dns_rig_build(b, (uint16_t)i, names[silent], (uint16_t)(1000 + i)));
+        assert_int_equal(rig.proxy.pending_count, most[silent]);
+        assert_int_equal(rig.proxy.counters.refused, 2 * DNS_PENDING_MAX - most[silent]);
+        dns_rig_query(101, 1, names[!silent]);
+        assert_int_equal(rig.proxy.pending_count, most[silent] + 1);
+        dns_rig_pass(DNS_GIVE_UP_US + 1000000);
+        assert_int_equal(rig.proxy.pending_count, 0);
+        unsigned asked = rig.asked_count;
+        dns_rig_query(102, 1, names[silent]); /* all of their places are free again */
+        assert_true(rig.asked_count > asked);
+    }
+}
+
 static void test_limits(void **state)
 {
     char name[] = "aaa.example";
@@ -283,7 +308,7 @@ static void test_limits(void **state)
         name[2] = 'z';
         dns_rig_query(2 + i % 200, (uint16_t)i, name);
     }
-    assert_int_equal(rig.proxy.pending_count, DNS_PENDING_MAX);
+    assert_int_equal(rig.proxy.pending_count, DNS_PENDING_ALL);
     assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_SERVFAIL);
     rig.now_us += DNS_GIVE_UP_US * 2ull;
     while (dns_proxy_poll(&rig.proxy, rig.now_us) > 0)
@@ -506,6 +531,7 @@ int main(void)
         T(test_answering_server_is_asked_first),
         T(test_single_server_is_asked_again),
         T(test_limits),
+        T(test_silent_servers_keep_out_no_others),
         T(test_rate_of_a_host),
         T(test_without_servers_or_upstream),
         T(test_one_server),
