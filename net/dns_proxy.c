@@ -356,14 +356,19 @@ static void give_by(struct dns_proxy *d, struct dns_pending *p, bool stream, uin
     }
 }
 
-/* To all who wait for it. What is longer than a datagram may be is cut to what says so. */
+/* To all who wait for it. What is longer than a datagram may be, and so than an OPT, is cut to what
+ * says so. */
 static void give(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n)
 {
     struct dns_question q = {.bytes = p->question_bytes};
+    struct dns_opt opt;
 
     give_by(d, p, true, bytes, n);
-    if (n > MIN(p->most_bytes, DNS_DATAGRAM_MAX_BYTES))
+    if (n > MIN(p->most_bytes, DNS_DATAGRAM_MAX_BYTES)) {
         n = dns_truncate(bytes, &q);
+        if (dns_read_query_opt(&opt, p->bytes, p->n, &q) && opt.present)
+            n = dns_append_opt(bytes, n, opt.dnssec_ok);
+    }
     give_by(d, p, false, bytes, n);
 }
 
