@@ -128,7 +128,7 @@ define link_efi # the kernel's file
 	$(Q)$(CC) -DEFI_KERNEL='"$(1)"' -c boot/efi_enter.S -o $@.kernel.o
 	$(Q)ld -shared -Bsymbolic -nostdlib -z nocombreloc -z noexecstack --no-undefined --fatal-warnings --build-id=none \
 		-T boot/efi.lds $(EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) $@.kernel.o $(EFI_LIB)/libgnuefi.a $(MUSL_LIB) -o $@.so
-	$(Q)objcopy --target efi-app-x86_64 $(addprefix -j .,text reloc rodata data dynamic rela) $@.so $@
+	$(Q)objcopy --strip-all --target efi-app-x86_64 $(addprefix -j .,text reloc rodata data dynamic rela) $@.so $@
 	$(Q)tools/finish-efi $@ $@.so
 endef
 $(BUILD)/BOOTX64.EFI: $(BUILD)/sluice.elf $(EFI_OBJ) $(EFI_NEEDS)
