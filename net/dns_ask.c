@@ -313,8 +313,11 @@ void dns_ask_due(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
     }
     unsigned k = choose(d, p);
     /* After an error the others get one chance: their answer might have been the same. */
-    if (k == NO_TRY || now_us >= p->give_up_us || (p->failure && p->tries[k].times > 0))
-        dns_give_up(d, p, p->failure ? p->failure : DNS_SERVFAIL);
-    else
+    if (k != NO_TRY && now_us < p->give_up_us && !(p->failure && p->tries[k].times > 0)) {
         dns_pending_due(d, p, ask(d, p, k, now_us));
+        return;
+    }
+    if (k != NO_TRY && !p->failure)
+        dns_keep_silence(d, p, now_us);
+    dns_give_up(d, p, p->failure ? p->failure : DNS_SERVFAIL);
 }

@@ -458,6 +458,18 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
 
 /* ---- time ---- */
 
+void dns_keep_silence(struct dns_proxy *d, const struct dns_pending *p, uint64_t now_us)
+{
+    uint8_t answer[DNS_HDR_BYTES + DNS_MAX_NAME_BYTES + 4 + DNS_OPT_BYTES];
+    struct dns_question q;
+
+    if (!p->keep)
+        return;
+    CHECK(dns_read_question(&q, p->bytes, p->n));
+    size_t n = dns_write_error(answer, sizeof(answer), p->bytes, p->n, &q, DNS_SERVFAIL);
+    dns_cache_keep(&d->cache, answer, n, &q, p->cache_flags, (uint32_t)(now_us / 1000000));
+}
+
 void dns_give_up(struct dns_proxy *d, struct dns_pending *p, enum dns_rcode code)
 {
     struct dns_question q;

@@ -101,6 +101,10 @@ void dns_answer_take(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes,
 /* All who wait are told this error, and the entry is forgotten. */
 void dns_give_up(struct dns_proxy *d, struct dns_pending *p, enum dns_rcode code);
 
+/* That no server has answered is kept for a moment, as an answer of theirs that says so is: RFC
+ * 9520, section 3.2. */
+void dns_keep_silence(struct dns_proxy *d, const struct dns_pending *p, uint64_t now_us);
+
 /* ---- dns_ask.c ---- */
 
 /* Asks the best server, and puts the entry to use. False, and nothing is, if no port is free, or

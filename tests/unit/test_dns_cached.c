@@ -203,12 +203,53 @@ static void test_long_answers(void **state)
     }
 }
 
+/* That no server has answered is known for a moment (RFC 9520, section 3.2): nobody is asked again,
+ * and the host need not wait again. A new server may be asked at once. */
+static void test_silence_is_kept(void **state)
+{
+    const be32 other = SERVER(1);
+    uint8_t b[512];
+
+    (void)state;
+    dns_rig_query(1, 1, "silent.example");
+    dns_rig_pass(DNS_GIVE_UP_US);
+    assert_int_equal(rig.answered_count, 1);
+    assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_SERVFAIL);
+    unsigned asked = rig.asked_count;
+    dns_rig_query(2, 2, "SILENT.example");
+    assert_int_equal(rig.asked_count, asked);
+    assert_int_equal(rig.answered_count, 2);
+    assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_SERVFAIL);
+    assert_int_equal(load_be16(dns_rig_answered()->bytes), 2);
+    assert_memory_equal(dns_rig_answered()->bytes + DNS_HDR_BYTES + 1, "SILENT", 6);
+    dns_rig_pass((DNS_CACHE_FAILURE_S + 1) * 1000000u);
+    dns_rig_query(1, 3, "silent.example");
+    assert_true(rig.asked_count > asked);
+    dns_rig_pass(DNS_GIVE_UP_US);
+    asked = rig.asked_count;
+    dns_proxy_set_servers(&rig.proxy, &other, 1);
+    dns_rig_query(1, 4, "silent.example");
+    assert_true(rig.asked_count > asked);
+
+    /* It says nothing of other queries, and one that is not known is not kept. */
+    dns_rig_pass(DNS_GIVE_UP_US);
+    asked = rig.asked_count;
+    size_t n = dns_rig_build(b, 5, "silent.example", DNS_TYPE_A);
+    b[DNS_FLAGS_OFF] = 0; /* no recursion desired */
+    dns_rig_ask(1, b, n);
+    assert_int_equal(rig.asked_count, ++asked);
+    dns_rig_pass(DNS_GIVE_UP_US);
+    asked = rig.asked_count;
+    dns_rig_ask(1, b, n);
+    assert_int_equal(rig.asked_count, ++asked);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dns_rig_start, dns_rig_stop)
     const struct CMUnitTest tests[] = {
         T(test_which_queries_share_an_answer), T(test_a_hit),        T(test_policy_comes_first),
-        T(test_only_what_matches_is_kept),     T(test_long_answers),
+        T(test_only_what_matches_is_kept),     T(test_long_answers), T(test_silence_is_kept),
     };
     return cmocka_run_group_tests_name("dns_cached", tests, NULL, NULL);
 }
