@@ -165,7 +165,8 @@ bool dhcp_probe_goes_on(const struct exchange *x)
         if (p->w.from.network != x->from->network || !lease_id_equal(&p->w.who, &x->who) ||
             !mac_equal(p->bytes + DHCP_CHADDR_OFF, x->m->mac))
             continue;
-        p->w.n = (uint16_t)x->n; /* its last word counts: it may have another xid */
+        p->w.n = (uint16_t)x->n; /* its last word counts: it may have another xid, */
+        p->w.from = *x->from;    /* and have come by a relay */
         memcpy(p->bytes, x->m->bytes, x->n);
         return true;
     }
@@ -239,7 +240,9 @@ static unsigned decide(struct exchange *x, const struct dhcp_wait *w, struct lea
     *l = lease_of_ip(x->leases, w->ip);
     bool own = lease_id_equal(&(*l)->who, &x->who) && (*l)->state != LEASE_FREE;
     if (x->m->type == DHCP_TYPE_REQUEST) {
-        if (own && (*l)->state == LEASE_OFFERED)
+        if (w->holder && w->answered)
+            return DHCP_TYPE_NAK;
+        if (own && (w->holder || (*l)->state == LEASE_OFFERED))
             (*l)->probed_s = x->now_s + 1;
         return dhcp_request(x, l); /* who answered has it by now, if anybody did */
     }

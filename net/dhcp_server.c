@@ -113,25 +113,30 @@ static void unbind(const struct exchange *x, const struct lease *l)
         x->s->ops->unbind(x->s->ctx, x->from->network, l->ip);
 }
 
+/* What ends a lease must come from who has it: it is easily forged. A relay sends in its own name,
+ * as anybody could: it is believed on the port where the lease was given. */
+static bool is_from_holder(const struct exchange *x, const struct lease *l)
+{
+    return mac_equal(l->mac, x->m->mac) &&
+           (x->m->giaddr ? l->port == x->from->port : mac_equal(x->from->mac, x->m->mac));
+}
+
 /* Makes l the client's slot; another one that it had is given up. */
 static void take(const struct exchange *x, struct lease *l, enum lease_state state,
                  uint32_t expires_s)
 {
     const struct lease *old = lease_of_client(x->leases, &x->who);
+    unsigned port = x->from->port;
 
     if (old && old != l)
         unbind(x, old);
-    lease_take(x->leases, l, &x->who, x->m->mac, x->from->port, state, expires_s);
+    if (old == l && lease_live(l, x->now_s) && mac_equal(l->mac, x->m->mac) &&
+        !is_from_holder(x, l))
+        port = l->port; /* somebody else's word does not move it */
+    lease_take(x->leases, l, &x->who, x->m->mac, port, state, expires_s);
     if (state == LEASE_GRANTED && l->host == CONFIG_MAX_HOSTS)
         /* Of a lease without end, too: those are 136 years. */
         x->s->ops->bind(x->s->ctx, x->from->network, l->ip, l->mac, expires_s * 1000000ull);
-}
-
-/* What ends a lease must come from who has it: it is easily forged. A relay sends in its own name.
- */
-static bool is_from_holder(const struct exchange *x, const struct lease *l)
-{
-    return mac_equal(l->mac, x->m->mac) && (x->m->giaddr || mac_equal(x->from->mac, x->m->mac));
 }
 
 /* ---- what to answer ---- */
@@ -261,6 +266,7 @@ static unsigned grant(const struct exchange *x, struct lease *l)
 
     take(x, l, LEASE_GRANTED, expiry(x));
     l->active_s = x->now_s + 1;
+    l->probed_s = 0; /* somebody has it from now on, whatever becomes of the lease */
     if (renewal)
         l->declines = 0; /* it is of use */
     dhcp_name_lease(x, l);
@@ -275,15 +281,36 @@ static bool is_active(const struct exchange *x, const struct lease *l)
     return l->active_s && x->now_s - (l->active_s - 1) < LEASE_ACTIVE_S;
 }
 
-/* A client that starts again with an address that is not known to be free - this server has been
- * restarted, or has forgotten the client - waits for ARP: somebody else may have been given it. One
- * that uses the address, and renews its lease, need not. False: it need not wait, or cannot. */
-static bool reboot_waits(const struct exchange *x, struct lease *l)
+/* True if the client starts again with an address that is not known to be free - this server has
+ * been restarted, or has forgotten the client - so that ARP is to be asked: somebody else may have
+ * been given it. One that uses the address, and renews its lease, need not wait. */
+static bool must_ask(const struct exchange *x, const struct lease *l)
 {
-    if (x->m->server || x->m->ciaddr || is_known_free(x, l))
-        return false;
-    take(x, l, LEASE_OFFERED, x->now_s + LEASE_OFFER_S);
-    return dhcp_probe_start(x, l, false);
+    return !x->m->server && !x->m->ciaddr && !is_known_free(x, l);
+}
+
+/* What dhcp_request() says in the end. Who calls itself as the holder of a lease does takes nothing
+ * from it before the holder was asked. */
+static unsigned grant_or_ask(const struct exchange *x, struct lease *l)
+{
+    bool others = is_others(x, l);
+
+    if (!must_ask(x, l))
+        return grant(x, l);
+    if (!others)
+        take(x, l, LEASE_OFFERED, x->now_s + LEASE_OFFER_S);
+    if (dhcp_probe_start(x, l, others))
+        return 0;
+    return others ? DHCP_TYPE_NAK : grant(x, l);
+}
+
+/* True if the client would give up a lease that lasts for this address, and may not be who it says.
+ */
+static bool forsakes_others(const struct exchange *x, const struct lease *l)
+{
+    const struct lease *old = lease_of_client(x->leases, &x->who);
+
+    return old && old != l && lease_live(old, x->now_s) && !is_from_holder(x, old);
 }
 
 unsigned dhcp_request(const struct exchange *x, struct lease **l)
@@ -311,16 +338,15 @@ unsigned dhcp_request(const struct exchange *x, struct lease **l)
     /* A client with a reservation is moved to its address when it next asks. */
     if (reservation(x) != CONFIG_MAX_HOSTS && (*l)->host != reservation(x))
         return DHCP_TYPE_NAK;
-    if (is_others(x, *l) && ((*l)->state == LEASE_OFFERED || is_active(x, *l)))
+    if ((is_others(x, *l) && ((*l)->state == LEASE_OFFERED || is_active(x, *l))) ||
+        forsakes_others(x, *l))
         return DHCP_TYPE_NAK;
     if (!lease_in_share(x->leases, *l, &x->who, x->from->port)) {
         /* Silence, not NAK: it may have had the address of us before we restarted. */
         complain_share(x);
         return 0;
     }
-    if (reboot_waits(x, *l))
-        return 0;
-    return grant(x, *l);
+    return grant_or_ask(x, *l);
 }
 
 static void decline(const struct exchange *x)

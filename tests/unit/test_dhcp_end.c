@@ -55,6 +55,13 @@ static void test_whose_word_ends_a_lease(void **state)
         {18, true,
          SAYS(DECLINE, .client = 1, .id = "id", .requested = IP, .server = ROUTER,
               .giaddr = RELAY)},
+        /* Who says that it is a relay is believed on the port where the lease was given. */
+        {19, false,
+         SAYS(RELEASE, .client = 1, .id = "id", .ciaddr = IP, .server = ROUTER, .giaddr = RELAY,
+              .port = 1)},
+        {20, false,
+         SAYS(DECLINE, .client = 1, .id = "id", .requested = IP, .server = ROUTER, .giaddr = RELAY,
+              .port = 1)},
 #undef SAYS
     };
 
@@ -70,6 +77,51 @@ static void test_whose_word_ends_a_lease(void **state)
         bool free = ended && rows[i].says.type == DHCP_TYPE_RELEASE;
         if (ask_for(0) != (free ? DHCP_TYPE_ACK : DHCP_TYPE_NAK))
             fail_msg("row %d: the address is%s free", rows[i].id, free ? " not" : "");
+    }
+}
+
+/* Client 1, "id", has the address, and another host asks for one as if it were client 1. */
+static void test_whose_word_moves_a_lease(void **state)
+{
+    static const struct {
+        int id;
+        struct dhcp_lab_request says;
+        unsigned type;
+        bool moves;
+    } rows[] = {
+#define ASKS(...) {.type = DHCP_TYPE_REQUEST, .id = "id", __VA_ARGS__}
+        {1, ASKS(.client = 1, .requested = POOL(4)), DHCP_TYPE_ACK, true},
+        {2, ASKS(.client = 1, .requested = POOL(4), .forged = true), DHCP_TYPE_NAK, false},
+        {3, ASKS(.client = 1, .ciaddr = POOL(4), .forged = true), DHCP_TYPE_NAK, false},
+        {4, ASKS(.client = 1, .requested = POOL(4), .server = ROUTER, .forged = true),
+         DHCP_TYPE_NAK, false},
+        {5, ASKS(.client = 1, .requested = POOL(4), .giaddr = RELAY), DHCP_TYPE_ACK, true},
+        {6, ASKS(.client = 1, .requested = POOL(4), .giaddr = RELAY, .port = 1), DHCP_TYPE_NAK,
+         false},
+        {7, ASKS(.client = 2, .requested = POOL(4)), DHCP_TYPE_NAK, false},
+        {8, ASKS(.client = 2, .ciaddr = POOL(4)), DHCP_TYPE_NAK, false},
+        /* A renewal that is forged gives no right to end the lease. */
+        {9, ASKS(.client = 1, .ciaddr = IP, .giaddr = RELAY, .port = 1), DHCP_TYPE_ACK, false},
+        {10, ASKS(.client = 1, .ciaddr = IP, .forged = true, .port = 1), DHCP_TYPE_ACK, false},
+#undef ASKS
+    };
+    struct dhcp_lab_request releases = {.type = DHCP_TYPE_RELEASE,
+                                        .client = 1,
+                                        .id = "id",
+                                        .ciaddr = IP,
+                                        .giaddr = RELAY,
+                                        .port = 1};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        dhcp_lab_start();
+        assert_int_equal(ask_for(1), DHCP_TYPE_ACK);
+        unsigned type = dhcp_lab_ask(rows[i].says);
+        if (type != rows[i].type || (dhcp_lab_bound(0, IP) == NULL) != rows[i].moves)
+            fail_msg("row %d: %u", rows[i].id, type);
+        dhcp_lab_ask(releases);
+        if ((dhcp_lab_bound(0, IP) == NULL) != rows[i].moves)
+            fail_msg("row %d: released by another host", rows[i].id);
     }
 }
 
@@ -109,6 +161,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, dhcp_lab_setup, dhcp_lab_teardown)
     const struct CMUnitTest tests[] = {
         T(test_whose_word_ends_a_lease),
+        T(test_whose_word_moves_a_lease),
         T(test_a_declined_address_rests),
     };
     return cmocka_run_group_tests_name("dhcp_end", tests, NULL, NULL);

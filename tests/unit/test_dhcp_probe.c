@@ -466,6 +466,90 @@ static void test_who_starts_again_waits(void **state)
     }
 }
 
+/* A clone of a machine with a lease starts again with the other's address in its memory: the lease
+ * stays whatever the clone says, as long as its holder is there. */
+static void test_who_starts_again_as_somebody_else(void **state)
+{
+    static const struct {
+        int id;
+        unsigned answers; /* whose card ARP shows; 0: nobody's */
+        bool large;       /* its request is too large to wait */
+        unsigned type;
+        unsigned holder; /* in the end */
+    } rows[] = {
+        {1, 1, false, DHCP_TYPE_NAK, 1}, {2, 3, false, DHCP_TYPE_NAK, 1},
+        {3, 0, false, DHCP_TYPE_ACK, 2}, /* the old card is gone (RFC 4361) */
+        {4, 2, false, DHCP_TYPE_ACK, 2}, /* and the new one has the address already */
+        {5, 0, true, DHCP_TYPE_NAK, 1},
+    };
+    uint8_t mac[MAC_BYTES];
+    char much[250];
+
+    (void)state;
+    memset(much, 'x', sizeof(much));
+    much[sizeof(much) - 1] = '\0';
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        dhcp_lab_start();
+        be32 ip = lease(1, "clone");
+        pass(LEASE_ACTIVE_S * 1000000ull); /* asleep, or only silent */
+        struct dhcp_lab_request r = {
+            .type = DHCP_TYPE_REQUEST, .client = 2, .id = "clone", .requested = ip};
+        if (rows[i].large)
+            r.params = r.relay = much;
+        unsigned type = dhcp_lab_ask(r);
+        const struct lease *l = lease_known(&dhcp_lab.server.leases[0], ip);
+        dhcp_lab_mac_of(mac, 1);
+        if (!type && (!lease_live(l, (uint32_t)(dhcp_lab.now_us / 1000000)) ||
+                      memcmp(l->mac, mac, MAC_BYTES) != 0))
+            fail_msg("row %d: the lease is over while its holder is asked", rows[i].id);
+        if (rows[i].answers)
+            seen(ip, rows[i].answers);
+        for (unsigned k = 0; k < DHCP_PROBE_REQUESTS && !type; k++) {
+            pass(rows[i].answers ? 0 : STEP_US);
+            type = due();
+        }
+        dhcp_lab_mac_of(mac, rows[i].holder);
+        if (type != rows[i].type || memcmp(l->mac, mac, MAC_BYTES) != 0 ||
+            !lease_live(l, (uint32_t)(dhcp_lab.now_us / 1000000)))
+            fail_msg("row %d: %u", rows[i].id, type);
+    }
+}
+
+/* What ARP showed free before somebody was given it says nothing of later. */
+static void test_who_had_it_is_asked_for(void **state)
+{
+    (void)state;
+    be32 ip = lease(1, NULL);
+    assert_int_equal(dhcp_lab_ask((struct dhcp_lab_request){
+                         .type = DHCP_TYPE_RELEASE, .client = 1, .ciaddr = ip}),
+                     0);
+    struct dhcp_lab_request wants = {.type = DHCP_TYPE_DISCOVER, .client = 2, .requested = ip};
+    assert_int_equal(dhcp_lab_ask(wants), 0);
+    seen(ip, 1);
+    assert_int_equal(due(), 0);
+    assert_int_not_equal(wait_for_offer(), ip);
+}
+
+/* A request that comes twice, itself and by a relay, is answered as the last one came. */
+static void test_it_came_by_a_relay_too(void **state)
+{
+    struct dhcp_lab_request r = {.type = DHCP_TYPE_DISCOVER, .client = 1};
+
+    (void)state;
+    for (unsigned relayed_first = 0; relayed_first < 2; relayed_first++) {
+        r.client++;
+        for (unsigned k = 0; k < 2; k++) {
+            r.giaddr = k == relayed_first ? 0 : POOL(20);
+            assert_int_equal(dhcp_lab_ask(r), 0);
+        }
+        wait_for_offer();
+        uint8_t mac[MAC_BYTES];
+        dhcp_lab_mac_of(mac, r.client);
+        assert_memory_equal(dhcp_lab.reply.mac, relayed_first ? mac : dhcp_lab_relay_mac,
+                            MAC_BYTES);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, dhcp_lab_teardown)
@@ -483,6 +567,9 @@ int main(void)
         T(test_another_card),
         T(test_declined_again_and_again),
         T(test_who_starts_again_waits),
+        T(test_who_starts_again_as_somebody_else),
+        T(test_who_had_it_is_asked_for),
+        T(test_it_came_by_a_relay_too),
     };
     return cmocka_run_group_tests_name("dhcp_probe", tests, NULL, NULL);
 }
