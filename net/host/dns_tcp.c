@@ -31,6 +31,7 @@
 static_assert(DNS_STREAM_BYTES >= TCP_WND, "what a host may send has a place");
 static_assert(DNS_TCP_MAX + DNS_TCP_HALF_OPEN_MAX + DNS_TCP_FETCHES_MAX <= MEMP_NUM_TCP_PCB,
               "each has its block");
+static_assert(DNS_TCP_MAX <= 32, "a bit for each");
 static_assert(DNS_QUERY_MAX_BYTES + DNS_FRAME_HDR_BYTES <= TCP_WND, "a question fits the window");
 
 #define STREAM_INDEX_BITS 8
@@ -40,6 +41,9 @@ static_assert(DNS_QUERY_MAX_BYTES + DNS_FRAME_HDR_BYTES <= TCP_WND, "a question 
 /* The connection is no longer lwIP's. */
 static void forget(struct dns_tcp_conn *c)
 {
+    struct dns_tcp *t = &host_instance()->services.dns_tcp;
+
+    t->open &= ~(1u << (c - t->conns));
     if (c->out)
         pkt_free(c->out);
     c->out = NULL;
@@ -193,6 +197,7 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
         return ERR_ABRT;
     }
     t->counters.opened++;
+    t->open |= 1u << (c - t->conns);
     memset(c, 0, offsetof(struct dns_tcp_conn, in));
     c->in.n = c->in.taken = 0;
     c->pcb = pcb;
@@ -339,9 +344,8 @@ unsigned dns_tcp_poll(struct host *h, uint64_t now_us)
     struct dns_tcp *t = &h->services.dns_tcp;
     unsigned steps = dns_tcp_fetches_poll(h, now_us);
 
-    for (unsigned i = 0; i < DNS_TCP_MAX; i++)
-        if (t->conns[i].pcb)
-            steps += serve(h, &t->conns[i], now_us);
+    for (uint32_t left = t->open; left; left &= left - 1)
+        steps += serve(h, &t->conns[__builtin_ctz(left)], now_us);
     return steps;
 }
 
@@ -350,9 +354,8 @@ uint64_t dns_tcp_next_us(const struct host *h)
     const struct dns_tcp *t = &h->services.dns_tcp;
     uint64_t next_us = UINT64_MAX;
 
-    for (unsigned i = 0; i < DNS_TCP_MAX; i++)
-        if (t->conns[i].pcb)
-            next_us = MIN(next_us, t->conns[i].progress_us + DNS_TCP_IDLE_US);
+    for (uint32_t left = t->open; left; left &= left - 1)
+        next_us = MIN(next_us, t->conns[__builtin_ctz(left)].progress_us + DNS_TCP_IDLE_US);
     return next_us;
 }
 
@@ -360,16 +363,14 @@ void dns_tcp_print(const struct host *h, void (*line)(const char *text))
 {
     const struct dns_tcp *t = &h->services.dns_tcp;
     const struct dns_tcp_counters *c = &t->counters;
-    unsigned open = 0;
     char text[160];
 
-    for (unsigned i = 0; i < DNS_TCP_MAX; i++)
-        open += t->conns[i].pcb != NULL;
     snprintf(text, sizeof(text),
              "dns tcp   open %u  opened %llu  questions %llu  refused %llu  made room %llu  "
              "idle %llu  broken %llu",
-             open, (unsigned long long)c->opened, (unsigned long long)c->questions,
-             (unsigned long long)c->refused, (unsigned long long)c->made_room,
-             (unsigned long long)c->idle, (unsigned long long)c->broken);
+             (unsigned)__builtin_popcount(t->open), (unsigned long long)c->opened,
+             (unsigned long long)c->questions, (unsigned long long)c->refused,
+             (unsigned long long)c->made_room, (unsigned long long)c->idle,
+             (unsigned long long)c->broken);
     line(text);
 }

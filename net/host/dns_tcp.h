@@ -59,6 +59,7 @@ struct dns_tcp_counters {
 struct dns_tcp {
     struct dns_tcp_counters counters;
     uint32_t opened; /* modulo 2^24 */
+    uint32_t open;   /* bits: which of conns there are, as each round asks for them */
     struct dns_tcp_conn conns[DNS_TCP_MAX];
     struct dns_tcp_fetch fetches[DNS_TCP_FETCHES_MAX];
     uint8_t message[UINT16_MAX]; /* one from a server, in one piece */

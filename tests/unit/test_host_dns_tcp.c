@@ -33,6 +33,7 @@ static unsigned open_count(void)
 
     for (unsigned i = 0; i < DNS_TCP_MAX; i++)
         n += tcp()->conns[i].pcb != NULL;
+    assert_int_equal(n, __builtin_popcount(tcp()->open));
     return n;
 }
 
