@@ -28,6 +28,7 @@
 #include "boot/plan.h"
 #include "boot/state.h"
 #include "drivers/fw_cfg.h"
+#include "drivers/vmgenid.h"
 #include "net/dataplane.h"
 #include "net/host/host.h"
 
@@ -46,6 +47,7 @@ static struct {
     struct dataplane *dataplane; /* NULL: nothing is forwarded */
     struct host *host;
     struct state state;
+    struct vmgenid vmgenid;
 } router;
 
 static void print_line(const char *text)
@@ -194,7 +196,7 @@ static bool start_forwarding(void)
                                  .alloc_dirty = mem_alloc_dirty,
                                  .dns_cache_bytes = plan.dns_cache_bytes,
                                  .lease_key = keeps ? router.state.key : NULL};
-    uint8_t random[64];
+    uint8_t random[DATAPLANE_RANDOM_BYTES];
     entropy_fill(random, sizeof(random));
     router.host = host_instance();
     struct dataplane_params params = {
@@ -276,11 +278,30 @@ static bool sleep_until_needed(uint64_t now_us)
     return !work;
 }
 
+/* A machine that was saved and goes on in several places would choose the same in all of them. What
+ * they do before they notice, which may be LOOK_AROUND_US long, they have in common. */
+static void notice_copy(void)
+{
+    uint8_t random[DATAPLANE_RANDOM_BYTES];
+
+    if (!vmgenid_changed(&router.vmgenid))
+        return;
+    entropy_mix(router.vmgenid.seen, sizeof(router.vmgenid.seen));
+    entropy_gather();
+    log_warn("this machine is a copy of another: random numbers are drawn anew");
+    if (!router.dataplane)
+        return;
+    entropy_fill(random, sizeof(random));
+    dataplane_reseed(router.dataplane, random);
+    host_reseed(router.host);
+}
+
 /* What else would wait for a sleep, which may be long in coming under load, and never comes with a
  * port that has no interrupt. */
 static void look_around(void)
 {
     clock_sleep_until(0);
+    notice_copy();
     serve_console();
 }
 
@@ -308,8 +329,10 @@ NORETURN static void run(void)
         now_us = clock_now_us();
         if (rest)
             idle_woke(&idle, now_us);
-        if (slept)
+        if (slept) {
+            notice_copy();
             looked_us = now_us;
+        }
     }
 }
 
@@ -319,6 +342,7 @@ void app_main(const struct boot_info *boot)
              (unsigned long long)((mem_total() + (1 << 19)) >> 20), boot->loader);
     power_at_exit(stop_devices);
     entropy_devices_read();
+    vmgenid_open(&router.vmgenid, fw_cfg_ports());
     read_texts(boot);
     make_ports();
     print_ports();

@@ -8,8 +8,13 @@
 
 #include "base.h"
 
-/* Stirs bytes from a source into the generator; more of a poor source never makes it worse. */
+/* Stirs bytes from a source into the generator; more of a poor source never makes it worse. What is
+ * filled later depends on them, whatever the generator had ready. */
 void entropy_mix(const void *bytes, size_t n);
+
+/* Stirs in what the machine gives at any time: RDSEED, RDRAND, timing jitter. About a millisecond.
+ */
+void entropy_gather(void);
 
 /* Fills to with n random bytes. Usable as soon as app_main runs. */
 void entropy_fill(void *to, size_t n);

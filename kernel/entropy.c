@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The one random generator of the router, and its first seeds: RDSEED and RDRAND where the CPU has
- * them, and always the jitter of the time-stamp counter around slow accesses. Drivers (virtio-rng)
- * stir in more later.
+ * The one random generator of the router, and its seeds: RDSEED and RDRAND where the CPU has them,
+ * and always the jitter of the time-stamp counter around slow accesses. Drivers (virtio-rng) stir
+ * in more later.
  */
 #include "entropy.h"
 #include "cpu.h"
-#include "init.h"
 #include "io.h"
 #include "log.h"
 #include "random.h"
@@ -61,7 +60,7 @@ static void mix_jitter(void)
     entropy_mix(times, sizeof(times));
 }
 
-void entropy_init(void)
+void entropy_gather(void)
 {
     mix_jitter();
     unsigned seed_words = cpu_features.rdseed ? mix_hardware(rdseed) : 0;

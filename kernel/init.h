@@ -16,7 +16,6 @@ void mem_start(const struct boot_info *boot);
 void acpi_init(uint64_t rsdp);
 void irq_init(void);
 void clock_init(void);
-void entropy_init(void);
 void console_enable_input(void);
 
 #endif

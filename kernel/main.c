@@ -4,6 +4,7 @@
  */
 #include "app.h"
 #include "boot_info.h"
+#include "entropy.h"
 #include "init.h"
 #include "power.h"
 
@@ -19,7 +20,7 @@ void kernel_main(const struct boot_info *boot)
     acpi_init(boot->acpi_rsdp);
     irq_init();
     clock_init();
-    entropy_init();
+    entropy_gather();
     console_enable_input();
     app_main(boot);
 }

@@ -271,6 +271,17 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
     return error;
 }
 
+void dataplane_reseed(struct dataplane *dp, const uint8_t *random)
+{
+    struct hash_key ports, ids;
+
+    hash_key_init(&ports, random);
+    hash_key_init(&ids, random + sizeof(ports.k));
+    nat_reseed(&dp->nat, ports.k[3], &ports); /* which does not use this part of the key */
+    dp->ids.key = ids;
+    dp->limiter.random = hash_mix(ports.k[0] ^ ids.k[2], ids.k[1]) | 1;
+}
+
 struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_fn alloc)
 {
     const struct config *cfg = params->config;

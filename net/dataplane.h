@@ -44,6 +44,8 @@ struct self_ops {
     void (*conflict)(void *self, uint8_t network, const uint8_t *mac);
 };
 
+#define DATAPLANE_RANDOM_BYTES 64
+
 struct dataplane_params {
     const struct config *config;
     struct nic **nics; /* config->port_count of them, in port order */
@@ -51,7 +53,7 @@ struct dataplane_params {
     uint32_t flow_capacity;
     alloc_fn alloc_dirty; /* see nat_params */
     uint32_t switch_capacity;
-    const uint8_t *random; /* 64 random bytes */
+    const uint8_t *random; /* DATAPLANE_RANDOM_BYTES of them */
     const struct self_ops *self_ops;
     void *self;
     uint64_t now_us;
@@ -61,6 +63,11 @@ struct dataplane;
 
 /* Takes all its memory from alloc; NULL if there is not enough or the configuration is not ok. */
 struct dataplane *dataplane_create(const struct dataplane_params *params, alloc_fn alloc);
+
+/* Another copy of this machine runs, and would choose the same. What nobody outside may guess
+ * (ports, identifications, the cost of errors) is drawn anew from DATAPLANE_RANDOM_BYTES; flows and
+ * tables stay as they are, with the keys of their hashes, which nobody sees. */
+void dataplane_reseed(struct dataplane *dp, const uint8_t *random);
 
 /* One round: a burst from every port, held and staged packets sent, due timers run within a budget.
  * Returns the number of packets and timer steps handled: 0 means there was nothing to do. */

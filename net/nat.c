@@ -33,6 +33,21 @@ size_t nat_filter_bytes(uint32_t flow_capacity)
     return permit_bytes(flow_capacity);
 }
 
+static void pool_seed(uint64_t seed[2], unsigned pool, uint64_t random, const struct hash_key *key)
+{
+    seed[0] = random + pool;
+    seed[1] = hash_mix(random, key->k[pool]);
+}
+
+void nat_reseed(struct nat *nat, uint64_t random, const struct hash_key *key)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(nat->pools); i++) {
+        uint64_t seed[2];
+        pool_seed(seed, i, random, key);
+        port_pool_reseed(&nat->pools[i], seed);
+    }
+}
+
 int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
 {
     memset(nat, 0, sizeof(*nat));
@@ -45,7 +60,8 @@ int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc)
         nat->flows.timeout_ms[i] =
             params->timeout_ms[i] ? params->timeout_ms[i] : default_timeout_ms[i];
     for (unsigned i = 0; i < ARRAY_COUNT(nat->pools); i++) {
-        const uint64_t seed[2] = {params->random + i, hash_mix(params->random, params->key.k[i])};
+        uint64_t seed[2];
+        pool_seed(seed, i, params->random, &params->key);
         port_pool_init(&nat->pools[i], seed);
     }
     share_init(nat);

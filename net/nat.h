@@ -159,6 +159,9 @@ struct nat {
 
 /* -ENOMEM, -EINVAL (flow_capacity 0 or above FLOW_CAPACITY_MAX). */
 int nat_init(struct nat *nat, const struct nat_params *params, alloc_fn alloc);
+/* Ports are chosen by another seed from now on, as nat_init() makes it of these members of its
+ * parameters; all that is taken or at rest stays so, and no hash changes. */
+void nat_reseed(struct nat *nat, uint64_t random, const struct hash_key *key);
 /* What that takes from alloc, and struct nat itself; and what more if there are filtered zones. */
 size_t nat_bytes(uint32_t flow_capacity);
 size_t nat_filter_bytes(uint32_t flow_capacity);

@@ -71,11 +71,16 @@ static uint16_t take(struct port_pool *pool, uint32_t port)
     return (uint16_t)port;
 }
 
+void port_pool_reseed(struct port_pool *pool, const uint64_t seed[2])
+{
+    pool->key[0] = seed[0];
+    pool->key[1] = seed[1];
+}
+
 void port_pool_init(struct port_pool *pool, const uint64_t seed[2])
 {
     memset(pool, 0, sizeof(*pool));
-    pool->key[0] = seed[0];
-    pool->key[1] = seed[1];
+    port_pool_reseed(pool, seed);
     pool->taken[0] = 1;
     pool->free_count = 65535;
     pool->free_low = PORT_POOL_FIRST - 1;

@@ -26,6 +26,9 @@ struct port_pool {
 /* All ports free but 0. seed is secret and random: it makes the choice unpredictable. */
 void port_pool_init(struct port_pool *pool, const uint64_t seed[2]);
 
+/* Chooses by another seed from now on; what is taken stays taken. */
+void port_pool_reseed(struct port_pool *pool, const uint64_t seed[2]);
+
 /* Takes wanted if it is free. Otherwise a random one of the same range (below 1024, or 1024 and
  * above) and of the same parity; if there is none, of the other parity; and for wanted below 1024
  * at last one above. 0 if none is free. An identifier wanted as 0 gets a random one. */

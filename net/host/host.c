@@ -60,6 +60,11 @@ static void add_interface(struct host *h, uint8_t network, be32 ip, be32 mask, b
     netif_set_up(&i->netif);
 }
 
+void host_reseed(struct host *h)
+{
+    h->env.random(h->isn_key, sizeof(h->isn_key));
+}
+
 int host_start(struct host *h, const struct config *config, struct dataplane *dp,
                struct pkt_pool *pool, const struct host_env *env, alloc_fn alloc)
 {
@@ -69,7 +74,7 @@ int host_start(struct host *h, const struct config *config, struct dataplane *dp
     h->dp = dp;
     h->pool = pool;
     h->env = *env;
-    h->env.random(h->isn_key, sizeof(h->isn_key));
+    host_reseed(h);
     lwip_init();
     timers_start(h, h->env.now_us());
     int err = services_start(h, alloc);

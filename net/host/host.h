@@ -35,6 +35,10 @@ struct host *host_instance(void);
 int host_start(struct host *host, const struct config *config, struct dataplane *dp,
                struct pkt_pool *pool, const struct host_env *env, alloc_fn alloc);
 
+/* Draws anew what was drawn at the start and is not to be guessed: the key of TCP's sequence
+ * numbers (RFC 6528). All else is drawn when it is used. */
+void host_reseed(struct host *host);
+
 /* The DHCP server, after host_start: for who keeps its leases. */
 struct dhcp_server *host_dhcp(struct host *host);
 

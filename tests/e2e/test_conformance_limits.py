@@ -161,15 +161,26 @@ def test_two_boots_choose_differently():
     assert len(chosen[0]) == len(chosen[1]) >= 9 and chosen[0] != chosen[1]
 
 
-@requirement("cloned", "cloned VM", missing="a copy of a running machine is not told that it is one (vmgenid)")
+COPIED = "this machine is a copy of another"
+
+
+@requirement("cloned", "cloned VM")
 def test_two_copies_choose_differently(tmp_path):
-    """One machine, saved while it runs and started twice from there."""
+    """One machine, saved while it runs and started twice from there: other ports, other DNS identifiers. What it had
+    done before, both know."""
     saved = os.path.join(tmp_path, "saved")
-    with Stage() as stage:
+    uplink, guid = f"uplink=0,ip={UPLINK}/24,gw={GATEWAY},dns={SERVER}", "11111111-2222-3333-4444-55555555555"
+    with Stage(uplink=uplink, guid=guid + "5") as stage:
+        mapped = only(stage.put(stage.b, udp(stage.b, 61000, FAR, 9)).outside).sport
         stage.router.qmp("migrate", uri=f"exec:cat >{saved}")
         stage.wait(lambda: stage.router.qmp("query-migrate").get("status") == "completed", "the machine is saved")
+        assert COPIED not in stage.router.console
     chosen = []
-    for _ in range(2):
-        with Stage(incoming=f"exec:cat {saved}") as stage:
-            chosen.append(taken_at_random(stage))
-    assert len(chosen[0]) == len(chosen[1]) >= 9 and chosen[0] != chosen[1]
+    for last_digit in ("6", "7"):
+        with Stage(uplink=uplink, guid=guid + last_digit, incoming=f"exec:cat {saved}") as stage:
+            queries = [asks(stage, f"copy{number}.example", number) for number in range(3)]
+            chosen.append((taken_at_random(stage), [query[DNS].id for query in queries]))
+            assert only(stage.put(stage.gateway, udp(FAR, 9, UPLINK, mapped)).packets[2]).dport == 61000
+            assert stage.router.console.count(COPIED) == 1
+    assert len(chosen[0][0]) == len(chosen[1][0]) >= 9
+    assert all(one != other for one, other in zip(*chosen))

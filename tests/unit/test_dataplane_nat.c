@@ -503,6 +503,48 @@ static void test_within_a_network(void **state)
     assert_memory_equal(r.out.b, rig_mac(RIG_HOST(6)), 6);
 }
 
+/* What a router chooses after it has opened a flow: outside ports and identifications. In the
+ * second of two it has been reseeded, and the flow is still there. */
+static void choose(bool reseed, uint16_t chosen[2][8])
+{
+    static const uint8_t random[DATAPLANE_RANDOM_BYTES + 1] =
+        "and other bytes, as many, that nobody else has been given so far";
+    struct rig_packet out = {.src = RIG_HOST(5), .dst = RIG_SERVER, .sport = 9, .dport = 9};
+    struct rig_packet in = {.src = RIG_SERVER, .dst = RIG_OUTSIDE, .sport = 9};
+
+    rig_start(&r, RIG_SMALL_MTU);
+    pass(1, &out, 0);
+    in.dport = rig_out_sport(&r);
+    if (reseed)
+        dataplane_reseed(r.dp, random);
+    out.may_fragment = true;
+    out.payload_bytes = 1420; /* more than the uplink takes in one */
+    for (unsigned i = 0; i < 8; i++) {
+        chosen[0][i] = ntoh16(dataplane_reserve_port(r.dp, IP_PROTO_UDP));
+        rig_input(&r, 1, &out);
+        rig_step(&r);
+        assert_true(rig_output(&r, 0));
+        assert_int_equal(rig_out_sport(&r), in.dport);
+        assert_int_equal(rig_flush(&r), 1);
+        chosen[1][i] = load_be16(r.out.b + 18);
+    }
+    pass(0, &in, 1);
+    rig_stop(&r);
+}
+
+static void test_copies_part(void **state)
+{
+    uint16_t chosen[3][2][8];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        choose(i == 2, chosen[i]);
+    assert_memory_equal(chosen[0], chosen[1], sizeof(chosen[0]));
+    for (unsigned what = 0; what < 2; what++)
+        for (unsigned i = 0; i < 8; i++)
+            assert_int_not_equal(chosen[1][what][i], chosen[2][what][i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +561,7 @@ int main(void)
         cmocka_unit_test_teardown(test_held_until_resolved, teardown),
         cmocka_unit_test_teardown(test_nobody_answers, teardown),
         cmocka_unit_test_teardown(test_within_a_network, teardown),
+        cmocka_unit_test(test_copies_part),
     };
     return cmocka_run_group_tests_name("dataplane_nat", tests, NULL, NULL);
 }

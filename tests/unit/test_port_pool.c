@@ -142,6 +142,29 @@ static void test_seeds_differ(void **state)
     assert_true(same < 5);
 }
 
+/* Two that are the same, of which one gets another seed, part; neither gives a port twice. */
+static void test_reseeding(void **state)
+{
+    (void)state;
+    static bool taken[65536];
+    struct port_pool other;
+    const uint64_t other_seed[2] = {seed[0] + 1, seed[1]};
+    unsigned same = 0;
+
+    memset(taken, 0, sizeof(taken));
+    for (unsigned n = 0; n < 5000; n++)
+        taken[port_pool_take_random(&pool)] = true;
+    other = pool;
+    port_pool_reseed(&other, other_seed);
+    for (unsigned n = 0; n < 1000; n++) {
+        uint16_t port = port_pool_take_random(&pool), others = port_pool_take_random(&other);
+        assert_false(taken[port] || taken[others]);
+        same += port == others;
+    }
+    assert_true(same < 5);
+    assert_int_equal(other.free_count, 65535 - 6000);
+}
+
 /* The generator against the published vector: SipHash-2-4, key 00..0f, message 00..07. */
 static void test_generator_vector(void **state)
 {
@@ -178,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup(test_last_one, setup),
         cmocka_unit_test_setup(test_spread, setup),
         cmocka_unit_test_setup(test_seeds_differ, setup),
+        cmocka_unit_test_setup(test_reseeding, setup),
         cmocka_unit_test_setup(test_generator_vector, setup),
         cmocka_unit_test_setup(test_release_of_free_port, setup),
     };

@@ -101,10 +101,11 @@ class Stage:
     """The drawing, booted. A context manager. hosts are LAN ports; a and b are the hosts on the first two.
 
     config is added to the static uplink's, which uplink= replaces. incoming is a saved machine's (QEMU's -incoming).
+    guid is what tells copies of a machine apart (QEMU's vmgenid).
     """
 
     def __init__(self, config="", hosts=2, uplink=STATIC, subnet="192.168.8", router_ip=ROUTER, memory_mb=64,
-                 incoming=None):
+                 incoming=None, guid=None):
         self._pings = itertools.count(1)
         self._braked = True
         with contextlib.ExitStack() as stack:
@@ -124,6 +125,7 @@ class Stage:
                        "-device", "ib700", "-action", "watchdog=pause",
                        "-netdev", "hubport,id=clock,hubid=0",
                        "-object", f"filter-buffer,id=brake,netdev=clock,interval={BRAKE_US}",
+                       *(["-device", f"vmgenid,guid={guid}"] if guid else []),
                        *(["-incoming", incoming] if incoming else [])]))
             if incoming:
                 self.wait(lambda: self.router.qmp("query-status")["status"] != "inmigrate", "the machine is loaded")
