@@ -33,6 +33,12 @@ image: $(BUILD)/sluice.elf $(if $(wildcard $(EFI_INC)/efi.h),efi)
 ## efi          build/BOOTX64.EFI, the router as UEFI boots it
 efi: $(BUILD)/BOOTX64.EFI
 
+## images       build/sluice.img (stick or disk, UEFI), build/sluice.iso (CD or stick, BIOS and UEFI); CONFIG=sluice.cfg
+images: image efi
+	@tools/install-packages $(PACKAGES_IMAGES)
+	$(say) IMAGE "$(BUILD)/sluice.img $(BUILD)/sluice.iso"
+	$(Q)CONFIG='$(CONFIG)' tools/make-images $(BUILD)
+
 # ---- flags ----
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Werror
@@ -204,7 +210,8 @@ PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc
 	traceroute iputils-ping python3
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
 	tcpdump natpmpc coturn iputils-tracepath mtr-tiny python3-pyftpdlib python3-pytest python3-pytest-xdist \
-	python3-scapy grub-common grub-pc-bin xorriso mtools ovmf kea-admin systemd
+	python3-scapy ovmf kea-admin systemd
+PACKAGES_IMAGES := fdisk grub-common grub-pc-bin xorriso mtools
 PACKAGES_BENCH := valgrind ethtool dnsmasq-base nftables kea-admin dnsperf
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
@@ -259,7 +266,7 @@ $(BUILD)/bench/insn.so: tests/bench/insn_plugin.c
 
 ## deps         install the packages that building, running and testing need
 deps:
-	@tools/install-packages $(PACKAGES_BUILD) $(PACKAGES_RUN) $(PACKAGES_TEST)
+	@tools/install-packages $(PACKAGES_BUILD) $(PACKAGES_RUN) $(PACKAGES_TEST) $(PACKAGES_IMAGES)
 
 ## format       write every C file as clang-format has it
 format:
@@ -273,7 +280,7 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: bench image efi help clean docs run test check unit proofs fuzz machine e2e deps format
+.PHONY: bench image efi images help clean docs run test check unit proofs fuzz machine e2e deps format
 # The compiler writes these beside the objects; nothing here makes them, and no built-in rule may try.
 %.d: ;
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
