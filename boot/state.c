@@ -353,7 +353,8 @@ void state_work(struct state *s, uint64_t now_us)
         lose(s);
         return;
     }
-    for (unsigned i = 0; i < STATE_REQUESTS && filled < FILL_MAX; i++)
+    for (unsigned i = 0;
+         i < MIN((unsigned)STATE_REQUESTS, s->disk->requests_max) && filled < FILL_MAX; i++)
         if (s->requests[i].state == BLK_IDLE) {
             if (!hand_over(s, i, now_us))
                 break;

@@ -40,7 +40,7 @@ static void stop(struct blk *disk, const char *why)
         return;
     disk->dead = why;
     virtio_stop(vb->dev); /* before the requests are their owners' again */
-    for (unsigned i = 0; i < vb->slot_count; i++) {
+    for (unsigned i = 0; i < vb->blk.requests_max; i++) {
         if (vb->requests[i])
             vb->requests[i]->state = BLK_FAILED;
         vb->requests[i] = NULL;
@@ -105,9 +105,9 @@ static bool submit(struct blk *disk, struct blk_request *r)
         r->state = BLK_DONE; /* what is written is safe as it is (section 5.2.6.2) */
         return true;
     }
-    while (slot < vb->slot_count && vb->requests[slot])
+    while (slot < vb->blk.requests_max && vb->requests[slot])
         slot++;
-    if (slot == vb->slot_count)
+    if (slot == vb->blk.requests_max)
         return false;
     vb->requests[slot] = r;
     r->state = BLK_PENDING;
@@ -120,7 +120,8 @@ static int take_back(struct virtio_blk *vb)
 {
     uint32_t id = virtq_used_at(&vb->q, vb->q.last_used++).id;
 
-    if (id % SLOT_DESCS != 0 || id / SLOT_DESCS >= vb->slot_count || !vb->requests[id / SLOT_DESCS])
+    if (id % SLOT_DESCS != 0 || id / SLOT_DESCS >= vb->blk.requests_max ||
+        !vb->requests[id / SLOT_DESCS])
         return -1;
     return (int)(id / SLOT_DESCS);
 }
@@ -138,7 +139,7 @@ static void poll(struct blk *disk)
         return;
     unsigned n = virtq_used_count(&vb->q);
     for (unsigned i = 0; i < n; i++) {
-        int slot = n <= vb->slot_count ? take_back(vb) : -1;
+        int slot = n <= vb->blk.requests_max ? take_back(vb) : -1;
         if (slot < 0) {
             stop(disk, "the device handed back a request that it was not given");
             return;
@@ -222,8 +223,8 @@ static const char *start_device(struct virtio_blk *vb)
         return wrong;
     if (virtio_queue_open(vb->dev, VIRTIO_BLK_QUEUE, QUEUE_SIZE, &vb->q) != 0)
         return "its queue cannot be used";
-    vb->slot_count = MIN((unsigned)BLK_REQUESTS_MAX, vb->q.size / (unsigned)SLOT_DESCS);
-    if (vb->slot_count == 0)
+    vb->blk.requests_max = MIN((unsigned)BLK_REQUESTS_MAX, vb->q.size / (unsigned)SLOT_DESCS);
+    if (vb->blk.requests_max == 0)
         return "its queue is too short";
     return NULL;
 }

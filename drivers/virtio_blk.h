@@ -22,7 +22,6 @@ struct virtio_blk {
     struct virtio_blk_slot *slots;
     /* What is pending in each slot; NULL: nothing. The device's memory is never asked. */
     struct blk_request *requests[BLK_REQUESTS_MAX];
-    unsigned slot_count;
 };
 
 /* Starts the device and asks for its name, at most 100 ms. NULL, after a line that says why, if it

@@ -16,7 +16,7 @@
 #define BLK_SERIAL_BYTES  21   /* with the final NUL */
 #define BLK_SECTOR_BYTES  512  /* requests begin and end at multiples of this */
 #define BLK_REQUEST_BYTES 4096 /* what every disk takes in one request */
-#define BLK_REQUESTS_MAX  8    /* pending at a time; a disk may take fewer, at least one */
+#define BLK_REQUESTS_MAX  8    /* pending at a time; a disk may take fewer */
 #define BLK_ALIGN_BYTES   4096
 
 enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH };
@@ -43,6 +43,7 @@ struct blk {
     uint64_t bytes;         /* of the whole disk */
     uint32_t block_bytes;   /* requests must be multiples of this; BLK_SECTOR_BYTES mostly */
     uint32_t request_bytes; /* the largest request; at least BLK_REQUEST_BYTES */
+    unsigned requests_max;  /* pending at a time; 1 to BLK_REQUESTS_MAX */
     bool read_only;
     bool caches;      /* a write is safe only after a flush */
     const char *dead; /* why it is not used any more; NULL while it is */

@@ -10,7 +10,7 @@
 
 #include "check.h"
 
-enum phase { PHASE_IDLE, PHASE_WRITING, PHASE_FLUSHING };
+enum phase { PHASE_IDLE, PHASE_SECURING, PHASE_WRITING, PHASE_FLUSHING };
 
 int dhcp_store_init(struct dhcp_store *s, struct dhcp_server *dhcp, uint32_t groups, uint64_t id,
                     alloc_fn alloc, alloc_fn alloc_dirty)
@@ -203,7 +203,7 @@ static bool begin(struct dhcp_store *s, uint64_t now_us)
     if (find_dirty(s) == STORE_NONE)
         return false;
     s->begun_us = now_us;
-    s->phase = PHASE_WRITING;
+    s->phase = s->unsure ? PHASE_SECURING : PHASE_WRITING;
     s->failed = false;
     s->round++;
     return true;
@@ -246,6 +246,12 @@ enum store_work dhcp_store_next(struct dhcp_store *s, uint64_t now_us, struct st
         return STORE_NOTHING;
     if (s->phase == PHASE_FLUSHING || s->failed)
         return STORE_NOTHING;
+    if (s->phase == PHASE_SECURING) {
+        if (s->busy > 0)
+            return STORE_NOTHING;
+        s->busy++;
+        return STORE_FLUSH;
+    }
     uint32_t group = find_dirty(s);
     if (group != STORE_NONE) {
         store_set(s->dirty, group, false);
@@ -271,10 +277,14 @@ void dhcp_store_done(struct dhcp_store *s, bool ok, uint64_t now_us)
         s->failed = true;
         s->counters.errors++;
     }
-    if (s->failed && s->busy == 0)
+    if (s->failed && s->busy == 0) {
         give_up(s, now_us);
-    else if (s->phase == PHASE_FLUSHING)
+    } else if (s->phase == PHASE_SECURING) {
+        s->unsure = false;
+        s->phase = PHASE_WRITING;
+    } else if (s->phase == PHASE_FLUSHING) {
         settle(s, now_us);
+    }
 }
 
 uint64_t dhcp_store_next_us(const struct dhcp_store *s)

@@ -13,6 +13,9 @@
  * A write that fails leaves all groups of its round to be written again, into the same copies,
  * later and later.
  *
+ * What was read at start need not be on the disk either: the router may have ended between a write
+ * and its flush, and its host gone on. So before the first write the disk is flushed once.
+ *
  * At start the groups are read, and what they say is given to the DHCP server, which takes what
  * still has a place in its networks. If two records speak of one address or one client - a power
  * failure came between two groups - the one that was written last counts.
@@ -61,6 +64,7 @@ struct dhcp_store {
     uint32_t used, free_hint;             /* records with an owner; below the hint none is free */
     uint32_t round, next_group, busy;
     uint8_t phase; /* enum phase */
+    bool unsure;   /* what was read at start may be in the cache of the host alone */
     bool failed;   /* something in this round */
     bool changed;  /* a lease table has marked something */
     uint32_t retry_us;

@@ -147,6 +147,7 @@ void dhcp_store_load(struct dhcp_store *s, uint32_t group, const struct store_gr
     store_set(s->second, group, second);
     s->round_of[group] = copy->round;
     s->round = MAX(s->round, copy->round);
+    s->unsure = true;
     for (uint32_t i = 0; i < STORE_GROUP_RECORDS; i++)
         if (!store_is_zero(&copy->records[i], sizeof(copy->records[i])))
             load_record(s, group, i, &copy->records[i], now_us);

@@ -74,7 +74,7 @@ static bool submit(struct blk *disk, struct blk_request *r)
     CHECK(r->op != BLK_WRITE || !disk->read_only);
     if (d->hang_at && --d->hang_at == 0)
         d->hung = true;
-    if (d->pending_count == d->limit)
+    if (d->pending_count == d->blk.requests_max)
         return false;
     for (unsigned i = 0; i < d->pending_count; i++)
         d->overlaps |=
@@ -112,8 +112,8 @@ void fake_disk_init(struct fake_disk *d, uint64_t bytes)
                                     .bytes = bytes,
                                     .block_bytes = BLK_SECTOR_BYTES,
                                     .request_bytes = 65536,
+                                    .requests_max = FAKE_DISK_PENDING,
                                     .caches = true},
-                            .limit = FAKE_DISK_PENDING,
                             .bytes = calloc(1, bytes),
                             .cache = calloc(1, bytes),
                             .in_cache = calloc(1, bytes / BLK_SECTOR_BYTES + 1)};

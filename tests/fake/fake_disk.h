@@ -16,7 +16,6 @@ struct fake_disk {
     uint8_t *bytes;                     /* what the disk has for sure */
     uint8_t *cache;                     /* and what a reader finds; as large */
     uint8_t *in_cache;                  /* of each sector: it is newer there */
-    unsigned limit;                     /* requests that it takes at a time */
     bool slow;                          /* done only by fake_disk_finish() */
     bool hung;                          /* never done */
     unsigned hang_at;                   /* hung from this request on, counting from 1; 0: no such */

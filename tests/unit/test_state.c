@@ -101,6 +101,67 @@ static void test_writes_are_gathered(void **state)
     assert_int_equal(state_rig.disks[0].flushes, flushes + 1);
 }
 
+/* A disk that takes one request at a time, as one with a short queue, is no disk that fails. */
+static void test_a_disk_with_a_short_queue(void **state)
+{
+    (void)state;
+    dhcp_lab.config.nets[0].pool_last = POOL(149); /* several groups */
+    fake_disk_free(&state_rig.disks[0]);
+    fake_disk_init(&state_rig.disks[0], 256 * KB);
+    state_rig_put_header(&state_rig.disks[0], 0, HEADER_OURS);
+    for (unsigned limit = 1; limit <= 3; limit++) {
+        state_rig.disks[0].blk.requests_max = limit;
+        assert_true(state_rig_boot());
+        for (unsigned c = 0; c < 50 * limit; c++)
+            assert_int_not_equal(state_rig_lease(c), 0);
+        state_rig_settle();
+        assert_int_equal(state_rig.keeper.store.counters.errors, 0);
+        assert_true(state_rig_boot());
+        assert_int_equal(state_rig.keeper.store.counters.restored, 50 * limit);
+    }
+}
+
+/* Only the router was restarted, and the host loses power later: what was read may have been in the
+ * host's cache alone, and has to be on the disk before its other copy is written over. */
+static void test_what_was_read_is_made_safe_first(void **state)
+{
+    (void)state;
+    for (unsigned run = 0; run < 40; run++) {
+        fake_disk_free(&state_rig.disks[0]);
+        fake_disk_init(&state_rig.disks[0], 64 * KB);
+        state_rig_put_header(&state_rig.disks[0], 0, HEADER_OURS);
+        assert_true(state_rig_boot());
+        be32 first = state_rig_lease(1);
+        state_rig_settle();
+        /* The next round is written, and the router ends before it is flushed. */
+        state_rig_lease(2);
+        unsigned writes = state_rig.disks[0].writes;
+        state_rig_pass(0);
+        state_rig.disks[0].slow = true;
+        for (unsigned i = 0; i < 100 && state_rig.disks[0].writes == writes; i++) {
+            state_rig_pass(STORE_ROUND_US / 10);
+            if (state_rig.disks[0].pending_count > 0 &&
+                state_rig.disks[0].pending[0]->op == BLK_WRITE)
+                fake_disk_finish(&state_rig.disks[0]);
+        }
+        assert_int_equal(state_rig.disks[0].writes, writes + 1);
+        state_rig.disks[0].pending_count = 0;
+        state_rig.disks[0].slow = false;
+        assert_true(state_rig_boot());
+        assert_int_equal(state_rig.keeper.store.counters.restored, 2);
+        /* And the one after it, over the copy that is safe: power fails. */
+        state_rig_lease(3);
+        for (unsigned i = 0; i < 100 && state_rig.disks[0].writes == writes + 1; i++)
+            state_rig_pass(STORE_ROUND_US / 10);
+        assert_int_equal(state_rig.disks[0].writes, writes + 2);
+        fake_disk_cut(&state_rig.disks[0], dhcp_lab_rnd);
+        assert_true(state_rig_boot());
+        if (!lease_known(state_rig_leases(), first) ||
+            lease_known(state_rig_leases(), first)->state != LEASE_GRANTED)
+            fail_msg("run %u: a lease that was safe is lost", run);
+    }
+}
+
 /* ---- whose disk it is ---- */
 
 enum { AS_IT_IS, READ_ONLY, UNREADABLE, HANGS, CANNOT_WRITE };
@@ -336,6 +397,8 @@ int main(void)
         T(test_leases_are_there_again),
         T(test_a_restart_writes_nothing),
         T(test_writes_are_gathered),
+        T(test_a_disk_with_a_short_queue),
+        T(test_what_was_read_is_made_safe_first),
         T(test_other_disks_are_left_alone),
         T(test_headers),
         T(test_which_disk),
