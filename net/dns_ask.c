@@ -18,7 +18,8 @@
  * The letters of a question sent out are of random case. An answer that is right but for them comes
  * from a server that does not keep them, or from somebody who guessed all the rest. It is not
  * believed; but that server's letters are not looked at for DNS_LETTERS_LOST_US, and it is asked
- * again from another port with another id, which that somebody would have to guess again.
+ * again from another port with another id, which that somebody would have to guess again. A server
+ * that goes on to keep them was not the one that lost them, and they count again.
  */
 #include "net/dns_proxy_internal.h"
 
@@ -221,6 +222,7 @@ bool dns_ask_other_letters(struct dns_proxy *d, struct dns_pending *p, unsigned 
     be16 old = p->port;
 
     u->letters_lost++;
+    u->letters_kept = 0;
     if (now_us < u->letters_lost_until_us)
         return true;
     u->letters_lost_until_us = now_us + DNS_LETTERS_LOST_US;
@@ -232,6 +234,19 @@ bool dns_ask_other_letters(struct dns_proxy *d, struct dns_pending *p, unsigned 
     } /* else it is asked again when it is due, and believed then */
     dns_pending_link_port(d, p);
     return false;
+}
+
+void dns_ask_same_letters(struct dns_proxy *d, struct dns_pending *p, unsigned k)
+{
+    struct dns_upstream *u = server_of(d, p, k);
+    const uint8_t *name = p->bytes + DNS_HDR_BYTES, *end = name + p->question_bytes - 4;
+
+    if (!u->letters_lost_until_us || !p->respell)
+        return;
+    while (name < end && (*name < 'A' || *name > 'Z'))
+        name++;
+    if (name < end && ++u->letters_kept >= DNS_LETTERS_KEPT)
+        u->letters_lost_until_us = u->letters_kept = 0;
 }
 
 /* An entry that a server has failed: true if there is another to wait for, which is asked if it has

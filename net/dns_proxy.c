@@ -441,8 +441,9 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
         d->counters.forged++;
         return k >= 0;
     }
-    if (memcmp(bytes + DNS_HDR_BYTES, p->bytes + DNS_HDR_BYTES, p->question_bytes) != 0 &&
-        !dns_ask_other_letters(d, p, (unsigned)k, now_us))
+    if (memcmp(bytes + DNS_HDR_BYTES, p->bytes + DNS_HDR_BYTES, p->question_bytes) == 0)
+        dns_ask_same_letters(d, p, (unsigned)k);
+    else if (!dns_ask_other_letters(d, p, (unsigned)k, now_us))
         return true;
     if (!dns_ask_answered(d, p, (unsigned)k, load_be16(bytes + DNS_FLAGS_OFF) & DNS_FLAG_RCODE,
                           now_us))

@@ -123,6 +123,9 @@ int dns_ask_whom(struct dns_proxy *d, const struct dns_pending *p, uint8_t netwo
  * has been asked again, and this answer is none. */
 bool dns_ask_other_letters(struct dns_proxy *d, struct dns_pending *p, unsigned k, uint64_t now_us);
 
+/* It is right to the letter. */
+void dns_ask_same_letters(struct dns_proxy *d, struct dns_pending *p, unsigned k);
+
 /* It has answered. True: the hosts are to get it. Else others are waited for, or it was a probe and
  * the entry is no more. */
 bool dns_ask_answered(struct dns_proxy *d, struct dns_pending *p, unsigned k, enum dns_rcode code,

@@ -28,14 +28,16 @@
 #define DNS_BACKOFF_MAX_US  60000000u
 #define DNS_PROBE_WAIT_US   2000000u   /* for its answer: nobody waits for it */
 #define DNS_PROBE_US        30000000u  /* the living that are not asked: has one become faster? */
-#define DNS_LETTERS_LOST_US 600000000u /* for so long a server is known not to keep letters */
+#define DNS_LETTERS_LOST_US 600000000u /* for so long a server is known not to keep letters, */
+#define DNS_LETTERS_KEPT    8u /* unless so many answers in a row have them as they were sent */
 
 enum dns_state { DNS_UP, DNS_SLOW, DNS_FAILING, DNS_DEAD }; /* in this order they are asked */
 
 struct dns_upstream {
     be32 ip;
     uint8_t network;
-    uint8_t timeouts, errors;          /* in a row */
+    uint8_t timeouts, errors;          /* in a row, */
+    uint8_t letters_kept;              /* and answers that had the letters of their questions */
     uint32_t latency_us, deviation_us; /* smoothed; 0: not measured yet */
     uint32_t backoff_us;               /* of a dead one: from the last probe to the next */
     uint64_t measured_us;
