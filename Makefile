@@ -33,11 +33,11 @@ image: $(BUILD)/sluice.elf $(if $(wildcard $(EFI_INC)/efi.h),efi)
 ## efi          build/BOOTX64.EFI, the router as UEFI boots it
 efi: $(BUILD)/BOOTX64.EFI
 
-## images       build/sluice.img (stick or disk, UEFI), build/sluice.iso (CD or stick, BIOS and UEFI); CONFIG=sluice.cfg
+## images       build/sluice.img (stick or disk, UEFI), build/sluice.iso (CD or stick, BIOS and UEFI); CFG=sluice.cfg
 images: image efi
 	@tools/install-packages $(PACKAGES_IMAGES)
 	$(say) IMAGE "$(BUILD)/sluice.img $(BUILD)/sluice.iso"
-	$(Q)CONFIG='$(CONFIG)' tools/make-images $(BUILD)
+	$(Q)CFG='$(CFG)' tools/make-images $(BUILD)
 
 # ---- flags ----
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \

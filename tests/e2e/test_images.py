@@ -28,7 +28,7 @@ def fixture_images(tmp_path_factory):
     shutil.copy(uefi.LOADER, directory / "BOOTX64.EFI")
     (directory / "my.cfg").write_text("net=lan,nat,domain=of-the-image\n", "ascii")
     done = subprocess.run([TOOL, directory], capture_output=True, text=True, timeout=120, check=False,
-                          env={**os.environ, "CONFIG": str(directory / "my.cfg")})
+                          env={**os.environ, "CFG": str(directory / "my.cfg")})
     assert done.returncode == 0, done.stdout + done.stderr
     return directory
 
