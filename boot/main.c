@@ -180,9 +180,12 @@ static void warn_of_mtu(const char *name, uint8_t network, uint16_t wanted)
  */
 static bool start_forwarding(void)
 {
+    /* First of all, as what it needs depends on the disk. */
+    bool keeps = state_open(&router.state, &router.config.state, blk_probe_all);
     struct table_wishes wishes = {.flows = router.config.flows,
                                   .macs = router.config.macs,
-                                  .lease_bytes = dhcp_server_bytes(&router.config)};
+                                  .lease_bytes = dhcp_server_bytes(&router.config) +
+                                                 state_bytes(&router.state, &router.config)};
     for (unsigned i = 0; i < router.config.net_count; i++)
         wishes.filters |= config_net_filters(&router.config.nets[i]);
     struct table_plan plan = plan_tables(mem_available(), &wishes);
@@ -190,7 +193,6 @@ static bool start_forwarding(void)
         tell_too_little_memory(&plan);
         return false;
     }
-    bool keeps = state_open(&router.state, &router.config.state);
     const struct host_env env = {.now_us = clock_now_us,
                                  .random = entropy_fill,
                                  .alloc_dirty = mem_alloc_dirty,

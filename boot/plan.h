@@ -29,7 +29,7 @@ struct buffer_plan plan_buffers(uint64_t free_bytes, unsigned ports);
 struct table_wishes {
     uint32_t flows, macs; /* 0: by memory */
     bool filters; /* some network filters by address, which takes memory for each flow (nat.h) */
-    uint64_t lease_bytes; /* of the DHCP server; pools are as large as they are */
+    uint64_t lease_bytes; /* of the DHCP server and its disk; pools are as large as they are */
 };
 
 struct table_plan plan_tables(uint64_t free_bytes, const struct table_wishes *wishes);

@@ -195,12 +195,12 @@ static bool choose(struct state *s, const struct config_state *config)
     return false;
 }
 
-bool state_open(struct state *s, const struct config_state *config)
+bool state_open(struct state *s, const struct config_state *config, blk_probe_fn probe)
 {
     memset(s, 0, sizeof(*s));
     if (config->kind == STATE_OFF)
         return false;
-    s->disk_count = blk_probe_all(s->disks, BLK_MAX);
+    s->disk_count = probe(s->disks, BLK_MAX);
     s->chunk = mem_alloc(CHUNK_BYTES, BLK_ALIGN_BYTES);
     s->blocks = mem_alloc(STATE_REQUESTS * STORE_BLOCK_BYTES, BLK_ALIGN_BYTES);
     bool found = s->chunk && s->blocks && choose(s, config);
@@ -208,6 +208,11 @@ bool state_open(struct state *s, const struct config_state *config)
         if (s->disks[i] != s->disk)
             s->disks[i]->ops->stop(s->disks[i], "not used");
     return found;
+}
+
+uint64_t state_bytes(const struct state *s, const struct config *config)
+{
+    return s->disk ? dhcp_store_bytes(config, store_groups(s->disk->bytes)) : 0;
 }
 
 /* ---- at start: what it keeps ---- */

@@ -33,9 +33,13 @@ struct state {
     char why[80]; /* while there is no disk, or it is not used any more: why */
 };
 
-/* Finds the disk that is meant, and makes an empty one ours. False: there is none that can be used,
- * and unless state is off, a line says why. All waiting has limits. */
-bool state_open(struct state *s, const struct config_state *config);
+/* Finds the disk that is meant among those of probe (blk_probe_all), and makes an empty one ours.
+ * False: there is none that can be used, and unless state is off, a line says why. All waiting has
+ * limits. */
+bool state_open(struct state *s, const struct config_state *config, blk_probe_fn probe);
+
+/* The memory that state_restore() will take for a server of this configuration. */
+uint64_t state_bytes(const struct state *s, const struct config *config);
 
 /* Gives the server, which was made with s->key, the leases that the disk has, and keeps them from
  * now on. Nothing if there is no disk. */

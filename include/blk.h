@@ -61,6 +61,7 @@ struct blk_ops {
 
 /* Starts the disks that a driver here knows, in PCI order, and returns how many are running. One
  * that cannot be started is logged and left out. max is at most BLK_MAX. */
+typedef unsigned (*blk_probe_fn)(struct blk **disks, unsigned max);
 unsigned blk_probe_all(struct blk **disks, unsigned max);
 
 #endif

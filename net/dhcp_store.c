@@ -12,6 +12,19 @@
 
 enum phase { PHASE_IDLE, PHASE_SECURING, PHASE_WRITING, PHASE_FLUSHING };
 
+uint64_t dhcp_store_bytes(const struct config *config, uint32_t groups)
+{
+    uint64_t bytes = (uint64_t)groups * (STORE_GROUP_RECORDS + 1) * sizeof(uint32_t) +
+                     3 * (groups / 64 + 1) * sizeof(uint64_t);
+
+    for (unsigned i = 0; i < config->net_count; i++) {
+        uint32_t slots = dhcp_network_bytes(config, i) ? lease_count_slots(config, i) : 0;
+        if (slots > 0)
+            bytes += slots * sizeof(uint32_t) + (slots / 64 + 1) * sizeof(uint64_t);
+    }
+    return bytes;
+}
+
 int dhcp_store_init(struct dhcp_store *s, struct dhcp_server *dhcp, uint32_t groups, uint64_t id,
                     alloc_fn alloc, alloc_fn alloc_dirty)
 {

@@ -77,6 +77,9 @@ struct dhcp_store {
 int dhcp_store_init(struct dhcp_store *s, struct dhcp_server *dhcp, uint32_t groups, uint64_t id,
                     alloc_fn alloc, alloc_fn alloc_dirty);
 
+/* What dhcp_store_init() takes for a server of this configuration. */
+uint64_t dhcp_store_bytes(const struct config *config, uint32_t groups);
+
 /* The two copies of a group as they were read, one behind the other; each group once, before
  * anything else. */
 void dhcp_store_load(struct dhcp_store *s, uint32_t group, const struct store_group *copies,

@@ -12,7 +12,7 @@
 
 struct state_rig state_rig;
 
-unsigned blk_probe_all(struct blk **found, unsigned max)
+static unsigned probe(struct blk **found, unsigned max)
 {
     CHECK(state_rig.disk_count <= max);
     for (unsigned i = 0; i < state_rig.disk_count; i++)
@@ -67,7 +67,7 @@ bool state_rig_boot(void)
     for (unsigned i = 0; i < 2; i++)
         state_rig.disks[i].blk.dead = NULL;
     dhcp_lab_start();
-    bool open = state_open(&state_rig.keeper, &state_rig.wish);
+    bool open = state_open(&state_rig.keeper, &state_rig.wish, probe);
     for (unsigned i = 0; open && i < CONFIG_MAX_NETS; i++)
         memcpy(dhcp_lab.server.leases[i].key, state_rig.keeper.key, sizeof(state_rig.keeper.key));
     dhcp_lab.now_us = fake_now_us;

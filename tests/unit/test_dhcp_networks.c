@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "net/dhcp_store.h"
 #include "tests/fake/dhcp_lab.h"
 #include "tests/fake/fake_alloc.h"
 
@@ -238,6 +239,8 @@ static void test_networks_of_one_subnet(void **state)
 static void test_memory_is_known_before(void **state)
 {
     static const unsigned pools[] = {1, 8, 63, 64, 200, 1000, 20000, 65533};
+    static const uint32_t groups[] = {7, 64, STORE_MAX_GROUPS}; /* of a disk that keeps them */
+    static struct dhcp_store store;
 
     (void)state;
     dhcp_lab.config.nets[0].prefix = 16;
@@ -253,6 +256,14 @@ static void test_memory_is_known_before(void **state)
                                      .mac = {2, (uint8_t)h}};
         dhcp_lab_start();
         assert_int_equal(dhcp_server_bytes(&dhcp_lab.config), fake_alloc_bytes);
+        for (size_t g = 0; g < ARRAY_COUNT(groups); g++) {
+            size_t before = fake_alloc_bytes;
+            assert_int_equal(dhcp_store_init(&store, &dhcp_lab.server, groups[g], 1, fake_alloc,
+                                             fake_alloc_dirty),
+                             0);
+            assert_int_equal(dhcp_store_bytes(&dhcp_lab.config, groups[g]),
+                             fake_alloc_bytes - before);
+        }
     }
     dhcp_lab.config.nets[1].pool_first = 0;
     assert_int_equal(dhcp_network_bytes(&dhcp_lab.config, 1), 0);
