@@ -14,9 +14,10 @@ import shlex
 from .outside import wait_until
 
 # Runs as the client's script: notes the environment (that is how all three pass on a lease), then goes on
-# with the distribution's.
+# with the distribution's. What happened is noted last: who waits for that word then finds the lease, however slow
+# the machine.
 WRAPPER = """#!/bin/sh
-{{ echo "== $1 $reason"; env; }} >>/run/lease.log
+{{ env; echo "== $1 $reason"; }} >>/run/lease.log
 {then}
 """
 
