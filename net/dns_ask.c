@@ -29,7 +29,6 @@
 #include "net/wire/text.h"
 
 #define TELL_US 60000000u /* that no server answers: at most this often */
-#define NO_TRY  0xFF
 static_assert(DNS_OWN_SERVERS_MAX >= CONFIG_MAX_DNSFWDS, "a row for each server of dnsfwd=");
 
 static unsigned server_count(const struct dns_proxy *d, const struct dns_pending *p)
@@ -134,13 +133,14 @@ static uint64_t ask(struct dns_proxy *d, struct dns_pending *p, unsigned k, uint
     return p->probe ? p->give_up_us : MIN(due_us, p->give_up_us);
 }
 
-/* The server to ask next: one asked least often, and of these the best. NO_TRY: there is none. */
+/* The server to ask next: one asked least often, and of these the best. DNS_NO_TRY: there is none.
+ */
 static unsigned choose(struct dns_proxy *d, const struct dns_pending *p)
 {
-    unsigned best = NO_TRY;
+    unsigned best = DNS_NO_TRY;
 
     for (unsigned k = 0; k < server_count(d, p); k++) {
-        if (best == NO_TRY || p->tries[k].times < p->tries[best].times ||
+        if (best == DNS_NO_TRY || p->tries[k].times < p->tries[best].times ||
             (p->tries[k].times == p->tries[best].times &&
              dns_upstream_before(server_of(d, p, k), server_of(d, p, best))))
             best = k;
@@ -198,7 +198,7 @@ void dns_ask_restart(struct dns_proxy *d)
         if (p->one_server)
             continue;
         memset(p->tries, 0, sizeof(p->tries));
-        p->current = NO_TRY;
+        p->current = DNS_NO_TRY;
         p->failure = DNS_NOERROR;
         dns_pending_due(d, p, 0);
     }
@@ -291,15 +291,15 @@ bool dns_ask_answered(struct dns_proxy *d, struct dns_pending *p, unsigned k, en
 
 bool dns_ask_other_by_tcp(struct dns_proxy *d, struct dns_pending *p)
 {
-    unsigned best = NO_TRY;
+    unsigned best = DNS_NO_TRY;
 
-    if (p->current != NO_TRY)
+    if (p->current != DNS_NO_TRY)
         p->tries[p->current].fetched = true;
     for (unsigned k = 0; k < server_count(d, p); k++)
         if (!p->tries[k].fetched &&
-            (best == NO_TRY || dns_upstream_before(server_of(d, p, k), server_of(d, p, best))))
+            (best == DNS_NO_TRY || dns_upstream_before(server_of(d, p, k), server_of(d, p, best))))
             best = k;
-    if (best == NO_TRY)
+    if (best == DNS_NO_TRY)
         return false;
     p->current = (uint8_t)best;
     p->server = server_of(d, p, best)->ip;
@@ -310,10 +310,10 @@ bool dns_ask_other_by_tcp(struct dns_proxy *d, struct dns_pending *p)
 
 void dns_ask_due(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
-    struct dns_try *t = p->current == NO_TRY ? NULL : &p->tries[p->current];
+    struct dns_try *t = p->current == DNS_NO_TRY ? NULL : &p->tries[p->current];
 
-    if (p->fetching) {
-        dns_fetch_next(d, p, now_us);
+    if (p->fetching || p->fetch_waits) {
+        dns_fetch_due(d, p, now_us);
         return;
     }
     if (t && !t->failed) {
@@ -328,11 +328,11 @@ void dns_ask_due(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
     }
     unsigned k = choose(d, p);
     /* After an error the others get one chance: their answer might have been the same. */
-    if (k != NO_TRY && now_us < p->give_up_us && !(p->failure && p->tries[k].times > 0)) {
+    if (k != DNS_NO_TRY && now_us < p->give_up_us && !(p->failure && p->tries[k].times > 0)) {
         dns_pending_due(d, p, ask(d, p, k, now_us));
         return;
     }
-    if (k != NO_TRY && !p->failure)
+    if (k != DNS_NO_TRY && !p->failure)
         dns_keep_silence(d, p, now_us);
     dns_give_up(d, p, p->failure ? p->failure : DNS_SERVFAIL);
 }

@@ -7,6 +7,7 @@
  * it wants the rest. For those who asked by TCP the query stays under way: the same bytes go to the
  * same server by TCP, and what comes is judged as an answer by UDP would be. A server that refuses,
  * answers with an error, or says nothing for FETCH_WAIT_US, is followed by the next, each once.
+ * While too many are asked already, it waits for its turn.
  *
  * Invariant: fetching is true from a fetch() that returned true until dns_proxy_fetched() or
  * end_fetch().
@@ -16,7 +17,8 @@
 #include "check.h"
 #include "net/wire/dns.h"
 
-#define FETCH_WAIT_US 2000000u
+#define FETCH_WAIT_US  2000000u
+#define FETCH_AGAIN_US 100000u /* when it cannot be asked now */
 
 /* Those who wait by TCP, out of the entry; their number. */
 static unsigned set_aside(struct dns_pending *p, struct dns_waiter later[static DNS_WAITERS_MAX])
@@ -33,17 +35,14 @@ static unsigned set_aside(struct dns_pending *p, struct dns_waiter later[static 
     return n;
 }
 
-static bool begin(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
+static void begin(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
-    d->counters.fetches++;
     p->fetching =
         d->ops->fetch(d->ctx, (uint16_t)(p - d->pending), p->network, p->server, p->bytes, p->n);
-    if (!p->fetching) {
-        d->counters.fetches_failed++;
-        return false;
-    }
-    dns_pending_due(d, p, MIN(now_us + FETCH_WAIT_US, p->give_up_us));
-    return true;
+    p->fetch_waits = !p->fetching;
+    d->counters.fetches += p->fetching;
+    dns_pending_due(d, p,
+                    MIN(now_us + (p->fetching ? FETCH_WAIT_US : FETCH_AGAIN_US), p->give_up_us));
 }
 
 void dns_fetch_instead(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
@@ -60,27 +59,30 @@ void dns_fetch_instead(struct dns_proxy *d, struct dns_pending *p, uint8_t *byte
     }
     memcpy(p->waiters, later, sizeof(later[0]) * count);
     p->waiter_count = (uint8_t)count;
-    if (!begin(d, p, now_us))
-        dns_fetch_next(d, p, now_us);
+    begin(d, p, now_us);
 }
 
 /* Asks the next server by TCP. False: there is none, or no time. */
 static bool go_on(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
-    while (now_us < p->give_up_us && dns_ask_other_by_tcp(d, p))
-        if (begin(d, p, now_us))
-            return true;
-    return false;
+    if (now_us >= p->give_up_us || !dns_ask_other_by_tcp(d, p))
+        return false;
+    begin(d, p, now_us);
+    return true;
 }
 
-void dns_fetch_next(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
+void dns_fetch_due(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us)
 {
+    bool again = p->fetch_waits && p->current != DNS_NO_TRY && now_us < p->give_up_us;
+
     if (p->fetching) {
         d->ops->end_fetch(d->ctx, (uint16_t)(p - d->pending));
         p->fetching = false;
         d->counters.fetches_failed++;
     }
-    if (!go_on(d, p, now_us))
+    if (again)
+        begin(d, p, now_us);
+    else if (!go_on(d, p, now_us))
         dns_give_up(d, p, p->failure ? p->failure : DNS_SERVFAIL);
 }
 
@@ -94,7 +96,7 @@ void dns_proxy_fetched(struct dns_proxy *d, uint16_t which, uint8_t *bytes, size
     if (!bytes || !dns_answer_matches(p, BE16(DNS_PORT), bytes, n)) {
         d->counters.forged += bytes != NULL;
         d->counters.fetches_failed++;
-        dns_fetch_next(d, p, now_us);
+        dns_fetch_due(d, p, now_us);
         return;
     }
     unsigned flags = load_be16(bytes + DNS_FLAGS_OFF);

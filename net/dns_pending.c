@@ -213,7 +213,7 @@ void dns_pending_forget(struct dns_proxy *d, struct dns_pending *p)
 {
     if (p->fetching)
         d->ops->end_fetch(d->ctx, index_of(d, p));
-    p->fetching = false;
+    p->fetching = p->fetch_waits = false;
     d->ops->release_port(d->ctx, p->port);
     dns_pending_unlink_port(d, p);
     unlink_question(d, p);

@@ -435,7 +435,7 @@ bool dns_proxy_answer(struct dns_proxy *d, uint8_t network, be32 server, be16 sp
     if (!p)
         return false;
     int k = dns_ask_whom(d, p, network, server);
-    if (k >= 0 && p->fetching)
+    if (k >= 0 && (p->fetching || p->fetch_waits))
         return true; /* another copy of the one that was cut */
     if (k < 0 || !dns_answer_matches(p, sport, bytes, n)) {
         d->counters.forged++;

@@ -10,7 +10,8 @@
 #include "net/dns_proxy.h"
 #include "net/wire/dns_letters.h"
 
-#define DNS_NONE 0xFFFF /* no entry */
+#define DNS_NONE   0xFFFF /* no entry */
+#define DNS_NO_TRY 0xFF   /* no server of an entry's */
 
 struct dns_waiter {
     struct dns_client client;
@@ -46,8 +47,9 @@ struct dns_pending {
     bool respell;       /* the letters sent are not the host's */
     struct dns_try tries[DNS_SERVERS_MAX];
     bool may_lead_inside;
-    bool fetching; /* it is asked by TCP now, */
-    bool keep;     /* the answer goes to the cache, under these flags */
+    bool fetching;    /* it is asked by TCP now, */
+    bool fetch_waits; /* or will be, as soon as it can */
+    bool keep;        /* the answer goes to the cache, under these flags */
     uint8_t cache_flags;
     struct dns_waiter waiters[DNS_WAITERS_MAX];
     uint8_t bytes[DNS_QUERY_MAX_BYTES];
@@ -144,7 +146,8 @@ bool dns_ask_other_by_tcp(struct dns_proxy *d, struct dns_pending *p);
 void dns_fetch_instead(struct dns_proxy *d, struct dns_pending *p, uint8_t *bytes, size_t n,
                        uint64_t now_us);
 
-/* No answer has come by TCP: the next server is asked so, or if there is none, that was it. */
-void dns_fetch_next(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us);
+/* The time of one that is asked by TCP, or waits to be, has come: no answer has, or its turn. The
+ * next server is asked so, or if there is none, that was it. */
+void dns_fetch_due(struct dns_proxy *d, struct dns_pending *p, uint64_t now_us);
 
 #endif
