@@ -27,7 +27,7 @@ bool vmgenid_open(struct vmgenid *v, const struct fw_cfg_io *io)
         return false;
     if (file.bytes == sizeof(address))
         fw_cfg_read(io, &file, &address, sizeof(address));
-    if (address != 0 && address % sizeof(v->at[0]) == 0 && mem_is_device(address, sizeof(v->seen)))
+    if (address % sizeof(v->at[0]) == 0 && mem_is_device(address, sizeof(v->seen)))
         v->at = mem_map_firmware(address, sizeof(v->seen));
     if (!v->at) {
         log_warn("vmgenid: no GUID at 0x%llx: copies of this machine will not know that they are",
