@@ -139,7 +139,7 @@ static void poll(struct blk *disk)
         return;
     unsigned n = virtq_used_count(&vb->q);
     for (unsigned i = 0; i < n; i++) {
-        int slot = n <= vb->blk.requests_max ? take_back(vb) : -1;
+        int slot = take_back(vb);
         if (slot < 0) {
             stop(disk, "the device handed back a request that it was not given");
             return;

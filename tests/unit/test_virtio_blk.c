@@ -27,6 +27,7 @@ static bool holds; /* it takes requests, and answers when answer() is called */
 static unsigned held_count, flushes;
 static uint16_t held[64];
 static uint8_t status_given;
+static bool mute; /* it gives none, though it says that it is done */
 
 static uint32_t rnd(uint32_t below)
 {
@@ -56,7 +57,8 @@ static uint32_t carry_out(struct fake_virtio *f, uint16_t head)
     }
     if (last->flags != VIRTQ_DESC_WRITE || last->len != 1)
         f->fault = "status";
-    *(uint8_t *)memory_of(last) = status_given;
+    if (!mute)
+        *(uint8_t *)memory_of(last) = status_given;
     bool writes = request.type == VIRTIO_BLK_T_IN || request.type == VIRTIO_BLK_T_GET_ID;
     if (!data != (request.type == VIRTIO_BLK_T_FLUSH) ||
         (data && !(data->flags & VIRTQ_DESC_WRITE) == writes))
@@ -113,15 +115,21 @@ static void prepare(uint64_t offered, uint16_t queue, bool legacy)
     set_config(VIRTIO_BLK_CONFIG_CAPACITY, DISK_BYTES / 512, 8);
     serial = "leases";
     status_given = VIRTIO_BLK_S_OK;
-    holds = false;
+    holds = mute = false;
     held_count = flushes = 0;
+}
+
+static void start_with(uint64_t features)
+{
+    prepare(BASE | features, 64, false);
+    set_config(VIRTIO_BLK_CONFIG_BLK_SIZE, 4096, 4); /* if it says so */
+    disk = virtio_blk_start(&device.dev);
+    assert_non_null(disk);
 }
 
 static void start(void)
 {
-    prepare(BASE, 64, false);
-    disk = virtio_blk_start(&device.dev);
-    assert_non_null(disk);
+    start_with(0);
 }
 
 static int teardown(void **state)
@@ -220,30 +228,44 @@ static void test_requests_that_are_not_possible(void **state)
         uint64_t at;
         uint32_t n;
         uint8_t ends; /* enum blk_state */
+        uint64_t features;
     } rows[] = {
-        {1, BLK_READ, 0, 512, BLK_DONE},
-        {2, BLK_READ, 0, 511, BLK_FAILED},
-        {3, BLK_READ, 1, 512, BLK_FAILED},
-        {4, BLK_READ, DISK_BYTES - 512, 512, BLK_DONE},
-        {5, BLK_READ, DISK_BYTES, 512, BLK_FAILED},
-        {6, BLK_READ, DISK_BYTES - 512, 1024, BLK_FAILED},
-        {7, BLK_READ, UINT64_MAX - 511, 512, BLK_FAILED},
-        {8, BLK_READ, 0, 0, BLK_FAILED},
-        {9, BLK_FLUSH, 0, 512, BLK_FAILED},
-        {10, BLK_FLUSH, 0, 0, BLK_DONE},
-        {11, BLK_WRITE, 0, DISK_BYTES, BLK_DONE},
-        {12, BLK_WRITE, 0, 2 * DISK_BYTES, BLK_FAILED},
+        {1, BLK_READ, 0, 512, BLK_DONE, 0},
+        {2, BLK_READ, 0, 511, BLK_FAILED, 0},
+        {3, BLK_READ, 1, 512, BLK_FAILED, 0},
+        {4, BLK_READ, DISK_BYTES - 512, 512, BLK_DONE, 0},
+        {5, BLK_READ, DISK_BYTES, 512, BLK_FAILED, 0},
+        {6, BLK_READ, DISK_BYTES - 512, 1024, BLK_FAILED, 0},
+        {7, BLK_READ, UINT64_MAX - 511, 512, BLK_FAILED, 0},
+        {8, BLK_READ, 0, 0, BLK_FAILED, 0},
+        {9, BLK_FLUSH, 0, 512, BLK_FAILED, 0},
+        {10, BLK_FLUSH, 0, 0, BLK_DONE, 0},
+        {11, BLK_WRITE, 0, DISK_BYTES, BLK_DONE, 0},
+        {12, BLK_WRITE, 0, 2 * DISK_BYTES, BLK_FAILED, 0},
+        {13, BLK_WRITE, 0, 512, BLK_FAILED, VIRTIO_BLK_F_RO},
+        {14, BLK_READ, 0, 512, BLK_DONE, VIRTIO_BLK_F_RO},
+        {15, BLK_FLUSH, 0, 0, BLK_DONE, VIRTIO_BLK_F_RO},
+        {16, BLK_READ, 4096, 512, BLK_FAILED, VIRTIO_BLK_F_BLK_SIZE},
+        {17, BLK_READ, 512, 4096, BLK_FAILED, VIRTIO_BLK_F_BLK_SIZE},
+        {18, BLK_READ, 8192, 4096, BLK_DONE, VIRTIO_BLK_F_BLK_SIZE}, /* in sectors all the same */
     };
     static uint8_t bytes[2 * DISK_BYTES];
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        start();
+        start_with(rows[i].features);
+        for (unsigned at = 0; at < DISK_BYTES; at++)
+            media[at] = (uint8_t)(at / 512);
+        memset(bytes, 0xEE, sizeof(bytes));
         struct blk_request r = {.op = rows[i].op, .at = rows[i].at, .n = rows[i].n, .bytes = bytes};
         assert_true(disk->ops->submit(disk, &r));
         disk->ops->poll(disk);
         if (r.state != rows[i].ends || device.fault || disk->dead)
             fail_msg("row %d: state %u, fault %s", rows[i].id, r.state, device.fault);
+        if (r.state == BLK_DONE && r.op == BLK_READ)
+            assert_memory_equal(bytes, media + r.at, r.n);
+        if (rows[i].features & VIRTIO_BLK_F_RO)
+            assert_int_equal(media[511], 0);
     }
 }
 
@@ -307,19 +329,20 @@ static void test_lies(void **state)
         uint8_t status;     /* of an honest answer; or: */
         uint32_t id_given;  /* a used entry with this, */
         unsigned published; /* published so many times */
-        bool dead;
+        bool dead, mute;
     } rows[] = {
-        {1, VIRTIO_BLK_S_IOERR, 0, 0, false},
-        {2, VIRTIO_BLK_S_UNSUPP, 0, 0, false},
-        {3, 0xFF, 0, 0, false},
-        {4, 77, 0, 0, false},
-        {5, 0, 1, 1, true}, /* inside a chain */
-        {6, 0, 3, 1, true}, /* a slot with nothing in it */
-        {7, 0, 3 * BLK_REQUESTS_MAX, 1, true},
-        {8, 0, UINT32_MAX, 1, true},
-        {9, 0, 0, 2, true}, /* twice */
-        {10, 0, 0, 1000, true},
-        {11, 0, 0, 65535, true},
+        {1, VIRTIO_BLK_S_IOERR, 0, 0, false, false},
+        {2, VIRTIO_BLK_S_UNSUPP, 0, 0, false, false},
+        {3, 0xFF, 0, 0, false, false},
+        {4, 77, 0, 0, false, false},
+        {5, 0, 1, 1, true, false}, /* inside a chain */
+        {6, 0, 3, 1, true, false}, /* a slot with nothing in it */
+        {7, 0, 3 * BLK_REQUESTS_MAX, 1, true, false},
+        {8, 0, UINT32_MAX, 1, true, false},
+        {9, 0, 0, 2, true, false}, /* twice */
+        {10, 0, 0, 1000, true, false},
+        {11, 0, 0, 65535, true, false},
+        {12, 0, 0, 0, false, true}, /* done, it says, and leaves the status as it was */
     };
     static uint8_t bytes[4096];
 
@@ -336,6 +359,7 @@ static void test_lies(void **state)
             fake_virtio_publish(&device, 0, rows[i].published);
         } else {
             status_given = rows[i].status;
+            mute = rows[i].mute;
             answer(0);
         }
         disk->ops->poll(disk);
