@@ -343,8 +343,12 @@ void dns_cache_keep(struct dns_cache *c, const uint8_t *message, size_t n,
         return;
     uint32_t hash = read_key(c, message + DNS_HDR_BYTES, q->bytes, flags, question);
     uint32_t i = find(c, hash, question, q->bytes, flags);
-    if (i != NONE)
+    if (i != NONE) {
+        bool failure = (load_be16(message + DNS_FLAGS_OFF) & DNS_FLAG_RCODE) == DNS_SERVFAIL;
+        if (failure && c->blocks[i].head.expires_s > now_s)
+            return;
         drop(c, i);
+    }
     /* First the bytes, as room may have to be made for them, then into the chains. */
     i = take_block(c);
     copy_in(c, i, message, j.n);

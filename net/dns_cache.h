@@ -58,7 +58,7 @@ size_t dns_cache_find(struct dns_cache *c, const uint8_t *message, const struct 
                       unsigned flags, uint8_t *to, uint32_t now_s);
 
 /* Keeps the answer of a server, if it can be kept: well formed to its last byte, not truncated, and
- * with a time to live. Replaces an earlier one. */
+ * with a time to live. Replaces an earlier one, but a failure none that still holds. */
 void dns_cache_keep(struct dns_cache *c, const uint8_t *message, size_t n,
                     const struct dns_question *q, unsigned flags, uint32_t now_s);
 

@@ -244,12 +244,45 @@ static void test_silence_is_kept(void **state)
     assert_int_equal(rig.asked_count, ++asked);
 }
 
+/* A failure takes the place of no answer that still holds: one that came to another query with the
+ * same question meanwhile. */
+static void test_failures_displace_nothing(void **state)
+{
+    static const uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0};
+    uint8_t b[512], answer[DNS_RIG_SENT_BYTES];
+
+    for (unsigned silent = 0; silent < 2; silent++) {
+        dns_rig_stop(state);
+        dns_rig_start(state);
+        size_t n = dns_rig_build(b, 1, "two.example", DNS_TYPE_A);
+        dns_rig_ask(1, b, n);
+        memcpy(b + n, opt, sizeof(opt));
+        b[DNS_ARCOUNT_OFF + 1] = 1;
+        dns_rig_ask(2, b, n + sizeof(opt));
+        assert_true(dns_rig_answer(&rig.asked[0]));
+        for (unsigned s = 0; s < 2 && !silent; s++) {
+            const struct dns_sent *q = dns_rig_asked();
+            n = dns_rig_make_answer(answer, q);
+            answer[DNS_FLAGS_OFF + 1] |= DNS_SERVFAIL;
+            assert_true(dns_rig_answer_with(q, answer, n));
+        }
+        if (silent)
+            dns_rig_pass(DNS_GIVE_UP_US);
+        assert_int_equal(rig.answered_count, 2);
+        assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_SERVFAIL);
+        dns_rig_query(3, 3, "two.example");
+        assert_int_equal(rig.answered_count, 3);
+        assert_int_equal(dns_rig_rcode(dns_rig_answered()), DNS_NOERROR);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dns_rig_start, dns_rig_stop)
     const struct CMUnitTest tests[] = {
         T(test_which_queries_share_an_answer), T(test_a_hit),        T(test_policy_comes_first),
         T(test_only_what_matches_is_kept),     T(test_long_answers), T(test_silence_is_kept),
+        T(test_failures_displace_nothing),
     };
     return cmocka_run_group_tests_name("dns_cached", tests, NULL, NULL);
 }
