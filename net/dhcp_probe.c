@@ -181,8 +181,7 @@ bool dhcp_probe_start(const struct exchange *x, const struct lease *l, bool hold
                                 .from = *x->from,
                                 .n = (uint16_t)x->n,
                                 .tries = (uint8_t)(x->tries + 1),
-                                .holder = holder,
-                                .clone = x->clone};
+                                .holder = holder};
     struct dhcp_pending *p = NULL;
 
     if (x->n <= sizeof(p->bytes) && x->tries < DHCP_PROBE_TRIES)
@@ -277,7 +276,6 @@ static bool conclude(struct dhcp_server *s, struct dhcp_pending *p, uint64_t now
     if (!dhcp_begin(&x, s, &w.from, bytes, w.n, now_us))
         return false; /* it was read before, so this cannot be */
     x.who = w.who;
-    x.clone = w.clone;
     x.tries = w.tries;
     unsigned type = decide(&x, &w, &l);
     if (type)

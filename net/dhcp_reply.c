@@ -158,8 +158,8 @@ static void write_reply(const struct exchange *x, unsigned type, const struct le
     if (l && type != DHCP_TYPE_NAK)
         put_times(&w, dhcp_lease_time(x));
     /* The relay's option comes back last (RFC 3046, section 2.2), so room for it is set aside
-     * first. */
-    size_t relay = m->giaddr && m->relay.at && m->relay.n <= 255 ? m->relay.n + 2u : 0;
+     * first; that of a switch that is no relay, and gives no address, too (section 2.1.1). */
+    size_t relay = m->relay.at && m->relay.n <= 255 ? m->relay.n + 2u : 0;
     relay = relay + 1 < (size_t)(w.end - w.at) ? relay : 0;
     w.end -= relay;
     if (m->client_id.at && m->client_id.n <= 255)

@@ -225,7 +225,6 @@ unsigned dhcp_discover_clone(struct exchange *x, struct lease **l)
     x->s->counters.clones++;
     log_info("dhcp      %s and %s have one client identifier; each gets an address",
              mac_text(mac, x->m->mac), mac_text(other, (*l)->mac));
-    x->clone = true;
     x->who = lease_id_of(x->leases, x->m->client_id.at, x->m->client_id.n, x->m->mac, true);
     *l = choose(x);
     return offer(x, l);
@@ -433,8 +432,7 @@ bool dhcp_begin(struct exchange *x, struct dhcp_server *s, const struct dhcp_fro
     }
     lease_sweep(x->leases, x->now_s);
     x->who = lease_id_of(x->leases, m->client_id.at, m->client_id.n, m->mac, true);
-    x->clone = m->client_id.n && lease_of_client(x->leases, &x->who);
-    if (!x->clone)
+    if (!m->client_id.n || !lease_of_client(x->leases, &x->who))
         x->who = lease_id_of(x->leases, m->client_id.at, m->client_id.n, m->mac, false);
     return true;
 }

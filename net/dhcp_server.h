@@ -104,7 +104,7 @@ struct dhcp_pending {
         uint8_t asked; /* ARP requests */
         uint8_t tries; /* addresses */
         bool holder;   /* ip is another client's: does it answer? */
-        bool answered, clone;
+        bool answered;
     } w;
     uint16_t later, sooner;        /* in the order of due_us; later, too, of those that are free */
     uint16_t next_client, next_ip; /* in the chains of who and ip */

@@ -18,7 +18,6 @@ struct exchange {
     const struct dhcp_from *from;
     size_t n; /* bytes of the message */
     struct lease_id who;
-    bool clone;    /* who has been found to be somebody else than another of the same identifier */
     uint8_t tries; /* addresses that were offered to it in vain */
     unsigned host; /* index of its reservation, or CONFIG_MAX_HOSTS */
     uint32_t now_s;

@@ -515,6 +515,36 @@ static void test_who_starts_again_as_somebody_else(void **state)
     }
 }
 
+/* Whose offer had to go for others of its port, and whose address somebody else was offered while
+ * it waited, gets another one. */
+static void test_an_offer_that_had_to_go(void **state)
+{
+    struct dhcp_lab_request wants = {.type = DHCP_TYPE_DISCOVER, .client = 1, .requested = POOL(3)};
+
+    (void)state;
+    dhcp_lab.config.nets[0].pool_last = POOL(99);
+    dhcp_lab.config.nets[0].ports = 3;
+    dhcp_lab_start();
+    assert_int_equal(dhcp_lab_ask(wants), 0);
+    for (unsigned c = 10; lease_known(&dhcp_lab.server.leases[0], POOL(3))->state != LEASE_FREE;
+         c++)
+        assert_int_equal(discover(c, NULL), 0);
+    wants.client = 2;
+    wants.port = 1;
+    assert_int_equal(dhcp_lab_ask(wants), 0);
+    unsigned offered = 0, others = 0;
+    for (unsigned k = 0; k < 2 * DHCP_PROBE_REQUESTS; k++) {
+        pass(STEP_US);
+        while (due()) {
+            bool second = dhcp_lab.reply.mac[MAC_BYTES - 1] == 2;
+            offered += dhcp_lab_yiaddr() == POOL(3) && second;
+            others += dhcp_lab_yiaddr() == POOL(3) && !second;
+        }
+    }
+    assert_int_equal(offered, 1);
+    assert_int_equal(others, 0);
+}
+
 /* What ARP showed free before somebody was given it says nothing of later. */
 static void test_who_had_it_is_asked_for(void **state)
 {
@@ -568,6 +598,7 @@ int main(void)
         T(test_declined_again_and_again),
         T(test_who_starts_again_waits),
         T(test_who_starts_again_as_somebody_else),
+        T(test_an_offer_that_had_to_go),
         T(test_who_had_it_is_asked_for),
         T(test_it_came_by_a_relay_too),
     };

@@ -436,6 +436,9 @@ static void test_relay_option_and_small_messages(void **state)
     assert_int_equal(dhcp_lab_ask(r), DHCP_TYPE_OFFER);
     assert_option(DHCP_OPT_DOMAIN, name, 63);
     assert_option(DHCP_OPT_RELAY, "port 7", 6);
+    r.giaddr = 0; /* a switch between the client and us adds the option, and takes it away again */
+    assert_int_equal(dhcp_lab_ask(r), DHCP_TYPE_OFFER);
+    assert_option(DHCP_OPT_RELAY, "port 7", 6);
 }
 
 static void test_names(void **state)
