@@ -46,16 +46,10 @@ static size_t make_question(uint8_t *b, uint16_t id, const char *name)
     store_be16(b + 2, id);
     b[4] = 1;
     b[7] = 1;
-    while (*name) {
-        size_t label = strcspn(name, ".");
-        b[n++] = (uint8_t)label;
-        memcpy(b + n, name, label);
-        n += label;
-        name += label + (name[label] == '.');
-    }
-    memcpy(b + n, "\0\0\20\0\1", 5); /* TXT */
-    store_be16(b, (uint16_t)(n + 5 - DNS_FRAME_HDR_BYTES));
-    return n + 5;
+    n += dns_encode_name(b + n, name, "");
+    memcpy(b + n, "\0\20\0\1", 4); /* TXT */
+    store_be16(b, (uint16_t)(n + 4 - DNS_FRAME_HDR_BYTES));
+    return n + 4;
 }
 
 static void ask(struct tcp_end *e, uint16_t id, const char *name)
@@ -146,7 +140,6 @@ static void test_questions_in_pieces(void **state)
     for (uint16_t i = 0; i < 60; i++)
         assert_int_equal(answer(e, &at, &n), i);
     assert_int_equal(at, e->n);
-
     /* The same in segments as long as they come, of more than the window holds. */
     e->n = 0;
     for (size_t sent = 0; sent < bytes; sent += n) {
@@ -343,8 +336,6 @@ static void cut_outside(void)
 /* A host asks, the server says that it is too long; the server's end of what comes then. */
 static struct tcp_end *fetch_begins(struct tcp_end *host, const char *name)
 {
-    unsigned others;
-
     ask(host, 77, name);
     cut_outside();
     struct dns_tcp_fetch *f = tcp()->fetches;
@@ -352,7 +343,7 @@ static struct tcp_end *fetch_begins(struct tcp_end *host, const char *name)
         f++;
     struct tcp_end *server =
         lab_tcp_end(UPLINK_PORT, DNS_SERVER, DNS_PORT, WAN_IP, ntoh16(f->port));
-    others = lab_tcp_others;
+    unsigned others = lab_tcp_others;
     lab_tcp_take();
     assert_int_equal(lab_tcp_others, others);
     assert_int_equal(server->flags, SYN);
@@ -450,43 +441,42 @@ static void test_fetch_fails(void **state)
     }
 }
 
+/* The uplink's address is another now, or 0: none. */
+static void set_outside(be32 ip)
+{
+    struct netif *netif = &lab.host->ifs[NETWORK_UPLINK].netif;
+    ip4_addr_t address = {ip}, mask = {BE_IP4(255, 255, 255, 0)}, gw = {GATEWAY};
+
+    netif_set_addr(netif, &address, &mask, &gw);
+    uplink_watch(lab.host);
+}
+
 /* The address is lost: the connection with it, and the host hears that. */
 static void test_fetch_ends_with_the_address(void **state)
 {
     struct tcp_end *host = opened(0, 4000), *server = fetch_begins(host, "long.example");
-    const ip4_addr_t none = {0};
-    struct netif *netif = &lab.host->ifs[NETWORK_UPLINK].netif;
-    ip4_addr_t ip = *netif_ip4_addr(netif), mask = *netif_ip4_netmask(netif),
-               gw = *netif_ip4_gw(netif);
     size_t at = 0, n;
 
     (void)state;
     lab_tcp_send(server, SYN | ACK, NULL, 0);
-    netif_set_addr(netif, &none, &none, &none);
-    uplink_watch(lab.host);
+    set_outside(0);
     lab.host->alarm_us = 0;
     lab_turn();
     lab_tcp_take();
     assert_int_equal(answer(host, &at, &n), 77);
     assert_int_equal(tcp()->fetches[0].port, 0);
-    netif_set_addr(netif, &ip, &mask, &gw);
-    uplink_watch(lab.host);
+    set_outside(WAN_IP);
 }
 
 /* Outside, somebody gives the router the address that it has inside, and then another: inside, all
  * stays as it is. */
 static void test_an_address_from_inside_outside(void **state)
 {
-    struct netif *netif = &lab.host->ifs[NETWORK_UPLINK].netif;
-    ip4_addr_t ip = *netif_ip4_addr(netif), mask = *netif_ip4_netmask(netif),
-               gw = *netif_ip4_gw(netif), inside = {LAN_IP};
     size_t at = 0, n;
 
     (void)state;
-    netif_set_addr(netif, &inside, &mask, &gw);
-    uplink_watch(lab.host);
-    netif_set_addr(netif, &ip, &mask, &gw);
-    uplink_watch(lab.host);
+    set_outside(LAN_IP);
+    set_outside(WAN_IP);
     struct tcp_end *e = opened(0, 4000);
     ask(e, 1, "gate.lan");
     assert_int_equal(answer(e, &at, &n), 1);
@@ -558,12 +548,10 @@ static void test_noise(void **state)
 static int start(void **state)
 {
     (void)state;
-    if (lab_start_as(PORTS, "uplink=0,ip=198.51.100.7/24,gw=198.51.100.1,dns=198.51.100.53 "
-                            "net=lan,nat,ip=192.168.8.1/24,ports=1 "
-                            "net=cell,hostonly,ip=192.168.9.1/24,ports=2,dns=192.168.9.9 "
-                            "net=twin,nat,ip=192.168.8.1/24,ports=3 hostname=gate"))
-        return -1;
-    return 0;
+    return lab_start_as(PORTS, "uplink=0,ip=198.51.100.7/24,gw=198.51.100.1,dns=198.51.100.53 "
+                               "net=lan,nat,ip=192.168.8.1/24,ports=1 "
+                               "net=cell,hostonly,ip=192.168.9.1/24,ports=2,dns=192.168.9.9 "
+                               "net=twin,nat,ip=192.168.8.1/24,ports=3 hostname=gate");
 }
 
 static uint32_t buffers;
