@@ -13,8 +13,6 @@
 #include "tests/fake/fake_base.h"
 #include "tests/fake/lease_judge.h"
 
-#include <stdio.h>
-
 #define STEP_US (DHCP_PROBE_US / DHCP_PROBE_REQUESTS)
 
 static int setup(void **state)
@@ -381,42 +379,6 @@ static void test_another_card(void **state)
     assert_int_equal(dhcp_lab_ask(renew), DHCP_TYPE_ACK);
 }
 
-static void test_declined_again_and_again(void **state)
-{
-    uint32_t seconds = LEASE_DECLINED_S;
-    struct dhcp_lab_request discovers = {.type = DHCP_TYPE_DISCOVER, .client = 1};
-    char text[64];
-
-    (void)state;
-    dhcp_lab.config.nets[0].pool_last = POOL(0); /* one address */
-    dhcp_lab_start();
-    dhcp_lab.waits = false;
-    for (unsigned i = 0; i < 12; i++) {
-        assert_int_equal(dhcp_lab_ask(discovers), DHCP_TYPE_OFFER);
-        assert_int_equal(request(1, NULL, POOL(0)), DHCP_TYPE_ACK);
-        fake_log_clear();
-        dhcp_lab_ask((struct dhcp_lab_request){
-            .type = DHCP_TYPE_DECLINE, .client = 1, .requested = POOL(0), .server = ROUTER});
-        snprintf(text, sizeof(text), "not given out for %u min", seconds / 60);
-        assert_true(fake_log_has(text));
-        assert_null(dhcp_lab_bound(0, POOL(0)));
-        pass((seconds - 1) * 1000000ull);
-        assert_int_equal(dhcp_lab_ask(discovers), 0);
-        pass(1000000);
-        seconds = MIN(2 * seconds, LEASE_DECLINED_MAX_S);
-    }
-    assert_int_equal(seconds, LEASE_DECLINED_MAX_S);
-    assert_int_equal(dhcp_lab.server.counters.declined, 12);
-    /* A lease that is renewed was of use. */
-    assert_int_equal(dhcp_lab_ask(discovers), DHCP_TYPE_OFFER);
-    assert_int_equal(request(1, NULL, POOL(0)), DHCP_TYPE_ACK);
-    assert_int_equal(request(1, NULL, POOL(0)), DHCP_TYPE_ACK);
-    dhcp_lab_ask((struct dhcp_lab_request){
-        .type = DHCP_TYPE_DECLINE, .client = 1, .requested = POOL(0), .server = ROUTER});
-    pass(LEASE_DECLINED_S * 1000000ull);
-    assert_int_equal(dhcp_lab_ask(discovers), DHCP_TYPE_OFFER);
-}
-
 /* INIT-REBOOT of a client that the server has forgotten: who answers ARP decides. */
 static void test_who_starts_again_waits(void **state)
 {
@@ -595,7 +557,6 @@ int main(void)
         T(test_clones_get_an_address_each),
         T(test_clones_at_once),
         T(test_another_card),
-        T(test_declined_again_and_again),
         T(test_who_starts_again_waits),
         T(test_who_starts_again_as_somebody_else),
         T(test_an_offer_that_had_to_go),
