@@ -157,7 +157,7 @@ static bool same_query(const struct dns_pending *p, const uint8_t *bytes, size_t
  * question: then a host by UDP hears nothing, and asks again by itself. True: no new entry is to be
  * made. */
 static bool share(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
-                  size_t n, const struct dns_question *q, uint16_t bucket)
+                  size_t n, const struct dns_question *q, uint16_t most_bytes, uint16_t bucket)
 {
     unsigned alike = 0;
 
@@ -166,8 +166,10 @@ static bool share(struct dns_proxy *d, const struct dns_client *from, const uint
         if (p->probe || p->question_bytes != q->bytes ||
             !dns_letters_same(p->bytes + DNS_HDR_BYTES, bytes + DNS_HDR_BYTES, q->bytes))
             continue;
-        if (same_query(p, bytes, n, q) && join(p, from, bytes))
+        if (same_query(p, bytes, n, q) && join(p, from, bytes)) {
+            p->most_bytes = MIN(p->most_bytes, most_bytes);
             return true;
+        }
         alike++; /* it is another query, or its waiters are too many already */
     }
     if (alike < DNS_SAME_QUESTION_MAX)
@@ -256,19 +258,34 @@ static bool answer_cached(struct dns_proxy *d, const struct dns_client *from, co
     return true;
 }
 
+/* A longer datagram would come in fragments, of which the second is forged without knowing the
+ * port, the id or the letters. So servers are told of this size at most, and what is longer is
+ * fetched by TCP: by the host, when it is told. */
+static const uint8_t *limit_size(uint8_t *to, const uint8_t *bytes, size_t n,
+                                 const struct shape *shape)
+{
+    if (!shape->whole || shape->opt.size <= DNS_EDNS_BYTES)
+        return bytes;
+    memcpy(to, bytes, n);
+    store_be16(to + shape->opt.at + DNS_OPT_SIZE_OFF, DNS_EDNS_BYTES);
+    return to;
+}
+
 /* One that others know the answer to. */
 static void forward(struct dns_proxy *d, const struct dns_client *from, const uint8_t *bytes,
                     size_t n, const struct dns_question *q, const struct dns_route *route,
                     uint64_t now_us)
 {
     struct shape shape;
+    uint8_t limited[DNS_QUERY_MAX_BYTES];
 
     read_shape(&shape, bytes, n, q);
     if (shape.known && answer_cached(d, from, bytes, q, &shape, now_us))
         return;
+    bytes = limit_size(limited, bytes, n, &shape);
     if (d->server_count > 0 || route->way == DNS_ONE_SERVER) {
         uint16_t bucket = dns_question_bucket(d, bytes + DNS_HDR_BYTES, q->bytes);
-        if (share(d, from, bytes, n, q, bucket))
+        if (share(d, from, bytes, n, q, shape.opt.size, bucket))
             return;
         if (!dns_rate_allows(d, from, now_us)) {
             d->counters.limited++;

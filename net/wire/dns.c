@@ -114,8 +114,8 @@ static bool put_record(struct writer *w, size_t at, uint16_t type, uint32_t ttl_
 size_t dns_append_opt(uint8_t *answer, size_t n, bool dnssec_ok)
 {
     /* That DNSSEC is understood is said back (RFC 3225, section 3). */
-    const uint8_t opt[DNS_OPT_BYTES] = {0, 0, DNS_TYPE_OPT,        1232 >> 8, 1232 & 255,
-                                        0, 0, dnssec_ok ? 0x80 : 0};
+    const uint8_t opt[DNS_OPT_BYTES] = {
+        0, 0, DNS_TYPE_OPT, DNS_EDNS_BYTES >> 8, DNS_EDNS_BYTES & 255, 0, 0, dnssec_ok ? 0x80 : 0};
 
     memcpy(answer + n, opt, sizeof(opt));
     store_be16(answer + DNS_ARCOUNT_OFF, (uint16_t)(load_be16(answer + DNS_ARCOUNT_OFF) + 1));

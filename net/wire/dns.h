@@ -53,8 +53,10 @@ enum dns_type {
 };
 enum dns_class { DNS_CLASS_IN = 1, DNS_CLASS_ANY = 255 };
 
-#define DNS_OPT_BYTES       11  /* without options */
-#define DNS_MAX_NAME_BYTES  255 /* encoded, with lengths and root (RFC 1035, section 2.3.4) */
+#define DNS_OPT_BYTES       11   /* without options */
+#define DNS_OPT_SIZE_OFF    3    /* from its name, which is the root */
+#define DNS_EDNS_BYTES      1232 /* what passes everywhere in one piece (IPv6's least MTU) */
+#define DNS_MAX_NAME_BYTES  255  /* encoded, with lengths and root (RFC 1035, section 2.3.4) */
 #define DNS_MAX_LABEL_BYTES 63
 
 struct dns_question {

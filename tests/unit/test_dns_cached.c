@@ -117,6 +117,46 @@ static void test_a_hit(void **state)
     assert_int_equal(rig.asked_count, 2);
 }
 
+/* A server is told of 1,232 bytes at most, as longer datagrams come in fragments. Hosts that differ
+ * in more than that share a question. */
+static void test_servers_are_told_of_one_datagram(void **state)
+{
+    static const struct {
+        int id;
+        unsigned size, told;
+        bool again; /* relayed after the one before it */
+    } rows[] = {
+        {1, 4096, 1232, true},   {2, 1232, 1232, false}, {3, 1233, 1232, false},
+        {4, 65535, 1232, false}, {5, 1231, 1231, true},  {6, 512, 512, true},
+    };
+    uint8_t b[512];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        uint8_t opt[] = {0, 0, 41, 0, 0, 0, 0, 0, 0, 0, 0};
+        unsigned before = rig.asked_count;
+        store_be16(opt + DNS_OPT_SIZE_OFF, (uint16_t)rows[i].size);
+        size_t n = make(b, "www.example.org", 0x0100, opt, sizeof(opt));
+        dns_rig_ask((unsigned)rows[i].id, b, n);
+        if (rig.asked_count - before != rows[i].again)
+            fail_msg("row %d relayed %u", rows[i].id, rig.asked_count - before);
+        const struct dns_sent *s = dns_rig_asked();
+        size_t end = s->n - sizeof(opt) + DNS_OPT_SIZE_OFF;
+        if (rows[i].again && (s->n != n || load_be16(s->bytes + end) != rows[i].told))
+            fail_msg("row %d told %u", rows[i].id, load_be16(s->bytes + end));
+    }
+    /* A server that sends more than it was told it may: who shares the question gets what the least
+     * of them can take. */
+    uint8_t a[DNS_RIG_SENT_BYTES];
+    size_t length = dns_rig_make_answer(a, &rig.asked[0]);
+    memset(a + length, 7, 1300 - length);
+    store_be16(a + length - 6, (uint16_t)(1300 - length + 4));
+    dns_rig_answer_with(&rig.asked[0], a, 1300);
+    assert_int_equal(rig.answered_count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(load_be16(rig.answered[i].bytes + DNS_FLAGS_OFF) & DNS_FLAG_TRUNCATED);
+}
+
 /* Who may not ask is told so, whatever others have asked; and so is who asks for a name of ours. */
 static void test_policy_comes_first(void **state)
 {
@@ -280,9 +320,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dns_rig_start, dns_rig_stop)
     const struct CMUnitTest tests[] = {
-        T(test_which_queries_share_an_answer), T(test_a_hit),        T(test_policy_comes_first),
-        T(test_only_what_matches_is_kept),     T(test_long_answers), T(test_silence_is_kept),
+        T(test_which_queries_share_an_answer),
+        T(test_a_hit),
+        T(test_policy_comes_first),
+        T(test_only_what_matches_is_kept),
+        T(test_long_answers),
+        T(test_silence_is_kept),
         T(test_failures_displace_nothing),
+        T(test_servers_are_told_of_one_datagram),
     };
     return cmocka_run_group_tests_name("dns_cached", tests, NULL, NULL);
 }

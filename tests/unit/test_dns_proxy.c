@@ -25,7 +25,7 @@ static void test_relays_bytes_unaltered(void **state)
     (void)state;
     store_be16(b + DNS_FLAGS_OFF, 0x0130);
     store_be16(b + DNS_ARCOUNT_OFF, 1);
-    const uint8_t opt[] = {0, 0, 41, 16, 0, 0, 0, 0x80, 0, 0, 7, 0xFD, 0xE9, 0, 3, 1, 2, 3};
+    const uint8_t opt[] = {0, 0, 41, 4, 0, 0, 0, 0x80, 0, 0, 7, 0xFD, 0xE9, 0, 3, 1, 2, 3};
     memcpy(b + n, opt, sizeof(opt));
     n += sizeof(opt);
     dns_proxy_query(&rig.proxy, &from, b, n, rig.now_us);
