@@ -16,6 +16,7 @@ import pytest
 
 from lab.clients import lease_by, read_lease, signal, stay
 from lab.home import ROUTER, Capture, Home
+from lab.hosts import stop_process
 from lab.outside import SERVER, wait_until
 
 NAK = 6
@@ -125,19 +126,23 @@ def test_killed_in_the_middle_of_writing(tmp_path):
     with Home(hosts=1, config=config, leases=False, extra=drive(image(tmp_path, 4 << 20))) as home:
         host = home.hosts[0]
         host.ip("addr", "add", "10.7.0.2/16", "dev", "eth0")
+
+        def crowd(clients):
+            return ("perfdhcp", "-4", "-u", "-d", 5, "-R", 20000, "-n", clients, "-r", 300, "-s",
+                    chance.randrange(1, 1 << 30), "-l", "10.7.0.2", "10.7.0.1")
+
         for _ in range(10):
-            load = host.spawn("perfdhcp", "-4", "-u", "-d", 5, "-R", 20000, "-n", 2000, "-r", 300, "-s",
-                              chance.randrange(1, 1 << 30), "-l", "10.7.0.2", "10.7.0.1", stdout=subprocess.DEVNULL)
+            load = host.spawn(*crowd(2000), stdout=subprocess.DEVNULL)
             time.sleep(chance.uniform(1.5, 3.5))
             home.restart()
-            load.kill()
-            load.wait()
+            stop_process(load)
             home.router.wait_for("^ready ")
             found = restored(home.router)
             assert found >= seen and "damaged" not in home.router.console, home.router.tail()
             seen = found
-        assert seen > 1000
-        wait_written(home.router, 1)
+        assert seen > 500
+        host.run(*crowd(50), check=False)  # says 3 if one of them was too slow for it
+        wait_written(home.router, seen + 1)
         leases = state_of(home.router)["leases"]
         home.restart()
         assert restored(home.router) == leases
