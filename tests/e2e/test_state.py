@@ -131,7 +131,7 @@ def test_killed_in_the_middle_of_writing(tmp_path):
             return ("perfdhcp", "-4", "-u", "-d", 5, "-R", 20000, "-n", clients, "-r", 300, "-s",
                     chance.randrange(1, 1 << 30), "-l", "10.7.0.2", "10.7.0.1")
 
-        for _ in range(10):
+        for _ in range(5):
             load = host.spawn(*crowd(2000), stdout=subprocess.DEVNULL)
             time.sleep(chance.uniform(1.5, 3.5))
             home.restart()
@@ -141,7 +141,7 @@ def test_killed_in_the_middle_of_writing(tmp_path):
             found = restored(home.router)
             assert found >= seen and "damaged" not in home.router.console, home.router.tail()
             seen = found
-        assert seen > 500
+        assert seen > 200
         host.run(*crowd(50), check=False)  # says 3 if one of them was too slow for it
         wait_written(home.router, seen)
         leases = state_of(home.router)["leases"]
