@@ -37,8 +37,8 @@ def test_thousands_of_names():
         askers = [host, *others]
         hosts = "".join(f"{ip} {name}\n" for name, ip in names.items())
         server.run("sh", "-c", "cat > /run/many.hosts", stdin=hosts)
-        server.spawn("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
-                     "--pid-file=", "--addn-hosts=/run/many.hosts", "--local=/many.example/")
+        server.spawn("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+                     "--user=root", "--pid-file=", "--addn-hosts=/run/many.hosts", "--local=/many.example/", "--local-ttl=600")
         wait_until(lambda: "has address" in host.run("host", "-W", 2, "n0.many.example", ROUTER, check=False).stdout, 20,
                    "the server answers")
         for order in (sorted(names), sorted(names, reverse=True)):
