@@ -30,7 +30,7 @@ def ask(host, names):
 
 
 def test_thousands_of_names():
-    """4,000 by four hosts, and again the other way round, from the cache; by host one that is there and one that is not."""
+    """4,000 by four hosts, and again the other way round, from the cache; by host one that is and one that is not."""
     names = {f"n{number}.many.example": address(number) for number in range(NAMES)}
     with Home(hosts=5, config=CONFIG) as home:
         host, server, *others = home.hosts
@@ -39,8 +39,8 @@ def test_thousands_of_names():
         server.run("sh", "-c", "cat > /run/many.hosts", stdin=hosts)
         server.spawn("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
                      "--user=root", "--pid-file=", "--addn-hosts=/run/many.hosts", "--local=/many.example/", "--local-ttl=600")
-        wait_until(lambda: "has address" in host.run("host", "-W", 2, "n0.many.example", ROUTER, check=False).stdout, 20,
-                   "the server answers")
+        wait_until(lambda: "has address" in host.run("host", "-W", 2, "n0.many.example", ROUTER, check=False).stdout,
+                   20, "the server answers")
         for order in (sorted(names), sorted(names, reverse=True)):
             found = {}
             for number, asker in enumerate(askers):
