@@ -104,7 +104,8 @@ def test_one_is_bad(lab, what):
     elif what == "silent":
         assert state in ("slow", "dead") and counted["timed out"] > 0 and counted["answered"] == 0
     elif what == "loses letters":
-        assert state == "up" and counted["letters lost"] == counted["answered"] + 1
+        # The first one is not believed. One question in 256 is in small letters by chance, of which none can be lost.
+        assert state == "up" and -2 <= counted["letters lost"] - counted["answered"] <= 1 and counted["letters lost"] > 5
     elif what == "lies":
         assert state == "up" and int(re.search(r"forged (\d+)", home.router.status().text).group(1)) >= 3
     else:
