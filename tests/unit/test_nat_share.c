@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * net/nat_share.c, net/flow_user.c and the rest of freed ports: what a host and a network can take
- * of flows and ports, who makes room for whom, and how long a port is nobody else's. After each
- * test the accounts are counted again from the flows. (The rules one by one, at random: also in
- * test_nat_model.c.)
+ * net/nat_share.c and net/flow_user.c: what a host and a network can take of flows and ports, and
+ * who makes room for whom. After each test the accounts are counted again from the flows. (The
+ * rules one by one, at random: also in test_nat_model.c.)
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,22 +10,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "net/nat_mapping.h"
-#include "tests/fake/fake_alloc.h"
-#include "tests/fake/nat_rig.h"
-
-#include <stdlib.h>
+#include "tests/fake/share_rig.h"
 
 #define ROOM 4096
 #define C    BE_IP4(192, 168, 8, 4)
 #define D    BE_IP4(192, 168, 8, 5)
 #define MANY 6000
-
-static void start(uint32_t capacity)
-{
-    fake_alloc_free_all();
-    rig_restart(capacity);
-}
 
 static be32 remote(unsigned i)
 {
@@ -38,152 +27,30 @@ static be32 host(unsigned i)
     return hton32(ntoh32(A) + 100 + i);
 }
 
-static enum drop_reason out(uint8_t zone, uint8_t proto, be32 src, uint16_t port, be32 to)
-{
-    nat_rig_make(&(struct rig_send){.proto = proto,
-                                    .src = src,
-                                    .sport = port,
-                                    .dst = to,
-                                    .dport = proto == ICMP ? 0 : 80,
-                                    .flags = proto == TCP ? TCP_SYN : ICMP_ECHO});
-    return rig_send_frame(zone, FLOW_OUT);
-}
-
-/* A UDP flow that goes both ways. */
-static enum drop_reason talk(uint8_t zone, be32 src, uint16_t port, be32 to)
-{
-    enum drop_reason why = out(zone, UDP, src, port, to);
-    if (why == DROP_NONE)
-        PASSES(rig_in(UDP, to, 80, rig_outside_port(), 0));
-    return why;
-}
-
-static struct flow_user *account(be32 ip)
-{
-    struct flow_users *users = &rig_nat.flows.users;
-    for (uint32_t i = 1; i < users->fresh; i++)
-        if (users->user[i].zone != UINT8_MAX && users->user[i].ip == ip)
-            return &users->user[i];
-    return &users->user[FLOW_USER_REST];
-}
-
-/* ---- the books ---- */
-
-static void check_list(unsigned id, enum flow_spare spare)
-{
-    const struct flow_table *t = &rig_nat.flows;
-    const struct flow_user *user = &t->users.user[id];
-    uint32_t first = user->oldest[spare], at = first, count = 0;
-
-    assert_int_equal(first == FLOW_NONE, user->spare[spare] == 0);
-    while (at != FLOW_NONE) {
-        const struct flow *f = &t->flows[at];
-        uint32_t next = t->cold[at].spare_next;
-        assert_int_equal(f->user, id);
-        assert_true(f->flags & FLOW_SPARE);
-        assert_int_equal(f->state == FLOW_TCP_CLOSING, spare == SPARE_CLOSING);
-        assert_int_equal(f->state == FLOW_TCP_OPENING, spare == SPARE_OPENING);
-        assert_int_equal(t->cold[next].spare_prev, at);
-        if (next != first && spare != SPARE_CLOSING)
-            assert_true((int32_t)(t->cold[next].created_ms - t->cold[at].created_ms) >= 0);
-        count++;
-        if (next == first)
-            break;
-        at = next;
-    }
-    assert_int_equal(count, user->spare[spare]);
-}
-
-static void check_books(void)
-{
-    const struct flow_table *t = &rig_nat.flows;
-    uint32_t accounts = t->users.fresh, live = 0, hosts = 0, spare = 0, mappings = 0;
-    struct flow_network *networks = calloc(FLOW_USER_NETWORKS, sizeof(*networks));
-    struct flow_user *again = calloc(accounts, sizeof(*again));
-    bool *seen = calloc(rig_nat.mapping_capacity, sizeof(*seen));
-
-    for (uint32_t i = 0; i < t->fresh; i++) {
-        const struct flow *f = &t->flows[i];
-        if (f->state == FLOW_FREE)
-            continue;
-        uint32_t mapping = t->cold[i].mapping;
-        live++;
-        again[f->user].flows++;
-        networks[f->zone].flows++;
-        spare += (f->flags & FLOW_SPARE) != 0;
-        if (f->user != FLOW_USER_REST)
-            assert_true(t->users.user[f->user].ip == f->in_ip &&
-                        t->users.user[f->user].zone == f->zone);
-        if (mapping == FLOW_NONE || seen[mapping])
-            continue;
-        seen[mapping] = true;
-        mappings++;
-        again[rig_nat.mappings[mapping].user].ports[mapping_pool_number(f->proto)]++;
-        networks[f->zone].ports[mapping_pool_number(f->proto)]++;
-    }
-    for (uint32_t i = 0; i < accounts; i++) {
-        const struct flow_user *user = &t->users.user[i];
-        assert_int_equal(user->flows, again[i].flows);
-        assert_memory_equal(user->ports, again[i].ports, sizeof(user->ports));
-        check_list(i, SPARE_CLOSING);
-        check_list(i, SPARE_OPENING);
-        check_list(i, SPARE_ONE_WAY);
-        spare -=
-            user->spare[SPARE_CLOSING] + user->spare[SPARE_OPENING] + user->spare[SPARE_ONE_WAY];
-        hosts += user->zone != UINT8_MAX;
-    }
-    for (unsigned i = 0; i < FLOW_USER_NETWORKS; i++) {
-        assert_int_equal(t->users.network[i].flows, networks[i].flows);
-        assert_memory_equal(t->users.network[i].ports, networks[i].ports,
-                            sizeof(networks[i].ports));
-    }
-    assert_int_equal(spare, 0);
-    assert_int_equal(hosts, t->users.live);
-    assert_int_equal(live, t->live);
-    assert_int_equal(mappings, rig_nat.counters.mappings_live);
-    free(networks);
-    free(again);
-    free(seen);
-}
-
-static int teardown(void **state)
-{
-    check_books();
-    rig_wait_ms(7441 * 1000); /* all that there is ends, and rests */
-    rig_wait_ms(FLOW_TICK_MS);
-    rig_wait_ms(NAT_REST_MS);
-    assert_int_equal(rig_nat.flows.live, 0);
-    assert_int_equal(rig_nat.flows.users.live, 0);
-    check_books();
-    for (unsigned i = 0; i < 2 && rig_nat.forward_count == 0; i++)
-        assert_int_equal(rig_nat.pools[i].free_count, 65535);
-    return rig_teardown(state);
-}
-
 /* ---- floods ---- */
 
 /* So many of a host's flows are there. */
 static void has_flows(be32 ip, uint32_t count)
 {
-    assert_int_equal(account(ip)->flows, count);
+    assert_int_equal(share_account(ip)->flows, count);
 }
 
 /* B opens 1,000 of 1,000, which all come about and are there together; and C's are as they were. */
 static void others_go_on(uint8_t zone, uint8_t proto)
 {
     for (uint16_t i = 0; i < 1000; i++)
-        PASSES(out(zone, proto, B, (uint16_t)(20000 + i), R2));
+        PASSES(share_out(zone, proto, B, (uint16_t)(20000 + i), R2));
     has_flows(B, 1000);
     has_flows(C, 100);
     for (uint16_t i = 0; i < 100; i++)
         PASSES(rig_in(UDP, R1, 80, (uint16_t)(30000 + i), 0));
-    check_books();
+    share_check_books();
 }
 
 static void talkative_third(void)
 {
     for (uint16_t i = 0; i < 100; i++)
-        PASSES(talk(0, C, (uint16_t)(30000 + i), R1));
+        PASSES(share_talk(0, C, (uint16_t)(30000 + i), R1));
 }
 
 static void test_one_floods(void **state)
@@ -191,15 +58,16 @@ static void test_one_floods(void **state)
     (void)state;
     static const uint8_t protos[] = {TCP, UDP, ICMP};
     for (unsigned p = 0; p < ARRAY_COUNT(protos); p++) {
-        start(ROOM);
+        share_start(ROOM);
         talkative_third();
         for (unsigned i = 0; i < MANY; i++)
-            PASSES(out(0, protos[p], A, (uint16_t)(1024 + i), R1));
-        assert_in_range(account(A)->flows, (ROOM - 100) * 8 / 9 - 1, (ROOM - 100) * 8 / 9 + 2);
+            PASSES(share_out(0, protos[p], A, (uint16_t)(1024 + i), R1));
+        assert_in_range(share_account(A)->flows, (ROOM - 100) * 8 / 9 - 1,
+                        (ROOM - 100) * 8 / 9 + 2);
         has_flows(C, 100);
         others_go_on(0, p == 0 ? UDP : TCP);
         for (unsigned i = 0; i < MANY; i++) /* and goes on flooding */
-            PASSES(out(0, protos[p], A, (uint16_t)(1024 + i), R2));
+            PASSES(share_out(0, protos[p], A, (uint16_t)(1024 + i), R2));
         has_flows(B, 1000);
         has_flows(C, 100);
         assert_true(rig_nat.counters.evicted > MANY);
@@ -211,13 +79,13 @@ static void test_one_floods(void **state)
 static void test_two_flood(void **state)
 {
     (void)state;
-    start(ROOM);
+    share_start(ROOM);
     talkative_third();
     for (unsigned i = 0; i < MANY; i++) {
-        PASSES(out(0, TCP, A, (uint16_t)(1024 + i), R1));
-        PASSES(out(0, UDP, D, (uint16_t)(1024 + i), R1));
+        PASSES(share_out(0, TCP, A, (uint16_t)(1024 + i), R1));
+        PASSES(share_out(0, UDP, D, (uint16_t)(1024 + i), R1));
     }
-    uint32_t a = account(A)->flows, d = account(D)->flows;
+    uint32_t a = share_account(A)->flows, d = share_account(D)->flows;
     assert_in_range(a, d - d / 8, d + d / 8);
     others_go_on(0, UDP);
 }
@@ -232,11 +100,11 @@ static void test_flood_by_a_forward(void **state)
                                               .target_port = 80,
                                               .target_count = 1,
                                               .targets = {BE_IP4(192, 168, 8, 2)}}};
-    start(ROOM);
+    share_start(ROOM);
     nat_set_forwards(&rig_nat, web, 1);
     talkative_third();
     for (uint16_t i = 0; i < 50; i++)
-        PASSES(out(0, TCP, D, (uint16_t)(1024 + i), R1)); /* half open */
+        PASSES(share_out(0, TCP, D, (uint16_t)(1024 + i), R1)); /* half open */
     for (unsigned i = 0; i < MANY; i++)
         PASSES(rig_in(TCP, remote(i), 999, 80, TCP_SYN));
     has_flows(D, 50);
@@ -251,13 +119,13 @@ static void test_flood_by_a_forward(void **state)
 static void test_forged_sources(void **state)
 {
     (void)state;
-    start(ROOM);
+    share_start(ROOM);
     talkative_third();
     for (unsigned i = 0; i < 3 * MANY; i++) {
-        PASSES(out(0, TCP, host(i % 250), (uint16_t)(1024 + i / 250), R1));
+        PASSES(share_out(0, TCP, host(i % 250), (uint16_t)(1024 + i / 250), R1));
         if (i >= MANY && i % 10 == 0) {
             uint16_t port = (uint16_t)(20000 + i / 10);
-            PASSES(out(0, TCP, B, port, R2));
+            PASSES(share_out(0, TCP, B, port, R2));
             PASSES(rig_in(TCP, R2, 80, rig_outside_port(), TCP_SYN | TCP_ACK));
             nat_rig_make(&(struct rig_send){TCP, B, port, R2, 80, TCP_ACK});
             PASSES(rig_send_frame(0, FLOW_OUT));
@@ -273,12 +141,12 @@ static void test_networks(void **state)
 {
     (void)state;
     const struct nat_limits none = {0};
-    start(ROOM);
+    share_start(ROOM);
     nat_set_limits(&rig_nat, 0, &none);
     nat_set_limits(&rig_nat, 1, &none);
     talkative_third();
     for (unsigned i = 0; i < MANY; i++)
-        PASSES(out(1, UDP, host(i % 500), (uint16_t)(1024 + i / 500), R1));
+        PASSES(share_out(1, UDP, host(i % 500), (uint16_t)(1024 + i / 500), R1));
     assert_in_range(rig_nat.flows.users.network[1].flows, 3000, ROOM * 8 / 9);
     others_go_on(0, UDP);
 }
@@ -287,10 +155,10 @@ static void test_networks(void **state)
 static void test_established(void **state)
 {
     (void)state;
-    start(ROOM);
+    share_start(ROOM);
     unsigned passed = 0;
     for (unsigned i = 0; i < MANY; i++) {
-        enum drop_reason why = talk(0, A, (uint16_t)(1024 + i), R1);
+        enum drop_reason why = share_talk(0, A, (uint16_t)(1024 + i), R1);
         assert_true(why == DROP_NONE || why == DROP_SHARE);
         passed += why == DROP_NONE;
     }
@@ -299,7 +167,7 @@ static void test_established(void **state)
     assert_int_equal(rig_nat.counters.refused, MANY - passed);
     assert_true(rig_nat.pressure.refused);
     for (uint16_t i = 0; i < 300; i++)
-        PASSES(talk(0, B, (uint16_t)(20000 + i), R1));
+        PASSES(share_talk(0, B, (uint16_t)(20000 + i), R1));
     has_flows(A, passed);
 }
 
@@ -310,27 +178,27 @@ static void test_closed_go_first(void **state)
     (void)state;
     const struct nat_limits limits = {.host_flows = 20};
     nat_set_limits(&rig_nat, 0, &limits);
-    PASSES(out(0, UDP, A, 3000, R1));
-    PASSES(out(0, TCP, A, 3001, R1));
+    PASSES(share_out(0, UDP, A, 3000, R1));
+    PASSES(share_out(0, TCP, A, 3001, R1));
     for (uint16_t i = 0; i < 500; i++) {
         rig_handshake((uint16_t)(5000 + i));
         PASSES(rig_out(TCP, A, (uint16_t)(5000 + i), R1, 80, TCP_RST | TCP_ACK));
         assert_int_equal(rig_last_flow->state, FLOW_TCP_CLOSING);
     }
     has_flows(A, 20);
-    assert_int_equal(account(A)->spare[SPARE_CLOSING], 18);
-    assert_int_equal(account(A)->spare[SPARE_OPENING], 1);
-    assert_int_equal(account(A)->ports[0], 19);
+    assert_int_equal(share_account(A)->spare[SPARE_CLOSING], 18);
+    assert_int_equal(share_account(A)->spare[SPARE_OPENING], 1);
+    assert_int_equal(share_account(A)->ports[0], 19);
     assert_int_equal(rig_nat.resting[0].count, 0);
     assert_int_equal(rig_nat.counters.refused, 0);
-    PASSES(out(0, TCP, B, 5481, R1)); /* the oldest went */
+    PASSES(share_out(0, TCP, B, 5481, R1)); /* the oldest went */
     assert_int_equal(rig_outside_port(), 5481);
-    PASSES(out(0, TCP, B, 5482, R1));
+    PASSES(share_out(0, TCP, B, 5482, R1));
     assert_int_not_equal(rig_outside_port(), 5482);
     for (uint16_t i = 0; i < 18; i++)
-        PASSES(out(0, TCP, A, (uint16_t)(7000 + i), R1));
-    assert_int_equal(account(A)->spare[SPARE_CLOSING], 0);
-    assert_int_equal(account(A)->spare[SPARE_OPENING], 19);
+        PASSES(share_out(0, TCP, A, (uint16_t)(7000 + i), R1));
+    assert_int_equal(share_account(A)->spare[SPARE_CLOSING], 0);
+    assert_int_equal(share_account(A)->spare[SPARE_OPENING], 19);
     assert_int_equal(rig_nat.pressure.limit, NAT_LIMIT_HOST);
     assert_int_equal(rig_nat.pressure.flows, 20);
 }
@@ -349,9 +217,9 @@ static void test_the_last_flow_makes_room_for_the_next(void **state)
     assert_int_equal(rig_last.dst, A);
     assert_int_equal(ntoh16(rig_last.dport), 5000);
     assert_int_equal(rig_nat.counters.evicted, 1);
-    check_books();
+    share_check_books();
     assert_true(nat_claims(&rig_nat, TCP, BE16(5000)));
-    PASSES(out(0, TCP, B, 5000, R1));
+    PASSES(share_out(0, TCP, B, 5000, R1));
     assert_int_not_equal(rig_outside_port(), 5000);
 }
 
@@ -365,8 +233,8 @@ static void test_nobody_makes_room_in_vain(void **state)
     const struct nat_limits two = {.host_flows = 2};
     nat_set_limits(&rig_nat, 0, &two);
     assert_true(nat_reserve_port(&rig_nat, UDP, BE16(5000)));
-    PASSES(out(0, UDP, A, 4000, R2));
-    PASSES(out(0, UDP, A, 5000, R1));
+    PASSES(share_out(0, UDP, A, 4000, R2));
+    PASSES(share_out(0, UDP, A, 5000, R1));
     assert_int_not_equal(rig_outside_port(), 5000);
     nat_release(&rig_nat, UDP, BE16(5000));
     nat_set_forwards(&rig_nat, resort, 1);
@@ -388,9 +256,9 @@ static void test_limits(void **state)
     nat_set_limits(&rig_nat, 0, &limits);
     nat_set_limits(&rig_nat, 1, &none);
     for (uint16_t i = 0; i < 10; i++)
-        PASSES(talk(0, A, (uint16_t)(2000 + i), R1));
+        PASSES(share_talk(0, A, (uint16_t)(2000 + i), R1));
     for (uint16_t i = 0; i < 25; i++)
-        PASSES(out(0, UDP, A, (uint16_t)(3000 + i), R1));
+        PASSES(share_out(0, UDP, A, (uint16_t)(3000 + i), R1));
     has_flows(A, 20);
     assert_int_equal(rig_nat.counters.evicted, 15);
     PASSES(rig_in(UDP, R1, 80, 3024, 0)); /* the youngest are there, */
@@ -398,13 +266,13 @@ static void test_limits(void **state)
     REFUSED(rig_in(UDP, R1, 80, 3014, 0), UNSOLICITED); /* the others not */
     for (uint16_t i = 16; i < 24; i++)
         PASSES(rig_in(UDP, R1, 80, (uint16_t)(3000 + i), 0));
-    REFUSED(out(0, UDP, A, 4000, R1), SHARE);
+    REFUSED(share_out(0, UDP, A, 4000, R1), SHARE);
     for (uint16_t i = 0; i < 9; i++)
-        PASSES(talk(0, B, (uint16_t)(2000 + i), R1));
-    REFUSED(talk(0, B, 2100, R1), SHARE); /* 30, or a share of what is left of them */
+        PASSES(share_talk(0, B, (uint16_t)(2000 + i), R1));
+    REFUSED(share_talk(0, B, 2100, R1), SHARE); /* 30, or a share of what is left of them */
     assert_int_equal(rig_nat.flows.users.network[0].flows, 29);
     for (uint16_t i = 0; i < 100; i++)
-        PASSES(talk(1, D, (uint16_t)(2000 + i), R1));
+        PASSES(share_talk(1, D, (uint16_t)(2000 + i), R1));
 }
 
 /* At the end of what its own network may have, a host displaces nobody in another. */
@@ -415,10 +283,10 @@ static void test_a_limit_is_the_networks_own(void **state)
     nat_set_limits(&rig_nat, 0, &limits);
     nat_set_limits(&rig_nat, 1, &none);
     for (uint16_t i = 0; i < 50; i++)
-        PASSES(out(1, UDP, D, (uint16_t)(2000 + i), R1));
+        PASSES(share_out(1, UDP, D, (uint16_t)(2000 + i), R1));
     for (uint16_t i = 0; i < 27; i++)
-        PASSES(talk(0, A, (uint16_t)(2000 + i), R1));
-    REFUSED(talk(0, A, 2100, R1), SHARE); /* 8 times what is left of 30 */
+        PASSES(share_talk(0, A, (uint16_t)(2000 + i), R1));
+    REFUSED(share_talk(0, A, 2100, R1), SHARE); /* 8 times what is left of 30 */
     assert_int_equal(rig_nat.pressure.limit, NAT_LIMIT_NETWORK);
     has_flows(D, 50);
 }
@@ -428,43 +296,43 @@ static void test_a_limit_is_the_networks_own(void **state)
 static void test_ports(void **state)
 {
     (void)state;
-    start(200000);
+    share_start(200000);
     for (unsigned i = 0; i < 65535 + 5000; i++)
-        PASSES(out(0, UDP, i < 64000 ? A : D, (uint16_t)(1024 + i % 64000), R1));
-    assert_in_range(account(A)->ports[1], 50000, 65535 * 8 / 9 + 1);
+        PASSES(share_out(0, UDP, i < 64000 ? A : D, (uint16_t)(1024 + i % 64000), R1));
+    assert_in_range(share_account(A)->ports[1], 50000, 65535 * 8 / 9 + 1);
     for (uint16_t i = 0; i < 2000; i++)
-        PASSES(out(0, UDP, B, (uint16_t)(2000 + i), R1));
-    assert_int_equal(account(B)->ports[1], 2000);
+        PASSES(share_out(0, UDP, B, (uint16_t)(2000 + i), R1));
+    assert_int_equal(share_account(B)->ports[1], 2000);
     assert_true(rig_nat.counters.evicted > 5000);
     assert_true(rig_nat.counters.cut_short > 0);
     for (uint16_t i = 0; i < 2000; i++) /* TCP has its own */
-        PASSES(out(0, TCP, A, (uint16_t)(2000 + i), R1));
+        PASSES(share_out(0, TCP, A, (uint16_t)(2000 + i), R1));
     /* One flow more by a port that it has takes none. */
     uint64_t evicted = rig_nat.counters.evicted;
-    PASSES(out(0, UDP, B, 2000, R2));
+    PASSES(share_out(0, UDP, B, 2000, R2));
     assert_int_equal(rig_nat.counters.evicted, evicted);
 }
 
 static void test_ports_established(void **state)
 {
     (void)state;
-    start(200000);
+    share_start(200000);
     unsigned passed = 0;
     for (unsigned i = 0; i < 64000; i++)
-        passed += talk(0, A, (uint16_t)(1024 + i), R1) == DROP_NONE;
+        passed += share_talk(0, A, (uint16_t)(1024 + i), R1) == DROP_NONE;
     assert_int_equal(passed, 64512 * 8 / 9); /* those below 1024 are not for such as him */
     assert_int_equal(rig_nat.counters.evicted, 0);
-    REFUSED(talk(0, A, 65100, R1), SHARE);
-    PASSES(talk(0, A, 1024, R2));
+    REFUSED(share_talk(0, A, 65100, R1), SHARE);
+    PASSES(share_talk(0, A, 1024, R2));
     for (uint16_t i = 0; i < 1000; i++)
-        PASSES(talk(0, B, (uint16_t)(1024 + i), R1));
+        PASSES(share_talk(0, B, (uint16_t)(1024 + i), R1));
 }
 
 /* Ports of connections that are over go to new ones. */
 static void test_ports_closed(void **state)
 {
     (void)state;
-    start(200000);
+    share_start(200000);
     for (unsigned i = 0; i < 60000; i++) {
         rig_handshake((uint16_t)(1024 + i));
         PASSES(rig_out(TCP, A, (uint16_t)(1024 + i), R1, 80, TCP_RST | TCP_ACK));
@@ -474,160 +342,43 @@ static void test_ports_closed(void **state)
     assert_int_equal(rig_nat.pressure.limit, NAT_LIMIT_PORTS);
 }
 
-/* ---- rest ---- */
-
-static uint16_t port_of(be32 ip, uint16_t port)
-{
-    PASSES(out(0, UDP, ip, port, R1));
-    return rig_outside_port();
-}
-
-static void test_rest(void **state)
-{
-    (void)state;
-    assert_int_equal(port_of(A, 5000), 5000);
-    rig_wait_ms(121 * 1000);
-    assert_int_equal(rig_nat.flows.live, 0);
-    assert_int_equal(rig_nat.resting[1].count, 1);
-    assert_int_equal(rig_nat.flows.users.live, 0); /* it is nobody's */
-    assert_false(nat_claims(&rig_nat, UDP, BE16(5000)));
-    REFUSED(rig_in(UDP, R1, 80, 5000, 0), UNSOLICITED);
-    assert_int_not_equal(port_of(B, 5000), 5000);
-    assert_int_equal(port_of(A, 5000), 5000);
-    assert_int_equal(rig_nat.resting[1].count, 0);
-    PASSES(rig_in(UDP, R2, 80, 5000, 0));
-    rig_wait_ms(121 * 1000); /* A's and B's rest */
-    assert_int_equal(rig_nat.resting[1].count, 2);
-    rig_wait_ms(119 * 1000);
-    assert_int_not_equal(port_of(C, 5000), 5000);
-    rig_wait_ms(1000);
-    assert_int_equal(rig_nat.resting[1].count, 0);
-    assert_int_equal(port_of(D, 5000), 5000);
-    /* The router may have it at any time. */
-    rig_wait_ms(121 * 1000);
-    assert_true(nat_reserve_port(&rig_nat, UDP, BE16(5000)));
-    assert_int_equal(rig_nat.resting[1].count, 1);
-    nat_release(&rig_nat, UDP, BE16(5000));
-}
-
-/* A connection seen to its end leaves its port to anybody, as does an echo; one that just fell
- * silent does not. */
-static void test_no_rest(void **state)
-{
-    (void)state;
-    rig_handshake(5000);
-    PASSES(rig_out(TCP, A, 5000, R1, 80, TCP_RST | TCP_ACK));
-    PASSES(rig_out(TCP, A, 5001, R1, 80, TCP_SYN));
-    PASSES(rig_out(ICMP, A, 5000, R1, 0, ICMP_ECHO));
-    assert_int_equal(rig_nat.counters.mappings_live, 3);
-    rig_wait_ms(241 * 1000);
-    assert_int_equal(rig_nat.counters.mappings_live, 0);
-    assert_int_equal(rig_nat.resting[0].count, 1);
-    assert_int_equal(rig_nat.resting[2].count, 0);
-    PASSES(rig_out(TCP, B, 5000, R1, 80, TCP_SYN));
-    assert_int_equal(rig_outside_port(), 5000);
-    PASSES(rig_out(TCP, B, 5001, R1, 80, TCP_SYN));
-    assert_int_not_equal(rig_outside_port(), 5001);
-}
-
-/* Ports below 1024 that rest are no room for who wants another one, and go on resting. */
-static void test_low_ports_at_rest(void **state)
-{
-    (void)state;
-    start(ROOM);
-    for (uint32_t port = 1024; port < 65536 - 10; port++)
-        assert_true(nat_reserve_port(&rig_nat, UDP, hton16((uint16_t)port)));
-    for (uint16_t port = 1; port <= 500; port++)
-        PASSES(out(0, UDP, B, port, R1));
-    rig_wait_ms(121 * 1000);
-    assert_int_equal(rig_nat.resting[1].count, 0);
-    assert_int_equal(rig_nat.resting[NAT_POOLS + 1].count, 500);
-    for (uint16_t i = 0; i < 9; i++)
-        PASSES(talk(0, A, (uint16_t)(2000 + i), R1));
-    REFUSED(talk(0, A, 2009, R1), SHARE);
-    PASSES(out(0, UDP, C, 2000, R1));
-    PASSES(out(0, UDP, C, 2001, R1)); /* the first makes room, and what rests of it goes */
-    assert_int_equal(rig_nat.counters.evicted, 1);
-    assert_int_equal(rig_nat.counters.cut_short, 1);
-    assert_int_equal(rig_nat.resting[NAT_POOLS + 1].count, 500);
-    for (uint16_t port = 1; port < 524; port++) /* nobody has so much of them */
-        PASSES(out(0, UDP, D, port, R1));
-    assert_int_equal(rig_nat.counters.cut_short, 1);
-    PASSES(out(0, UDP, D, 524, R1)); /* the last free one is had */
-    assert_int_equal(rig_nat.resting[NAT_POOLS + 1].count, 499);
-    for (uint32_t port = 1024; port < 65536 - 10; port++)
-        nat_release(&rig_nat, UDP, hton16((uint16_t)port));
-}
-
-/* It ends in time though nothing else happens. */
-static void test_rest_has_its_alarm(void **state)
-{
-    (void)state;
-    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), UINT32_MAX);
-    assert_int_equal(port_of(A, 500), 500);
-    rig_wait_ms(121 * 1000);
-    assert_int_equal(rig_nat.flows.live, 0);
-    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), NAT_REST_MS);
-    rig_wait_ms(1000);
-    assert_int_equal(port_of(B, 5000), 5000);
-    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), NAT_REST_MS - 1000);
-    rig_now_ms += NAT_REST_MS;
-    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), 0);
-    rig_wait_ms(FLOW_TICK_MS); /* B's flow ends, and A's port has rested */
-    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), NAT_REST_MS);
-    rig_wait_ms(NAT_REST_MS);
-    assert_int_equal(nat_next_ms(&rig_nat, rig_now_ms), UINT32_MAX);
-}
-
-/* There is no room to rest: the oldest goes. */
-static void test_rest_without_room(void **state)
-{
-    (void)state;
-    start(64); /* and mappings for 1,024 holds more */
-    for (unsigned i = 0; i < 1200; i++)
-        PASSES(out(0, UDP, host(i % 250), (uint16_t)(2000 + i), R1));
-    assert_int_equal(rig_nat.counters.mappings_live + rig_nat.resting[1].count, 64 + NAT_MAX_HOLDS);
-    assert_int_equal(rig_nat.counters.cut_short, 1200 - 64 - NAT_MAX_HOLDS);
-    assert_int_equal(port_of(host(1100 % 250), 3100), 3100); /* a young one is there */
-}
-
 /* ---- accounts ---- */
 
 static void test_big_ones_are_no_attempts(void **state)
 {
     (void)state;
-    PASSES(out(0, UDP, A, 5000, R1));
+    PASSES(share_out(0, UDP, A, 5000, R1));
     struct flow *f = rig_last_flow;
-    PASSES(out(0, UDP, A, 5001, R1));
-    assert_int_equal(account(A)->spare[SPARE_ONE_WAY], 2);
+    PASSES(share_out(0, UDP, A, 5001, R1));
+    assert_int_equal(share_account(A)->spare[SPARE_ONE_WAY], 2);
     uint64_t before = flow_bytes(&rig_nat.flows, f, FLOW_OUT);
     for (unsigned i = 0; i < 70000; i++)
         flow_count(&rig_nat.flows, f, FLOW_OUT, 65535);
     assert_int_equal(flow_bytes(&rig_nat.flows, f, FLOW_OUT), before + 70000ull * 65535);
-    assert_int_equal(account(A)->spare[SPARE_ONE_WAY], 1);
+    assert_int_equal(share_account(A)->spare[SPARE_ONE_WAY], 1);
     PASSES(rig_in(UDP, R1, 80, 5000, 0));
     assert_int_equal(flow_bytes(&rig_nat.flows, f, FLOW_OUT), before + 70000ull * 65535);
-    check_books();
+    share_check_books();
 }
 
 /* More hosts than accounts. */
 static void test_hosts_without_number(void **state)
 {
     (void)state;
-    start(60000);
+    share_start(60000);
     for (unsigned i = 0; i < 50000; i++)
-        PASSES(out(0, i % 2 ? UDP : TCP, hton32(0x0A000000 + i), (uint16_t)(2000 + i), R1));
+        PASSES(share_out(0, i % 2 ? UDP : TCP, hton32(0x0A000000 + i), (uint16_t)(2000 + i), R1));
     assert_int_equal(rig_nat.flows.users.live, FLOW_USERS_MAX);
     assert_int_equal(rig_nat.flows.users.user[FLOW_USER_REST].flows, 50000 - FLOW_USERS_MAX);
-    check_books();
+    share_check_books();
     for (unsigned i = 0; i < 20000; i++)
-        PASSES(out(0, UDP, hton32(0x0A100000 + i), (uint16_t)(2000 + i), R1));
+        PASSES(share_out(0, UDP, hton32(0x0A100000 + i), (uint16_t)(2000 + i), R1));
     assert_true(rig_nat.counters.evicted > 0);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, share_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_one_floods),
         TEST(test_two_flood),
@@ -643,11 +394,6 @@ int main(void)
         TEST(test_ports),
         TEST(test_ports_established),
         TEST(test_ports_closed),
-        TEST(test_rest),
-        TEST(test_no_rest),
-        TEST(test_low_ports_at_rest),
-        TEST(test_rest_has_its_alarm),
-        TEST(test_rest_without_room),
         TEST(test_big_ones_are_no_attempts),
         TEST(test_hosts_without_number),
     };
