@@ -73,6 +73,11 @@ void acpi_init(uint64_t rsdp)
               facts.reset.address ? "yes" : "no", facts.have_mcfg ? "yes" : "no");
 }
 
+const struct acpi_facts *acpi_get_facts(void)
+{
+    return &facts;
+}
+
 uint16_t acpi_pm_timer_port(void)
 {
     return facts.pm_timer;

@@ -20,6 +20,7 @@
 #define RSDP_ALIGN    16
 
 #define FADT_DSDT           40
+#define FADT_SCI            46
 #define FADT_SMI_COMMAND    48
 #define FADT_ACPI_ENABLE    52
 #define FADT_PM1A_CONTROL   64
@@ -35,6 +36,17 @@
 #define FADT_X_PM1B_CONTROL 184
 #define FADT_X_PM_TIMER     208
 #define FADT_SLEEP          244
+
+#define MADT_ENTRIES         44
+#define MADT_ENTRY_BYTES_MIN 2 /* type, length */
+#define MADT_IOAPIC          1
+#define MADT_IOAPIC_BYTES    12
+#define MADT_OVERRIDE        2
+#define MADT_OVERRIDE_BYTES  10
+#define MADT_POLARITY        0x3 /* 0: as the bus has it, which the SCI's is the other way round */
+#define MADT_POLARITY_LOW    0x3
+#define MADT_TRIGGER         0xC
+#define MADT_TRIGGER_LEVEL   0xC
 
 #define MCFG_ENTRIES     44
 #define MCFG_ENTRY_BYTES 16
@@ -224,6 +236,7 @@ static void read_fadt(struct table fadt, acpi_map map, struct acpi_facts *facts)
         uint64_t smi = field(fadt, FADT_SMI_COMMAND, 4);
         facts->smi_command = smi <= UINT16_MAX ? (uint16_t)smi : 0;
         facts->smi_acpi_enable = (uint8_t)field(fadt, FADT_ACPI_ENABLE, 1);
+        facts->sci = (uint16_t)field(fadt, FADT_SCI, 2);
     } else {
         facts->sleep = read_register(fadt, FADT_SLEEP);
     }
@@ -253,9 +266,55 @@ static void read_mcfg(struct table mcfg, struct acpi_facts *facts)
     }
 }
 
+static void read_ioapic(struct table madt, size_t at, struct acpi_facts *facts)
+{
+    uint32_t address = (uint32_t)field(madt, at + 4, 4);
+    if (address == 0 || facts->ioapic_count == ACPI_IOAPICS_MAX)
+        return;
+    facts->ioapics[facts->ioapic_count++] =
+        (struct acpi_ioapic){address, (uint32_t)field(madt, at + 8, 4)};
+}
+
+static void read_override(struct table madt, size_t at, struct acpi_facts *facts)
+{
+    unsigned bus = madt.bytes[at + 2], line = madt.bytes[at + 3];
+    if (bus != 0 || line >= ACPI_LINES)
+        return;
+    unsigned flags = (unsigned)field(madt, at + 8, 2);
+    unsigned polarity = flags & MADT_POLARITY, trigger = flags & MADT_TRIGGER;
+    bool is_sci = line != 0 && line == facts->sci;
+    facts->lines[line] = (struct acpi_line){
+        .gsi = (uint32_t)field(madt, at + 4, 4),
+        .active_low = polarity ? polarity == MADT_POLARITY_LOW : is_sci,
+        .level = trigger ? trigger == MADT_TRIGGER_LEVEL : is_sci,
+    };
+}
+
+/* Last of all, as what it leaves open depends on the FADT. No MADT is one without entries. */
+static void read_madt(struct table madt, struct acpi_facts *facts)
+{
+    for (unsigned line = 0; line < ACPI_LINES; line++) {
+        bool is_sci = line != 0 && line == facts->sci;
+        facts->lines[line] = (struct acpi_line){line, is_sci, is_sci};
+    }
+    size_t at = MADT_ENTRIES;
+    while (at + MADT_ENTRY_BYTES_MIN <= madt.n) {
+        uint8_t type = madt.bytes[at], bytes = madt.bytes[at + 1];
+        if (bytes < MADT_ENTRY_BYTES_MIN || bytes > madt.n - at)
+            return;
+        if (type == MADT_IOAPIC && bytes >= MADT_IOAPIC_BYTES)
+            read_ioapic(madt, at, facts);
+        else if (type == MADT_OVERRIDE && bytes >= MADT_OVERRIDE_BYTES)
+            read_override(madt, at, facts);
+        at += bytes;
+    }
+}
+
 int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts)
 {
     *facts = (struct acpi_facts){0};
+    struct table madt = {NULL, 0};
+    read_madt(madt, facts);
     const uint8_t *root = rsdp ? map(rsdp, ACPI_RSDP_BYTES) : NULL;
     if (!root || !is_rsdp(root))
         return -ENOENT;
@@ -286,9 +345,12 @@ int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts)
             read_fadt(t, map, facts);
         else if (has_name(t.bytes, "MCFG"))
             read_mcfg(t, facts);
+        else if (has_name(t.bytes, "APIC"))
+            madt = t;
         else if (has_name(t.bytes, "SSDT"))
             read_aml(t, facts);
     }
+    read_madt(madt, facts);
     if (!facts->have_mcfg && facts->cba != 0) {
         facts->have_mcfg = true;
         facts->mcfg_base = facts->cba;

@@ -18,6 +18,19 @@ struct acpi_register {
     uint64_t address; /* 0: the machine has no such register */
 };
 
+/* A controller of the I/O APIC kind (5.2.12.3): its first pin is global interrupt gsi_base. */
+#define ACPI_IOAPICS_MAX 8
+struct acpi_ioapic {
+    uint32_t address, gsi_base;
+};
+
+/* Where the 16 lines of ISA lead beside the 8259 (5.2.12.5), and how they ask. */
+#define ACPI_LINES 16
+struct acpi_line {
+    uint32_t gsi;
+    bool active_low, level;
+};
+
 struct acpi_facts {
     /* From the FADT (5.2.9). Ports; 0 where there is none. */
     uint16_t pm1a_control, pm1b_control;
@@ -28,6 +41,14 @@ struct acpi_facts {
     struct acpi_register reset;
     uint8_t reset_value;
     struct acpi_register sleep; /* of reduced hardware (4.8.3.7) */
+
+    uint16_t sci; /* line of the system control interrupt, or its global number; 0: none */
+
+    /* From the MADT (5.2.12). Without overrides line n is global interrupt n, edge-triggered and
+     * active high; the SCI is level-triggered and active low unless an override says otherwise. */
+    struct acpi_ioapic ioapics[ACPI_IOAPICS_MAX];
+    unsigned ioapic_count;
+    struct acpi_line lines[ACPI_LINES];
 
     /* From \_S5 (7.4.2): what to write to sleep for good. */
     bool have_s5;

@@ -22,6 +22,7 @@
 #define AT_MCFG 0x500
 #define AT_DSDT 0x600
 #define AT_SSDT 0x700
+#define AT_MADT 0x800
 
 static uint8_t rom[ROM_BYTES];
 static void *copies[4096];
@@ -71,6 +72,11 @@ static void finish(size_t at, const char *name, uint32_t length)
 static const uint8_t s5[] = {0x08, '_',  'S',  '5',  '_',  0x12, 0x08,
                              0x04, 0x0A, 0x05, 0x0A, 0x03, 0x00, 0x00};
 
+/* A processor, a controller, and the override that QEMU's machines have of the timer. */
+static const uint8_t madt[] = {0, 8,  0, 0, 1, 0, 0,    0,                /**/
+                               1, 12, 0, 0, 0, 0, 0xC0, 0xFE, 0, 0, 0, 0, /**/
+                               2, 10, 0, 0, 2, 0, 0,    0,    0, 0};
+
 /* The lengths of this machine's tables. */
 #define FADT_BYTES 276
 #define MCFG_BYTES 60
@@ -84,6 +90,7 @@ static void build(void)
     finish(AT_SSDT, "SSDT", 36);
 
     put(AT_FADT + 40, BASE + AT_DSDT, 4);
+    put(AT_FADT + 46, 9, 2);
     put(AT_FADT + 48, 0xB2, 4);
     put(AT_FADT + 52, 0xF1, 1);
     put(AT_FADT + 64, 0x604, 4);
@@ -98,13 +105,16 @@ static void build(void)
     put(AT_MCFG + 55, 255, 1);
     finish(AT_MCFG, "MCFG", MCFG_BYTES);
 
-    const size_t tables[] = {AT_SSDT, AT_FADT, AT_MCFG};
+    const size_t tables[] = {AT_SSDT, AT_MADT, AT_FADT, AT_MCFG};
     for (unsigned i = 0; i < ARRAY_COUNT(tables); i++) {
         put(AT_RSDT + 36 + 4 * i, BASE + tables[i], 4);
         put(AT_XSDT + 36 + 8 * i, BASE + tables[i], 8);
     }
     finish(AT_RSDT, "RSDT", 36 + 4 * ARRAY_COUNT(tables));
     finish(AT_XSDT, "XSDT", 36 + 8 * ARRAY_COUNT(tables));
+
+    memcpy(rom + AT_MADT + 44, madt, sizeof(madt));
+    finish(AT_MADT, "APIC", 44 + sizeof(madt));
 
     memcpy(rom + AT_RSDP, "RSD PTR ", 8);
     put(AT_RSDP + 15, 2, 1);
@@ -126,6 +136,11 @@ static void assert_whole(const struct acpi_facts *facts)
     assert_int_equal(facts->reset.space, ACPI_SPACE_IO);
     assert_int_equal(facts->reset.address, 0xCF9);
     assert_int_equal(facts->reset_value, 0x0F);
+    assert_int_equal(facts->sci, 9);
+    assert_int_equal(facts->ioapic_count, 1);
+    assert_int_equal(facts->ioapics[0].address, 0xFEC00000);
+    assert_int_equal(facts->ioapics[0].gsi_base, 0);
+    assert_int_equal(facts->lines[0].gsi, 2);
     assert_true(facts->have_s5);
     assert_int_equal(facts->s5_type_a, 5);
     assert_int_equal(facts->s5_type_b, 3);
@@ -201,6 +216,7 @@ static void damage_is_noticed(void **state)
     build();
     rom[AT_RSDP + 17] ^= 1;
     assert_int_equal(read_rom(&facts), -ENOENT);
+    assert_int_equal(facts.lines[15].gsi, 15);
     build();
     rom[AT_XSDT + 20] ^= 1;
     rom[AT_RSDT + 20] ^= 1;
@@ -253,6 +269,68 @@ static void mcfg_must_make_sense(void **state)
         if (facts.have_mcfg != rows[i].good)
             fail_msg("row %u", i + 1);
     }
+}
+
+/* An entry of the MADT by itself, and what becomes of a line and of the controllers. */
+static void madt_entries(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        unsigned line, gsi;
+        bool active_low, level;
+        unsigned ioapics;
+    } rows[] = {
+        {"", 0, 4, 4, false, false, 0},
+        {"", 0, 9, 9, true, true, 0}, /* the SCI */
+        {"\x02\x0A\x00\x00\x02\0\0\0\x00\x00", 10, 0, 2, false, false, 0},
+        {"\x02\x0A\x00\x05\x05\0\0\0\x0D\x00", 10, 5, 5, false, true, 0},
+        {"\x02\x0A\x00\x05\x15\0\0\0\x0F\x00", 10, 5, 21, true, true, 0},
+        {"\x02\x0A\x00\x05\x05\0\0\0\x07\x00", 10, 5, 5, true, false, 0},
+        {"\x02\x0A\x00\x09\x14\0\0\0\x00\x00", 10, 9, 20, true, true, 0},  /* SCI: left open */
+        {"\x02\x0A\x00\x09\x09\0\0\0\x05\x00", 10, 9, 9, false, false, 0}, /* SCI: said */
+        {"\x02\x0A\x01\x05\x15\0\0\0\x0F\x00", 10, 5, 5, false, false, 0}, /* another bus */
+        {"\x02\x0A\x00\x10\x15\0\0\0\x0F\x00", 10, 5, 5, false, false, 0}, /* line 16 */
+        {"\x02\x09\x00\x05\x15\0\0\0\x0F\x00", 10, 5, 5, false, false, 0}, /* too short */
+        {"\x02\x0B\x00\x05\x15\0\0\0\x0F\x00", 10, 5, 5, false, false, 0}, /* too long */
+        {"\x02\x00\x02\x0A\x00\x05\x15\0\0\0\x0F\x00", 12, 5, 5, false, false, 0}, /* of none */
+        {"\x02\x01\x02\x0A\x00\x05\x15\0\0\0\x0F\x00", 12, 5, 5, false, false, 0}, /* of one */
+        {"\xFF\x02\x02\x0A\x00\x05\x15\0\0\0\x0F\x00", 12, 5, 21, true, true, 0},  /* unknown */
+        {"\x01\x0C\x00\x00\0\0\xC0\xFE\x18\0\0\0", 12, 4, 4, false, false, 1},
+        {"\x01\x0C\x00\x00\0\0\x00\x00\x18\0\0\0", 12, 4, 4, false, false, 0}, /* nowhere */
+        {"\x01\x0B\x00\x00\0\0\xC0\xFE\x18\0\0\0", 12, 4, 4, false, false, 0}, /* too short */
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct acpi_facts facts;
+        build();
+        memset(rom + AT_MADT + 44, 0, sizeof(madt));
+        memcpy(rom + AT_MADT + 44, rows[i].bytes, rows[i].n);
+        finish(AT_MADT, "APIC", 44 + (uint32_t)rows[i].n);
+        assert_int_equal(read_rom(&facts), 0);
+        const struct acpi_line *line = &facts.lines[rows[i].line];
+        if (line->gsi != rows[i].gsi || line->active_low != rows[i].active_low ||
+            line->level != rows[i].level || facts.ioapic_count != rows[i].ioapics)
+            fail_msg("row %u: %u %d %d, %u", i + 1, line->gsi, line->active_low, line->level,
+                     facts.ioapic_count);
+    }
+}
+
+/* There may be more than are kept. */
+static void many_ioapics(void **state)
+{
+    (void)state;
+    static const uint8_t one[] = {1, 12, 0, 0, 0, 0, 0xC0, 0xFE, 0, 0, 0, 0};
+    struct acpi_facts facts;
+    build();
+    for (unsigned i = 0; i <= ACPI_IOAPICS_MAX; i++) {
+        memcpy(rom + AT_MADT + 44 + i * sizeof(one), one, sizeof(one));
+        rom[AT_MADT + 44 + i * sizeof(one) + 8] = (uint8_t)(24 * i);
+    }
+    finish(AT_MADT, "APIC", 44 + (ACPI_IOAPICS_MAX + 1) * sizeof(one));
+    assert_int_equal(read_rom(&facts), 0);
+    assert_int_equal(facts.ioapic_count, ACPI_IOAPICS_MAX);
+    assert_int_equal(facts.ioapics[ACPI_IOAPICS_MAX - 1].gsi_base, 24 * (ACPI_IOAPICS_MAX - 1));
 }
 
 static void s5_forms(void **state)
@@ -377,7 +455,8 @@ static void random_damage(void **state)
     for (unsigned round = 0; round < 20000; round++) {
         build();
         for (int n = rand() % 4; n >= 0; n--) {
-            static const size_t tables[] = {AT_RSDP, AT_RSDT, AT_XSDT, AT_FADT, AT_MCFG, AT_DSDT};
+            static const size_t tables[] = {AT_RSDP, AT_RSDT, AT_XSDT, AT_FADT,
+                                            AT_MCFG, AT_DSDT, AT_MADT};
             size_t at = tables[(unsigned)rand() % ARRAY_COUNT(tables)];
             rom[at + (unsigned)rand() % 80] = (uint8_t)rand();
             uint32_t length = load_raw32(rom + at + 4);
@@ -404,7 +483,8 @@ int main(void)
         cmocka_unit_test(damage_is_noticed), cmocka_unit_test(mcfg_must_make_sense),
         cmocka_unit_test(s5_forms),          cmocka_unit_test(cba_forms),
         cmocka_unit_test(cba_stands_in),     cmocka_unit_test(rsdp_is_searched),
-        cmocka_unit_test(random_damage),
+        cmocka_unit_test(random_damage),     cmocka_unit_test(madt_entries),
+        cmocka_unit_test(many_ioapics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
