@@ -76,7 +76,7 @@ static void read_fw_cfg(void)
     config_parse(&router.draft, &text, &router.report);
 }
 
-/* What lay beside the loader. */
+/* What lay beside UEFI's loader, or was multiboot's module. */
 static void read_file(const struct boot_info *boot)
 {
     struct config_text text = {
@@ -84,6 +84,7 @@ static void read_file(const struct boot_info *boot)
         .text = boot->file,
         .bytes = boot->file_bytes,
         .is_file = true,
+        .cut = boot->file_cut,
     };
     if (text.bytes > 0)
         config_parse(&router.draft, &text, &router.report);

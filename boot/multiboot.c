@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Multiboot information (Multiboot Specification 0.6.96, 3.3). Its addresses have 32 bits, so all
- * of them can be read; its lengths are checked.
+ * of them can be read; its lengths are checked. A module is the configuration: what GRUB's
+ * "module" loads beside the image is what UEFI's loader finds beside itself, sluice.cfg.
  */
 #include "multiboot.h"
 #include "boot_ram.h"
@@ -9,6 +10,7 @@
 
 #define MULTIBOOT_HAS_MEMORY  0x01
 #define MULTIBOOT_HAS_CMDLINE 0x04
+#define MULTIBOOT_HAS_MODULES 0x08
 #define MULTIBOOT_HAS_MAP     0x40
 
 #define MULTIBOOT_MAP_BYTES_MAX   65536
@@ -27,6 +29,12 @@ struct multiboot_info {
     uint32_t map_bytes, map;
 };
 static_assert(sizeof(struct multiboot_info) == 52, "the specification's layout");
+
+struct multiboot_module {
+    uint32_t start, end; /* one past the last byte */
+    uint32_t string, reserved;
+};
+static_assert(sizeof(struct multiboot_module) == 16, "the specification's layout");
 
 struct PACKED multiboot_entry {
     uint32_t size; /* of what follows */
@@ -78,6 +86,29 @@ static void read_memory(const struct multiboot_info *info, struct boot_info *boo
     }
 }
 
+/* Copied before anything of ours uses the memory it lies in. */
+static void read_module(const struct multiboot_info *info, struct boot_info *boot)
+{
+    if (!(info->flags & MULTIBOOT_HAS_MODULES) || info->module_count == 0)
+        return;
+    if (info->module_count > 1) {
+        boot->error = "multiboot: there is more than one module; give it sluice.cfg alone";
+        return;
+    }
+    struct multiboot_module module = {0};
+    const void *at = at_address(info->modules, sizeof(module));
+    if (at)
+        memcpy(&module, at, sizeof(module));
+    if (module.start == 0 || module.end < module.start) {
+        boot->error = "multiboot: the loader's module cannot be true";
+        return;
+    }
+    uint32_t bytes = module.end - module.start;
+    boot->file_cut = bytes > BOOT_FILE_MAX;
+    boot->file_bytes = MIN(bytes, (uint32_t)BOOT_FILE_MAX);
+    memcpy(boot->file, (const void *)(uintptr_t)module.start, boot->file_bytes);
+}
+
 void multiboot_read(uint32_t info_address, struct boot_info *boot)
 {
     boot->loader = "multiboot";
@@ -89,6 +120,7 @@ void multiboot_read(uint32_t info_address, struct boot_info *boot)
     struct multiboot_info info;
     memcpy(&info, at, sizeof(info));
     read_memory(&info, boot);
+    read_module(&info, boot);
 
     const char *cmdline = at_address(info.cmdline, 1);
     if ((info.flags & MULTIBOOT_HAS_CMDLINE) && cmdline) {

@@ -38,7 +38,8 @@ struct boot_info {
     struct boot_framebuffer framebuffer;
     bool cmdline_cut; /* the command line was longer than BOOT_CMDLINE_MAX */
     char cmdline[BOOT_CMDLINE_MAX];
-    uint32_t file_bytes; /* of a configuration beside the loader, which only UEFI reads; 0: none */
+    bool file_cut;       /* the file was longer than BOOT_FILE_MAX */
+    uint32_t file_bytes; /* of sluice.cfg: beside UEFI's loader, or multiboot's module; 0: none */
     char file[BOOT_FILE_MAX];
 };
 

@@ -181,9 +181,10 @@ static void pvh_texts(void **state)
 
 /* ---- multiboot ---- */
 
-#define MB_INFO 64
-#define MB_MAP  512
-#define MB_TEXT 65536
+#define MB_INFO   64
+#define MB_MODULE 256
+#define MB_MAP    512
+#define MB_TEXT   16384
 
 static unsigned mb_entry(unsigned at, uint32_t size, uint64_t start, uint64_t bytes, uint32_t type)
 {
@@ -297,6 +298,80 @@ static void multiboot_map_ends(void **state)
     assert_int_equal(boot.ram_count, 0);
 }
 
+static void mb_module(uint32_t start, uint32_t end, uint32_t count)
+{
+    mb_good();
+    put(arena + MB_INFO, 0x4D, 4);
+    put(arena + MB_INFO + 20, count, 4);
+    put(arena + MB_INFO + 24, (uintptr_t)arena + MB_MODULE, 4);
+    put(arena + MB_MODULE, start, 4);
+    put(arena + MB_MODULE + 4, end, 4);
+}
+
+/* The file ends where readable memory does, so that a byte too many is a fault. */
+static void multiboot_module_is_the_file(void **state)
+{
+    const uint32_t end = (uint32_t)limit();
+    const struct {
+        uint32_t bytes, kept;
+        bool cut;
+    } rows[] = {
+        {0, 0, false},
+        {1, 1, false},
+        {19, 19, false},
+        {BOOT_FILE_MAX, BOOT_FILE_MAX, false},
+        {BOOT_FILE_MAX + 1, BOOT_FILE_MAX, true},
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        clear_arena(state);
+        for (unsigned n = 1; n <= rows[i].bytes; n++)
+            arena[ARENA_BYTES - n] = (uint8_t)n;
+        mb_module(end - rows[i].bytes, end, 1);
+        mb();
+        assert_null(boot.error);
+        assert_int_equal(boot.file_bytes, rows[i].kept);
+        assert_int_equal(boot.file_cut, rows[i].cut);
+        assert_memory_equal(boot.file, (uint8_t *)(uintptr_t)(end - rows[i].bytes), rows[i].kept);
+    }
+    /* Without the flag, or with none in the list, there is no file. */
+    clear_arena(state);
+    mb_module(end - 19, end, 1);
+    put(arena + MB_INFO, 0x45, 4);
+    mb();
+    assert_null(boot.error);
+    assert_int_equal(boot.file_bytes, 0);
+    clear_arena(state);
+    mb_module(end - 19, end, 0);
+    mb();
+    assert_null(boot.error);
+    assert_int_equal(boot.file_bytes, 0);
+}
+
+static void multiboot_module_lies_are_refused(void **state)
+{
+    const struct {
+        unsigned at;
+        uint32_t value;
+        const char *word;
+    } rows[] = {
+        {MB_INFO + 20, 2, "more than one"},
+        {MB_INFO + 20, UINT32_MAX, "more than one"},
+        {MB_INFO + 24, 0, "cannot be true"},
+        {MB_INFO + 24, UINT32_MAX - 8, "cannot be true"}, /* half of it would be above 4 GB */
+        {MB_MODULE, 0, "cannot be true"},
+        {MB_MODULE, UINT32_MAX, "cannot be true"}, /* it would end before it begins */
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        clear_arena(state);
+        mb_module((uint32_t)limit() - 19, (uint32_t)limit(), 1);
+        put(arena + rows[i].at, rows[i].value, 4);
+        mb();
+        if (!boot.error || !strstr(boot.error, rows[i].word))
+            fail_msg("row %u: %s", i + 1, boot.error ? boot.error : "accepted");
+        assert_int_equal(boot.file_bytes, 0);
+    }
+}
+
 /* ---- the image's name ---- */
 
 static void names_are_skipped(void **state)
@@ -348,6 +423,8 @@ int main(void)
         cmocka_unit_test_setup(multiboot_without_a_map, clear_arena),
         cmocka_unit_test_setup(multiboot_lies_are_refused, clear_arena),
         cmocka_unit_test_setup(multiboot_map_ends, clear_arena),
+        cmocka_unit_test_setup(multiboot_module_is_the_file, clear_arena),
+        cmocka_unit_test_setup(multiboot_module_lies_are_refused, clear_arena),
         cmocka_unit_test_setup(names_are_skipped, clear_arena),
     };
     return cmocka_run_group_tests(tests, make_arena, NULL);
