@@ -12,4 +12,15 @@
  * neither is there, or cannot be true. */
 bool acpi_find_mcfg(uint64_t *base, uint8_t *first_bus, uint8_t *last_bus);
 
+/* A virtio device on the bus of memory (VIRTIO 1.2, section 4.2), as the AML describes it. */
+struct acpi_virtio_mmio {
+    uint64_t base;
+    uint32_t bytes;
+    uint32_t gsi;
+    bool level; /* how it asks; active high */
+};
+
+/* The at-th of them, in the order of the AML; NULL: there are no more. */
+const struct acpi_virtio_mmio *acpi_virtio_mmio_at(unsigned at);
+
 #endif

@@ -19,6 +19,10 @@ int irq_alloc_msi(irq_handler handler, void *arg, uint64_t *address, uint32_t *d
  * called). 0, -ENODEV if the machine has no such line, or -ENOSPC. */
 int irq_attach_line(unsigned line, irq_handler handler, void *arg);
 
+/* Calls handler(arg) on global system interrupt gsi (ACPI 6.4, 5.2.13), which is active high and
+ * shared like a line. 0, -ENODEV if no I/O APIC has it, or -ENOSPC. */
+int irq_attach_gsi(uint32_t gsi, bool level, irq_handler handler, void *arg);
+
 /* How often each kind came since start. Their rate is what idling and interrupt moderation are
  * judged by. */
 struct irq_counts {

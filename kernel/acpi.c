@@ -97,6 +97,11 @@ bool acpi_find_mcfg(uint64_t *base, uint8_t *first_bus, uint8_t *last_bus)
 static void enter_acpi_mode(void)
 {
     if (in16(facts.pm1a_control) & PM1_CONTROL_SCI_ENABLE)
+const struct acpi_virtio_mmio *acpi_virtio_mmio_at(unsigned at)
+{
+    return at < facts.virtio_mmio_count ? &facts.virtio_mmio[at] : NULL;
+}
+
         return;
     if (facts.smi_command == 0 || facts.smi_acpi_enable == 0)
         return;

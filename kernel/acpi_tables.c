@@ -76,6 +76,22 @@ static uint64_t field(struct table table, size_t at, size_t bytes)
     if (at > table.n || table.n - at < bytes)
         return 0;
     uint64_t v = 0;
+/* Resource descriptors (6.4.3.4, 6.4.3.6), with their lengths: a range of memory, and behind it
+ * one interrupt. */
+#define AML_MEMORY32         "\x86\x09\x00"
+#define AML_MEMORY32_BASE    4
+#define AML_MEMORY32_LENGTH  8
+#define AML_MEMORY32_BYTES   12
+#define AML_INTERRUPT        "\x89\x06\x00"
+#define AML_INTERRUPT_FLAGS  3
+#define AML_INTERRUPT_EDGE   (1u << 1)
+#define AML_INTERRUPT_COUNT  4
+#define AML_INTERRUPT_NUMBER 5
+#define AML_INTERRUPT_BYTES  9
+
+#define VIRTIO_MMIO_NAME  "\x0DLNRO0005" /* a string of AML */
+#define VIRTIO_MMIO_REACH 128            /* its resources are not farther behind */
+
     for (size_t i = bytes; i > 0; i--)
         v = v << 8 | table.bytes[at + i - 1];
     return v;
@@ -225,6 +241,35 @@ static void read_aml(struct table table, struct acpi_facts *facts)
         facts->have_s5 = acpi_find_s5(aml, n, &facts->s5_type_a, &facts->s5_type_b);
 }
 
+/* Name (_HID, "LNRO0005") ... Name (_CRS, ResourceTemplate () { Memory32Fixed, Interrupt }). */
+bool acpi_find_virtio_mmio(const uint8_t *aml, size_t n, size_t *at,
+                           struct acpi_virtio_mmio *device)
+{
+    const size_t name_bytes = sizeof(VIRTIO_MMIO_NAME); /* with its final NUL */
+
+    for (size_t i = *at; n >= name_bytes && i <= n - name_bytes; i++) {
+        if (memcmp(aml + i, VIRTIO_MMIO_NAME, name_bytes) != 0)
+            continue;
+        const struct table table = {aml, MIN(n, i + name_bytes + VIRTIO_MMIO_REACH)};
+        *at = i + name_bytes;
+        for (size_t m = *at; m + AML_MEMORY32_BYTES + AML_INTERRUPT_BYTES <= table.n; m++) {
+            const size_t irq = m + AML_MEMORY32_BYTES;
+            if (memcmp(aml + m, VIRTIO_MMIO_NAME, name_bytes) == 0)
+                break; /* the next, and this one has none */
+            if (memcmp(aml + m, AML_MEMORY32, 3) != 0 || memcmp(aml + irq, AML_INTERRUPT, 3) != 0 ||
+                aml[irq + AML_INTERRUPT_COUNT] != 1)
+                continue;
+            device->base = field(table, m + AML_MEMORY32_BASE, 4);
+            device->bytes = (uint32_t)field(table, m + AML_MEMORY32_LENGTH, 4);
+            device->gsi = (uint32_t)field(table, irq + AML_INTERRUPT_NUMBER, 4);
+            device->level = !(aml[irq + AML_INTERRUPT_FLAGS] & AML_INTERRUPT_EDGE);
+            return true;
+        }
+        i = *at - 1;
+    }
+    return false;
+}
+
 static void read_fadt(struct table fadt, acpi_map map, struct acpi_facts *facts)
 {
     uint32_t flags = (uint32_t)field(fadt, FADT_FLAGS, 4);
@@ -235,6 +280,29 @@ static void read_fadt(struct table fadt, acpi_map map, struct acpi_facts *facts)
         facts->pm_timer = read_port(fadt, FADT_PM_TIMER, FADT_X_PM_TIMER);
         uint64_t smi = field(fadt, FADT_SMI_COMMAND, 4);
         facts->smi_command = smi <= UINT16_MAX ? (uint16_t)smi : 0;
+    size_t at = 0;
+    while (facts->virtio_mmio_count < ACPI_VIRTIO_MMIO_MAX &&
+           acpi_find_virtio_mmio(aml, n, &at, &facts->virtio_mmio[facts->virtio_mmio_count]))
+        facts->virtio_mmio_count++;
+}
+
+static void read_fixed_hardware(struct table fadt, uint32_t flags, struct acpi_facts *facts)
+{
+    facts->pm1a_control = read_port(fadt, FADT_PM1A_CONTROL, FADT_X_PM1A_CONTROL);
+    facts->pm1b_control = read_port(fadt, FADT_PM1B_CONTROL, FADT_X_PM1B_CONTROL);
+    facts->pm_timer = read_port(fadt, FADT_PM_TIMER, FADT_X_PM_TIMER);
+    uint64_t smi = field(fadt, FADT_SMI_COMMAND, 4);
+    facts->smi_command = smi <= UINT16_MAX ? (uint16_t)smi : 0;
+    facts->smi_acpi_enable = (uint8_t)field(fadt, FADT_ACPI_ENABLE, 1);
+    facts->pm1a_event = read_port(fadt, FADT_PM1A_EVENT, FADT_X_PM1A_EVENT);
+    facts->pm1b_event = read_port(fadt, FADT_PM1B_EVENT, FADT_X_PM1B_EVENT);
+    facts->pm1_event_bytes = (uint8_t)field(fadt, FADT_PM1_EVENT_LEN, 1);
+    facts->gpe[0].port = read_port(fadt, FADT_GPE0, FADT_X_GPE0);
+    facts->gpe[0].bytes = (uint8_t)field(fadt, FADT_GPE0_LEN, 1);
+    facts->gpe[1].port = read_port(fadt, FADT_GPE1, FADT_X_GPE1);
+    facts->gpe[1].bytes = (uint8_t)field(fadt, FADT_GPE1_LEN, 1);
+    facts->button_by_aml = flags & FADT_FLAGS_BUTTON;
+    facts->sci = (uint16_t)field(fadt, FADT_SCI, 2);
         facts->smi_acpi_enable = (uint8_t)field(fadt, FADT_ACPI_ENABLE, 1);
         facts->sci = (uint16_t)field(fadt, FADT_SCI, 2);
     } else {

@@ -6,6 +6,7 @@
 #ifndef ACPI_TABLES_H
 #define ACPI_TABLES_H
 
+#include "acpi.h"
 #include "base.h"
 
 /* Generic address (ACPI 6.4, 5.2.3.2). */
@@ -33,6 +34,8 @@ struct acpi_line {
 
 struct acpi_facts {
     /* From the FADT (5.2.9). Ports; 0 where there is none. */
+#define ACPI_VIRTIO_MMIO_MAX 32
+
     uint16_t pm1a_control, pm1b_control;
     uint16_t pm_timer;
     uint16_t smi_command;
@@ -71,6 +74,10 @@ typedef const uint8_t *(*acpi_map)(uint64_t phys, size_t bytes);
  * none. */
 long acpi_search_rsdp(const uint8_t *bytes, size_t n);
 
+
+    /* From the AML: devices LNRO0005 with a _CRS as QEMU and Firecracker write it. */
+    struct acpi_virtio_mmio virtio_mmio[ACPI_VIRTIO_MMIO_MAX];
+    unsigned virtio_mmio_count;
 /* Fills facts from the tables below the RSDP at that address. -ENOENT if there is no valid root; a
  * bad table is left out and the others are read. */
 int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts);
@@ -82,3 +89,7 @@ bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b
 bool acpi_find_cba(const uint8_t *aml, size_t n, uint64_t *base);
 
 #endif
+/* The next virtio device on memory from *at on, which is moved behind its name. */
+bool acpi_find_virtio_mmio(const uint8_t *aml, size_t n, size_t *at,
+                           struct acpi_virtio_mmio *device);
+

@@ -12,6 +12,7 @@
 #include "irq.h"
 #include "apic.h"
 #include "init.h"
+#include "ioapic.h"
 #include "irq_private.h"
 #include "log.h"
 #include "pic.h"
@@ -64,7 +65,9 @@ int irq_alloc_msi(irq_handler handler, void *arg, uint64_t *address, uint32_t *d
 
 int irq_attach_line(unsigned line, irq_handler handler, void *arg)
 {
-    if (!have_pic || line >= PIC_LINES)
+    if (!have_pic)
+        return ioapic_attach_line(line, handler, arg);
+    if (line >= PIC_LINES)
         return -ENODEV;
     if (lines[line].count == LINE_HANDLERS)
         return -ENOSPC;
@@ -120,6 +123,7 @@ void irq_dispatch(uint32_t vector)
 /* After a stay: what its handlers could not say themselves. */
 static void end_stay(void)
 {
+    ioapic_end_stay();
     if (!line_came)
         return;
     line_came = false;

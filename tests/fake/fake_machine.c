@@ -38,6 +38,7 @@ unsigned fake_irq_count;
 unsigned fake_irq_limit = FAKE_IRQ_MAX;
 size_t fake_entropy_bytes;
 uint64_t fake_mcfg_base;
+const struct acpi_virtio_mmio *fake_virtio_mmio;
 
 void fake_machine_reset(void)
 {
@@ -53,6 +54,7 @@ void fake_machine_reset(void)
     fake_irq_limit = FAKE_IRQ_MAX;
     fake_entropy_bytes = 0;
     fake_mcfg_base = 0;
+    fake_virtio_mmio = NULL;
 }
 
 void fake_machine_map(uint64_t phys, size_t bytes, void *memory)
@@ -154,6 +156,12 @@ int irq_attach_line(unsigned line, irq_handler handler, void *arg)
     return line > 15 ? -ENODEV : attach(handler, arg);
 }
 
+int irq_attach_gsi(uint32_t gsi, bool level, irq_handler handler, void *arg)
+{
+    (void)level;
+    return gsi > FAKE_GSI_LAST ? -ENODEV : attach(handler, arg);
+}
+
 void fake_irq_raise(unsigned n)
 {
     if (n >= fake_irq_count)
@@ -183,6 +191,11 @@ bool acpi_find_mcfg(uint64_t *base, uint8_t *first_bus, uint8_t *last_bus)
     *first_bus = 0;
     *last_bus = 255;
     return fake_mcfg_base != 0;
+}
+
+const struct acpi_virtio_mmio *acpi_virtio_mmio_at(unsigned at)
+{
+    return fake_virtio_mmio && fake_virtio_mmio[at].bytes ? &fake_virtio_mmio[at] : NULL;
 }
 
 void *mem_alloc_dirty(size_t bytes, size_t align)

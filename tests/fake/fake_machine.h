@@ -6,6 +6,7 @@
 #ifndef FAKE_MACHINE_H
 #define FAKE_MACHINE_H
 
+#include "acpi.h"
 #include "base.h"
 #include "irq.h"
 
@@ -32,11 +33,15 @@ extern void (*fake_clock_hook)(void);
 extern unsigned fake_irq_count;
 extern unsigned fake_irq_limit; /* irq_alloc_msi and irq_attach_line fail from here on */
 void fake_irq_raise(unsigned n);
+#define FAKE_GSI_LAST 47 /* of the I/O APICs */
 
 /* Bytes that went into entropy_mix. */
 extern size_t fake_entropy_bytes;
 
 /* What acpi_find_mcfg answers; base 0 means that there is none. */
 extern uint64_t fake_mcfg_base;
+
+/* What acpi_virtio_mmio_at answers, ended by one of no bytes; NULL: none. */
+extern const struct acpi_virtio_mmio *fake_virtio_mmio;
 
 #endif
