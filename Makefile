@@ -33,11 +33,11 @@ image: $(BUILD)/sluice.elf $(if $(wildcard $(EFI_INC)/efi.h),efi)
 ## efi          build/BOOTX64.EFI, the router as UEFI boots it
 efi: $(BUILD)/BOOTX64.EFI
 
-## images       build/sluice.img (stick or disk, UEFI), build/sluice.iso (CD or stick, BIOS and UEFI); CFG=sluice.cfg
+## images       sluice.img, .qcow2, .vmdk (disks), .ova (a machine for VMware, VirtualBox), .iso in build/; CFG=sluice.cfg
 images: image efi
 	@tools/install-packages $(PACKAGES_IMAGES)
-	$(say) IMAGE "$(BUILD)/sluice.img $(BUILD)/sluice.iso"
-	$(Q)CFG='$(CFG)' tools/make-images $(BUILD)
+	$(say) IMAGE "$(BUILD)/sluice.img .qcow2 .vmdk .ova .iso"
+	$(Q)CFG='$(CFG)' VERSION=$(VERSION) tools/make-images $(BUILD)
 
 # ---- flags ----
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
@@ -211,7 +211,7 @@ PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \
 	tcpdump natpmpc coturn iputils-tracepath mtr-tiny python3-pyftpdlib python3-pytest python3-pytest-xdist \
 	python3-scapy ovmf kea-admin systemd
-PACKAGES_IMAGES := fdisk grub-common grub-pc-bin xorriso mtools
+PACKAGES_IMAGES := fdisk grub-common grub-pc-bin xorriso mtools qemu-utils
 PACKAGES_BENCH := valgrind ethtool dnsmasq-base nftables kea-admin dnsperf
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
