@@ -109,7 +109,9 @@ void clock_init(void)
     struct tsc_rates rates;
     deadline_mode = cpu_features.tsc_deadline;
     if (!tsc_find_rates(!deadline_mode, &rates))
-        panic("no clock: neither CPUID, PIT nor ACPI timer gives the CPU's rate");
+        panic(
+            "no clock: neither CPUID, PIT nor ACPI timer gives the CPU's rate: give the machine a "
+            "PIT (pit=on)");
     us_per_cycle = (US_PER_S << US_SHIFT) / rates.tsc_hz;
     cycles_per_us = (rates.tsc_hz << RATE_SHIFT) / US_PER_S;
     counts_per_us = (rates.apic_hz << RATE_SHIFT) / US_PER_S;

@@ -3,7 +3,8 @@
  * Clock rates. CPUID says them exactly on newer CPUs (leaves 0x15 and 0x16, SDM vol. 3, 19.7.3) and
  * under hypervisors that offer the timing leaf 0x40000010; else both counters are measured against
  * one of known rate: the ACPI power-management timer (3.579545 MHz, round in 4.7 s), or channel 2
- * of the PIT (Intel 8254, 1.193182 MHz), which comes round in 55 ms.
+ * of the PIT (Intel 8254, 1.193182 MHz), which comes round in 55 ms. A small virtual machine may
+ * have neither; the APIC's own timer is of known rate under KVM and QEMU.
  *
  * A measurement is two samples some milliseconds apart. Each sample reads all counters between two
  * reads of the TSC, several times, and keeps the closest: being interrupted by a host or by
@@ -30,6 +31,9 @@
 
 #define PM_TIMER_HZ   3579545
 #define PM_TIMER_MASK 0xFFFFFF /* 24 bits always work */
+
+#define CPUID_HYPERVISOR 0x40000000
+#define APIC_BUS_HZ      1000000000 /* of KVM (APIC_BUS_CYCLE_NS) and of QEMU's own APIC */
 
 #define MEASURE_MS        4
 #define MEASURE_ROUNDS    40
@@ -77,6 +81,26 @@ static uint32_t pm_timer_read(void)
     return in32(acpi_pm_timer_port());
 }
 
+static uint32_t apic_read(void)
+{
+    return 0u - apic_timer_left();
+}
+
+/* Is it KVM or QEMU's TCG that pretends to be this machine? */
+static bool apic_rate_is_known(void)
+{
+    static const char *const names[] = {"KVMKVMKVM\0\0", "TCGTCGTCGTCG"};
+    struct cpuid is = {0};
+    char name[12];
+
+    if (cpu_features.max_hypervisor_leaf >= CPUID_HYPERVISOR)
+        is = cpuid(CPUID_HYPERVISOR, 0);
+    memcpy(name, &is.ebx, 4);
+    memcpy(name + 4, &is.ecx, 4);
+    memcpy(name + 8, &is.edx, 4);
+    return memcmp(name, names[0], sizeof(name)) == 0 || memcmp(name, names[1], sizeof(name)) == 0;
+}
+
 static bool is_running(const struct reference *ref)
 {
     uint32_t first = ref->read() & ref->mask;
@@ -91,10 +115,15 @@ static const struct reference *find_reference(void)
     static const struct reference pit = {"PIT", pit_read, 0xFFFF, PIT_HZ};
     static const struct reference pm_timer = {"ACPI timer", pm_timer_read, PM_TIMER_MASK,
                                               PM_TIMER_HZ};
+    static const struct reference apic = {"APIC timer", apic_read, UINT32_MAX,
+                                          APIC_BUS_HZ / APIC_TIMER_DIVIDER};
     if (acpi_pm_timer_port() != 0 && is_running(&pm_timer))
         return &pm_timer;
     pit_start();
-    return is_running(&pit) ? &pit : NULL;
+    if (is_running(&pit))
+        return &pit;
+    apic_timer_set(UINT32_MAX);
+    return apic_rate_is_known() && is_running(&apic) ? &apic : NULL;
 }
 
 static struct sample take_sample(const struct reference *ref)
