@@ -59,7 +59,7 @@ KERNEL_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,--gc-sections -Wl,-z
 # ---- sources ----
 # boot/efi* is the loader under UEFI, a program of its own.
 KERNEL_SRC := $(wildcard kernel/*.c drivers/*.c net/*.c net/wire/*.c net/host/*.c) \
-	$(filter-out boot/efi%,$(wildcard boot/*.c))
+	$(filter-out boot/efi%,$(wildcard boot/*.c)) screen_font.c
 KERNEL_ASM := $(wildcard kernel/*.S) $(filter-out boot/efi%,$(wildcard boot/*.S))
 EFI_SRC := $(wildcard boot/efi*.c) boot/boot_ram.c
 LWIP_SRC := $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c netif.c pbuf.c raw.c \
@@ -68,8 +68,18 @@ LWIP_SRC := $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c n
 # What also runs on a host: everything pure. Objects are linked only where a test asks for them.
 HOST_SRC := $(wildcard net/*.c net/wire/*.c net/host/*.c drivers/*.c) \
 	$(filter-out boot/main.c boot/entry.c boot/efi.c,$(wildcard boot/*.c)) \
-	$(addprefix kernel/,acpi_tables.c chacha20.c random.c) \
+	$(addprefix kernel/,acpi_tables.c chacha20.c framebuffer.c random.c screen.c) screen_font.c \
 	$(wildcard tests/fake/*.c tests/model/*.c)
+
+# The screen's font is not in the tree: its C is made from Debian's package, and found by vpath.
+FONT ?= /usr/share/consolefonts/spleen-8x16.psfu.gz
+vpath screen_font.c $(BUILD)
+$(BUILD)/screen_font.c: $(FONT) tools/make-font
+	@mkdir -p $(@D)
+	$(say) FONT $@
+	$(Q)tools/make-font $< > $@
+$(FONT):
+	@echo "there is no $@: it is in Debian's package fonts-spleen (make deps); FONT=PATH names another"; exit 1
 
 # ---- the image ----
 OBJ := $(KERNEL_SRC:%.c=$(BUILD)/kernel/%.o) $(KERNEL_ASM:%.S=$(BUILD)/kernel/%.o) \
@@ -109,7 +119,8 @@ $(BUILD)/sluice.elf: $(OBJ) $(LINK_NEEDS)
 
 # The kernel with an application that only tries the machine (tests/machine/).
 MACHINE_OBJ := $(patsubst %,$(BUILD)/kernel/%.o,$(basename $(wildcard kernel/*.c kernel/*.S) boot/start.S \
-	boot/entry.c boot/pvh.c boot/multiboot.c boot/handoff.c boot/boot_ram.c boot/boot_text.c tests/machine/app.c))
+	boot/entry.c boot/pvh.c boot/multiboot.c boot/handoff.c boot/boot_ram.c boot/boot_screen.c boot/boot_text.c \
+	screen_font.c tests/machine/app.c))
 $(BUILD)/machine.elf: $(MACHINE_OBJ) $(LINK_NEEDS)
 	$(call link_image,$(MACHINE_OBJ))
 
@@ -205,7 +216,7 @@ $(BUILD)/host/options_doc: $(patsubst %.c,$(BUILD)/host/%.o,tools/options_doc.c 
 
 # ---- running and testing ----
 # Debian's names. What is missing is installed by tools/install-packages, or it says what to type.
-PACKAGES_BUILD := gcc make libc6-dev musl-dev gnu-efi binutils xz-utils patch ca-certificates python3
+PACKAGES_BUILD := gcc make libc6-dev musl-dev gnu-efi fonts-spleen binutils xz-utils patch ca-certificates python3
 PACKAGES_RUN := qemu-system-x86 iproute2 util-linux bsdutils dnsmasq-base udhcpc curl bind9-dnsutils iperf3 \
 	traceroute iputils-ping python3
 PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-client dhcpcd-base ethtool \

@@ -162,9 +162,11 @@ static void find_acpi(struct boot_info *boot)
              "look for ACPI in the firmware's setup");
 }
 
-static uint8_t shift_of(UINT32 mask)
+/* Up to the highest bit that has a meaning (UEFI 2.10, 12.9). */
+static uint8_t pixel_bytes(const EFI_PIXEL_BITMASK *mask)
 {
-    return mask == 0 ? UINT8_MAX : (uint8_t)__builtin_ctz(mask); /* no shift: refused later */
+    UINT32 used = mask->RedMask | mask->GreenMask | mask->BlueMask | mask->ReservedMask;
+    return (uint8_t)(used == 0 ? 0 : (32 - __builtin_clz(used) + 7) / 8);
 }
 
 /* Its own mode is kept. One that can only be drawn on by firmware's calls is none. */
@@ -178,19 +180,18 @@ static void find_framebuffer(struct boot_info *boot)
     const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode = screen->Mode->Info;
     EFI_PIXEL_BITMASK mask = mode->PixelInformation;
     if (mode->PixelFormat == PixelRedGreenBlueReserved8BitPerColor)
-        mask = (EFI_PIXEL_BITMASK){0x0000FF, 0x00FF00, 0xFF0000, 0};
+        mask = (EFI_PIXEL_BITMASK){0x0000FF, 0x00FF00, 0xFF0000, 0xFF000000};
     else if (mode->PixelFormat == PixelBlueGreenRedReserved8BitPerColor)
-        mask = (EFI_PIXEL_BITMASK){0xFF0000, 0x00FF00, 0x0000FF, 0};
+        mask = (EFI_PIXEL_BITMASK){0xFF0000, 0x00FF00, 0x0000FF, 0xFF000000};
     else if (mode->PixelFormat != PixelBitMask)
         return;
     boot->framebuffer = (struct boot_framebuffer){
         .base = screen->Mode->FrameBufferBase,
-        .line_bytes = mode->PixelsPerScanLine * (uint32_t)sizeof(EFI_GRAPHICS_OUTPUT_BLT_PIXEL),
+        .line_bytes = mode->PixelsPerScanLine * pixel_bytes(&mask),
         .width = mode->HorizontalResolution,
         .height = mode->VerticalResolution,
-        .red_shift = shift_of(mask.RedMask),
-        .green_shift = shift_of(mask.GreenMask),
-        .blue_shift = shift_of(mask.BlueMask),
+        .white = mask.RedMask | mask.GreenMask | mask.BlueMask,
+        .pixel_bytes = pixel_bytes(&mask),
     };
 }
 

@@ -6,26 +6,8 @@
  */
 #include "handoff.h"
 #include "boot_ram.h"
+#include "boot_screen.h"
 #include "boot_text.h"
-
-#define PIXEL_BYTES     4
-#define PIXEL_SHIFT_MAX 24
-#define SIDE_MAX        32768 /* pixels; no screen has more */
-
-static bool is_framebuffer(const struct boot_framebuffer *fb, const struct boot_info *boot)
-{
-    if (fb->base == 0 || fb->base >= BOOT_RAM_HIGHEST || fb->width == 0 || fb->height == 0)
-        return false;
-    if (fb->width > SIDE_MAX || fb->height > SIDE_MAX || fb->line_bytes / PIXEL_BYTES < fb->width)
-        return false;
-    if (MAX(MAX(fb->red_shift, fb->green_shift), fb->blue_shift) > PIXEL_SHIFT_MAX)
-        return false;
-    uint64_t end = fb->base + (uint64_t)fb->line_bytes * fb->height;
-    for (unsigned i = 0; i < boot->ram_count; i++)
-        if (fb->base < boot->ram[i].end && end > boot->ram[i].start)
-            return false;
-    return end <= BOOT_RAM_HIGHEST;
-}
 
 void handoff_read(uint64_t info_address, uint64_t limit, struct boot_info *boot)
 {
@@ -44,8 +26,7 @@ void handoff_read(uint64_t info_address, uint64_t limit, struct boot_info *boot)
         if (info->ram[i].end > info->ram[i].start)
             boot_ram_add(boot, info->ram[i].start, info->ram[i].end - info->ram[i].start);
     boot->acpi_rsdp = info->acpi_rsdp;
-    if (is_framebuffer(&info->framebuffer, boot))
-        boot->framebuffer = info->framebuffer;
+    boot_screen_keep(boot, &info->framebuffer);
     boot_text_copy(boot, info->cmdline, sizeof(info->cmdline));
     boot->cmdline_cut |= info->cmdline_cut;
     boot_text_skip_name(boot);

@@ -6,12 +6,16 @@
  */
 #include "multiboot.h"
 #include "boot_ram.h"
+#include "boot_screen.h"
 #include "boot_text.h"
 
 #define MULTIBOOT_HAS_MEMORY  0x01
 #define MULTIBOOT_HAS_CMDLINE 0x04
 #define MULTIBOOT_HAS_MODULES 0x08
 #define MULTIBOOT_HAS_MAP     0x40
+#define MULTIBOOT_HAS_SCREEN  0x1000
+
+#define MULTIBOOT_SCREEN_RGB 1 /* pixels; others are of a palette, or text cells of a VGA */
 
 #define MULTIBOOT_MAP_BYTES_MAX   65536
 #define MULTIBOOT_ENTRY_BYTES_MIN 20 /* without the size field itself */
@@ -35,6 +39,20 @@ struct multiboot_module {
     uint32_t string, reserved;
 };
 static_assert(sizeof(struct multiboot_module) == 16, "the specification's layout");
+
+/* A colour's bits in a pixel. */
+struct multiboot_colour {
+    uint8_t shift, bits;
+};
+
+struct PACKED multiboot_screen {
+    uint64_t base;
+    uint32_t line_bytes, width, height;
+    uint8_t pixel_bits, type;
+    struct multiboot_colour colours[3];
+};
+#define MULTIBOOT_SCREEN_AT 88 /* in the information */
+static_assert(sizeof(struct multiboot_screen) == 28, "the specification's layout");
 
 struct PACKED multiboot_entry {
     uint32_t size; /* of what follows */
@@ -109,9 +127,35 @@ static void read_module(const struct multiboot_info *info, struct boot_info *boo
     memcpy(boot->file, (const void *)(uintptr_t)module.start, boot->file_bytes);
 }
 
+static void read_screen(uint32_t info_address, struct boot_info *boot)
+{
+    const void *at =
+        at_address(info_address, MULTIBOOT_SCREEN_AT + sizeof(struct multiboot_screen));
+    struct multiboot_screen screen = {0};
+    if (at)
+        memcpy(&screen, (const uint8_t *)at + MULTIBOOT_SCREEN_AT, sizeof(screen));
+    if (screen.type != MULTIBOOT_SCREEN_RGB)
+        return;
+    struct boot_framebuffer fb = {
+        .base = screen.base,
+        .line_bytes = screen.line_bytes,
+        .width = screen.width,
+        .height = screen.height,
+        .pixel_bytes = (uint8_t)((screen.pixel_bits + 7) / 8),
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(screen.colours); i++) {
+        unsigned shift = screen.colours[i].shift, bits = screen.colours[i].bits;
+        if (shift + bits > screen.pixel_bits || screen.pixel_bits > 32)
+            return;
+        fb.white |= (uint32_t)(((1ULL << bits) - 1) << shift);
+    }
+    boot_screen_keep(boot, &fb);
+}
+
 void multiboot_read(uint32_t info_address, struct boot_info *boot)
 {
     boot->loader = "multiboot";
+    boot->vga_possible = true;
     const void *at = at_address(info_address, sizeof(struct multiboot_info));
     if (!at) {
         boot->error = "multiboot: the loader's information is not there";
@@ -121,6 +165,8 @@ void multiboot_read(uint32_t info_address, struct boot_info *boot)
     memcpy(&info, at, sizeof(info));
     read_memory(&info, boot);
     read_module(&info, boot);
+    if (info.flags & MULTIBOOT_HAS_SCREEN)
+        read_screen(info_address, boot);
 
     const char *cmdline = at_address(info.cmdline, 1);
     if ((info.flags & MULTIBOOT_HAS_CMDLINE) && cmdline) {

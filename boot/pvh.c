@@ -60,6 +60,7 @@ static void read_memory(const uint8_t *entries, uint32_t count, struct boot_info
 void pvh_read(uint64_t info_address, uint64_t limit, struct boot_info *boot)
 {
     boot->loader = "PVH";
+    boot->vga_possible = true;
     const void *at = at_address(info_address, sizeof(struct pvh_info), limit);
     struct pvh_info info = {0};
     if (at)

@@ -19,13 +19,13 @@ struct boot_mem {
     uint64_t end;   /* one past the last */
 };
 
-/* A linear framebuffer of 32-bit pixels, as firmware left it. The shifts say where in a pixel each
- * colour's 8 bits stand. */
+/* A linear framebuffer, as firmware left it. */
 struct boot_framebuffer {
     uint64_t base;       /* physical; 0: there is none */
     uint32_t line_bytes; /* from one line to the next */
     uint32_t width, height;
-    uint8_t red_shift, green_shift, blue_shift;
+    uint32_t white;      /* a pixel of all colours; one of 0 is black */
+    uint8_t pixel_bytes; /* 2, 3 or 4 */
 };
 
 struct boot_info {
@@ -36,7 +36,8 @@ struct boot_info {
     unsigned ram_count;
     uint64_t acpi_rsdp; /* physical address of the RSDP, 0 = search for it */
     struct boot_framebuffer framebuffer;
-    bool cmdline_cut; /* the command line was longer than BOOT_CMDLINE_MAX */
+    bool vga_possible; /* firmware is a BIOS: if there is a VGA, it may show text */
+    bool cmdline_cut;  /* the command line was longer than BOOT_CMDLINE_MAX */
     char cmdline[BOOT_CMDLINE_MAX];
     bool file_cut;       /* the file was longer than BOOT_FILE_MAX */
     uint32_t file_bytes; /* of sluice.cfg: beside UEFI's loader, or multiboot's module; 0: none */

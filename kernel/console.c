@@ -1,134 +1,123 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The serial console: a 16550A at COM1 (National Semiconductor PC16550D datasheet), 115200 8N1. A
- * machine without one runs silently; one whose port stops taking bytes loses output, never time
- * without bound. What is typed comes in by interrupt where line 4 exists, so that it ends a sleep,
- * and is polled elsewhere.
+ * The console: what is written goes to the serial port and to the screen, whichever the machine
+ * has. The screen is the framebuffer that the loader told of, or a VGA in text mode where there may
+ * be one; it is started as soon as it can be mapped, and by a panic before that if it can be
+ * reached without.
+ *
+ * The screen may itself be what fails. A trap while it is written to is let write once more, since
+ * a panic is worth it; if that traps too, only the serial port gets the rest.
  */
 #include "console.h"
+#include "console_private.h"
+#include "framebuffer.h"
 #include "init.h"
 #include "io.h"
-#include "irq.h"
+#include "mem.h"
+#include "paging.h"
+#include "ram.h"
+#include "serial.h"
+#include "vga.h"
 
-#define COM1      0x3F8
-#define COM1_LINE 4
+#define DEPTH_MAX   2            /* of writing to the screen: one, and the panic within */
+#define EARLY_REACH (4ULL << 30) /* what boot/start.S maps */
+#define CLEAN_BYTES 256
 
-#define UART_DATA                     (COM1 + 0) /* with DLAB: divisor, low byte */
-#define UART_INTERRUPT_ENABLE         (COM1 + 1) /* with DLAB: divisor, high byte */
-#define UART_INTERRUPT_ENABLE_RECEIVE 0x01
-#define UART_FIFO                     (COM1 + 2) /* write only */
-#define UART_FIFO_ENABLE              0x01
-#define UART_FIFO_CLEAR               0x06
-#define UART_LINE_CONTROL             (COM1 + 3)
-#define UART_LINE_CONTROL_8N1         0x03
-#define UART_LINE_CONTROL_DLAB        0x80
-#define UART_MODEM_CONTROL            (COM1 + 4)
-#define UART_MODEM_CONTROL_DTR_RTS    0x03
-#define UART_MODEM_CONTROL_OUT2       0x08 /* on a PC: connects the interrupt */
-#define UART_LINE_STATUS              (COM1 + 5)
-#define UART_LINE_STATUS_READY        0x01 /* a byte came */
-#define UART_LINE_STATUS_EMPTY        0x20 /* the transmit FIFO takes UART_FIFO_BYTES again */
-#define UART_SCRATCH                  (COM1 + 7)
+static struct screen screen;
+static struct boot_framebuffer framebuffer;
+static bool vga_possible;
+static bool screen_tried;
+static volatile unsigned depth;
 
-#define UART_FIFO_BYTES     16
-#define UART_DIVISOR_115200 1
-
-/* A full FIFO takes 1.4 ms at this rate, and reading a port a microsecond or more. */
-#define UART_EMPTY_MAX_READS 20000
-
-#define INPUT_BYTES 64 /* a power of two */
-
-static bool present;
-static bool by_interrupt;
-static unsigned room; /* bytes the transmit FIFO still takes without looking */
-static bool stuck;    /* it did not empty in time: no more waiting until it is seen empty again */
-
-static volatile uint8_t input[INPUT_BYTES];
-static volatile unsigned input_in, input_out; /* free-running */
-
-static bool is_there(void)
+void console_init(const struct boot_info *boot)
 {
-    for (unsigned probe = 0x5A; probe <= 0xA5; probe += 0xA5 - 0x5A) {
-        out8(UART_SCRATCH, (uint8_t)probe);
-        if (in8(UART_SCRATCH) != probe)
-            return false;
-    }
+    framebuffer = boot->framebuffer;
+    vga_possible = boot->vga_possible;
+    serial_init();
+}
+
+static bool screen_enter(void)
+{
+    if (depth == DEPTH_MAX)
+        return false;
+    depth++;
     return true;
 }
 
-void console_init(void)
+/* What was written is on its way to the screen before anything else happens. */
+static void screen_leave(void)
 {
-    present = is_there();
-    if (!present)
-        return;
-    out8(UART_INTERRUPT_ENABLE, 0);
-    out8(UART_LINE_CONTROL, UART_LINE_CONTROL_DLAB);
-    out8(UART_DATA, UART_DIVISOR_115200);
-    out8(UART_INTERRUPT_ENABLE, 0);
-    out8(UART_LINE_CONTROL, UART_LINE_CONTROL_8N1);
-    out8(UART_FIFO, UART_FIFO_ENABLE | UART_FIFO_CLEAR);
-    out8(UART_MODEM_CONTROL, UART_MODEM_CONTROL_DTR_RTS | UART_MODEM_CONTROL_OUT2);
+    io_barrier();
+    depth--;
 }
 
-static void put(uint8_t byte)
+static bool reach_framebuffer(bool can_map)
 {
-    if (room == 0) {
-        for (unsigned i = 0; !(in8(UART_LINE_STATUS) & UART_LINE_STATUS_EMPTY); i++) {
-            if (stuck || i == UART_EMPTY_MAX_READS) {
-                stuck = true;
-                return;
-            }
-        }
-        stuck = false;
-        room = UART_FIFO_BYTES;
+    uint64_t bytes = (uint64_t)framebuffer.line_bytes * framebuffer.height;
+    if (can_map)
+        return ram_map_framebuffer(framebuffer.base, bytes) == 0;
+    return bytes <= EARLY_REACH && framebuffer.base <= EARLY_REACH - bytes;
+}
+
+static void start_screen(bool can_map)
+{
+    screen_tried = true;
+    if (framebuffer.base != 0) {
+        if (reach_framebuffer(can_map))
+            framebuffer_start(&screen, &framebuffer);
+    } else if (vga_possible) {
+        if (!can_map ||
+            paging_map(VGA_TEXT_START, VGA_TEXT_END, PAGING_WRITE | PAGING_UNCACHED) == 0)
+            vga_start(&screen);
     }
-    out8(UART_DATA, byte);
-    room--;
+}
+
+void console_start_screen(void)
+{
+    if (!screen_enter())
+        return;
+    start_screen(true);
+    screen_leave();
+}
+
+void console_panic(void)
+{
+    if (!screen_enter())
+        return;
+    if (!screen_tried)
+        start_screen(false);
+    screen_hold(&screen);
+    screen_leave();
+}
+
+/* Names and texts from outside are written, too: none of them gets to say anything to a terminal.
+ */
+static char clean(char c)
+{
+    return (c >= ' ' && c <= '~') || c == '\n' ? c : '?';
 }
 
 void console_write(const char *text, size_t n)
 {
-    if (!present)
-        return;
-    room =
-        0; /* unknown: time has passed, but how much the last call left in the FIFO is not known */
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '\n')
-            put('\r');
-        put((uint8_t)text[i]);
-    }
-}
-
-/* Empties the receive FIFO into the ring; what does not fit is lost. Bounded, since a port gone bad
- * could say "ready" for ever. */
-static void receive(void *arg)
-{
-    (void)arg;
-    for (unsigned i = 0; i < INPUT_BYTES; i++) {
-        if (!(in8(UART_LINE_STATUS) & UART_LINE_STATUS_READY))
-            return;
-        uint8_t byte = in8(UART_DATA);
-        if (input_in - input_out < INPUT_BYTES)
-            input[input_in++ % INPUT_BYTES] = byte;
+    char piece[CLEAN_BYTES];
+    for (size_t at = 0, bytes; at < n; at += bytes) {
+        bytes = MIN(n - at, sizeof(piece));
+        for (size_t i = 0; i < bytes; i++)
+            piece[i] = clean(text[at + i]);
+        serial_write(piece, bytes);
+        if (screen_enter()) {
+            screen_write(&screen, piece, bytes);
+            screen_leave();
+        }
     }
 }
 
 void console_enable_input(void)
 {
-    if (!present || irq_attach_line(COM1_LINE, receive, NULL) < 0)
-        return;
-    by_interrupt = true;
-    receive(NULL); /* a byte that waits already would hold the edge-triggered line high */
-    out8(UART_INTERRUPT_ENABLE, UART_INTERRUPT_ENABLE_RECEIVE);
+    serial_enable_input();
 }
 
 int console_read(void)
 {
-    if (!present)
-        return -1;
-    if (!by_interrupt)
-        receive(NULL);
-    if (input_out == input_in)
-        return -1;
-    return input[input_out++ % INPUT_BYTES];
+    return serial_read();
 }

@@ -13,6 +13,7 @@
 #define CPUID_1_ECX_RDRAND           (1u << 30)
 #define CPUID_1_ECX_HYPERVISOR       (1u << 31)
 #define CPUID_1_EDX_MCE              (1u << 7)
+#define CPUID_1_EDX_PAT              (1u << 16)
 #define CPUID_7_EBX_SMEP             (1u << 7)
 #define CPUID_7_EBX_RDSEED           (1u << 18)
 #define CPUID_7_EBX_SMAP             (1u << 20)
@@ -62,6 +63,7 @@ static void find_features(void)
     f->tsc_deadline = basic.ecx & CPUID_1_ECX_TSC_DEADLINE;
     f->rdrand = basic.ecx & CPUID_1_ECX_RDRAND;
     f->machine_check = basic.edx & CPUID_1_EDX_MCE;
+    f->pat = basic.edx & CPUID_1_EDX_PAT;
     if (basic.ecx & CPUID_1_ECX_HYPERVISOR)
         f->max_hypervisor_leaf = cpuid(0x40000000, 0).eax;
     if (f->max_leaf >= 7) {
@@ -123,6 +125,9 @@ void cpu_init(void)
     /* Without it a machine check is a reset that says nothing. */
     cr4 |= cpu_features.machine_check ? CR4_MCE : 0;
     write_cr4(cr4);
+    /* Entry 1, write-through from reset, is in no page table yet, so nothing has to be flushed. */
+    if (cpu_features.pat)
+        wrmsr(MSR_PAT, MSR_PAT_WC_AT_1);
 
     thread_block[0] = (uint64_t)thread_block;
     /* A zero byte first, so that no string function can write the whole canary. */

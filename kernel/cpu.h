@@ -17,6 +17,8 @@
 #define MSR_APIC_BASE        0x1B
 #define MSR_APIC_BASE_X2APIC (1u << 10)
 #define MSR_APIC_BASE_ENABLE (1u << 11)
+#define MSR_PAT              0x277                 /* page attribute table: 8 entries of a byte */
+#define MSR_PAT_WC_AT_1      0x0007010600070106ULL /* as from reset, but entries 1 and 5 */
 #define MSR_TSC_DEADLINE     0x6E0
 #define MSR_X2APIC           0x800 /* register at offset n of the page is MSR 0x800 + n / 16 */
 #define MSR_EFER             0xC0000080
@@ -36,7 +38,7 @@ struct cpu_features {
     uint32_t max_leaf;
     uint32_t max_hypervisor_leaf; /* 0 if there is no hypervisor or it has no leaves */
     uint8_t physical_bits;        /* of an address */
-    bool nx, large_1gb, smep, smap, umip, machine_check;
+    bool nx, large_1gb, smep, smap, umip, machine_check, pat;
     bool rdrand, rdseed;
     bool tsc_deadline, tsc_invariant;
 };

@@ -11,12 +11,13 @@
 void kernel_main(const struct boot_info *boot)
 {
     clock_start();
-    console_init();
+    console_init(boot);
     cpu_init();
     trap_init();
     if (boot->error)
         panic("%s", boot->error);
     mem_start(boot);
+    console_start_screen();
     acpi_init(boot->acpi_rsdp);
     irq_init();
     clock_init();

@@ -141,15 +141,22 @@ bool mem_is_device(uint64_t phys, uint64_t bytes)
     return true;
 }
 
-volatile void *mem_map_device(uint64_t phys, size_t bytes)
+static int map_device(uint64_t phys, uint64_t bytes, unsigned caching)
 {
     uint64_t start = phys & ~(PAGE_BYTES - 1);
     if (!mem_is_device(phys, bytes) || !mem_is_device(start, bytes + (phys - start)))
-        return NULL;
-    uint64_t end = ALIGN_UP(phys + bytes, PAGE_BYTES);
-    if (paging_map(start, end, PAGING_WRITE | PAGING_UNCACHED) < 0)
-        return NULL;
-    return (volatile void *)phys;
+        return -EINVAL;
+    return paging_map(start, ALIGN_UP(phys + bytes, PAGE_BYTES), PAGING_WRITE | caching);
+}
+
+volatile void *mem_map_device(uint64_t phys, size_t bytes)
+{
+    return map_device(phys, bytes, PAGING_UNCACHED) == 0 ? (volatile void *)phys : NULL;
+}
+
+int ram_map_framebuffer(uint64_t phys, uint64_t bytes)
+{
+    return map_device(phys, bytes, PAGING_WRITE_COMBINING);
 }
 
 static bool is_ram(uint64_t page)

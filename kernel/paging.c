@@ -41,8 +41,10 @@ static uint64_t leaf_bits(unsigned rights)
     /* Accessed and dirty are set beforehand, so that the CPU need not. */
     uint64_t bits = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY;
     bits |= rights & PAGING_WRITE ? PTE_WRITE : 0;
-    /* Both bits choose entry 3 of the page attribute table, which is uncached from reset. */
+    /* The entries of the page attribute table, of which cpu_init makes 1 write-combining; 3 is
+     * uncached from reset. */
     bits |= rights & PAGING_UNCACHED ? PTE_CACHE_DISABLE | PTE_WRITE_THROUGH : 0;
+    bits |= rights & PAGING_WRITE_COMBINING ? PTE_WRITE_THROUGH : 0;
     bits |= !(rights & PAGING_EXEC) && cpu_features.nx ? PTE_NO_EXECUTE : 0;
     return bits;
 }

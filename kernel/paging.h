@@ -14,9 +14,10 @@
 /* Identity-mapped addresses end here: the lower half of a 48-bit address space. */
 #define PAGING_LIMIT (1ULL << 47)
 
-#define PAGING_WRITE    0x1u
-#define PAGING_EXEC     0x2u
-#define PAGING_UNCACHED 0x4u
+#define PAGING_WRITE           0x1u
+#define PAGING_EXEC            0x2u
+#define PAGING_UNCACHED        0x4u
+#define PAGING_WRITE_COMBINING 0x8u /* stores are gathered; uncached where the CPU cannot */
 
 /* Begins an empty map. -ENOMEM if there is no page for it. */
 int paging_begin(void);

@@ -9,6 +9,7 @@
 #include "backtrace.h"
 #include "check.h"
 #include "console.h"
+#include "console_private.h"
 #include "cpu.h"
 #include "log.h"
 #include "log_ring.h"
@@ -41,6 +42,7 @@ void panic_begin(void)
         leave();
     }
     going_down = true;
+    console_panic();
 }
 
 static void print_line(const char *format, va_list args)

@@ -279,9 +279,8 @@ void app_main(const struct boot_info *info)
     log_info("total %llu KB", (ull)(mem_total() >> 10));
     const struct boot_framebuffer *fb = &boot->framebuffer;
     if (fb->base != 0)
-        log_info("framebuffer %llx, %u x %u, lines of %u bytes, colours at %u %u %u", (ull)fb->base,
-                 fb->width, fb->height, fb->line_bytes, fb->red_shift, fb->green_shift,
-                 fb->blue_shift);
+        log_info("framebuffer %llx, %u x %u, lines of %u bytes, pixels of %u, white %x",
+                 (ull)fb->base, fb->width, fb->height, fb->line_bytes, fb->pixel_bytes, fb->white);
     panic_set_halt(strstr(boot->cmdline, "panic=halt") != NULL);
 
     const char *wish = strstr(boot->cmdline, "do=");

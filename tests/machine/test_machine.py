@@ -155,7 +155,7 @@ def test_uefi_framebuffer(image, firmware, card):
         assert "framebuffer" not in text
         return
     base, width, height, line = re.search(
-        r"framebuffer ([0-9a-f]+), (\d+) x (\d+), lines of (\d+) bytes, colours at 16 8 0\n", text).groups()
+        r"framebuffer ([0-9a-f]+), (\d+) x (\d+), lines of (\d+) bytes, pixels of 4, white ffffff\n", text).groups()
     assert int(base, 16) % 4096 == 0 and int(line) >= 4 * int(width) >= 2560 and int(height) >= 480
 
 

@@ -372,6 +372,55 @@ static void multiboot_module_lies_are_refused(void **state)
     }
 }
 
+/* A framebuffer as the specification lays it out: behind its base, line, width and height, the bits
+ * of a pixel, the type (1: each pixel has its colours), and where and how wide these are. */
+static void multiboot_screens(void **state)
+{
+    const struct {
+        uint32_t base, line_bytes, width, height;
+        uint8_t bits, type;
+        uint8_t colours[6];
+        uint8_t pixel_bytes; /* 0: no framebuffer */
+        uint32_t white;
+    } rows[] = {
+        {0xC0000000, 4096, 1024, 768, 32, 1, {16, 8, 8, 8, 0, 8}, 4, 0xFFFFFF},
+        {0xC0000000, 4096, 1024, 768, 32, 1, {20, 10, 10, 10, 0, 10}, 4, 0x3FFFFFFF},
+        {0xC0000000, 3072, 1024, 768, 24, 1, {16, 8, 8, 8, 0, 8}, 3, 0xFFFFFF},
+        {0xC0000000, 2048, 1024, 768, 16, 1, {11, 5, 5, 6, 0, 5}, 2, 0xFFFF},
+        {0xC0000000, 2048, 1024, 768, 15, 1, {10, 5, 5, 5, 0, 5}, 2, 0x7FFF},
+        {0xC0000000, 4096, 1024, 768, 32, 0, {16, 8, 8, 8, 0, 8}, 0, 0}, /* of a palette */
+        {0xB8000, 160, 80, 25, 16, 2, {0}, 0, 0},                        /* a VGA's text */
+        {0xC0000000, 4096, 1024, 768, 32, 1, {25, 8, 8, 8, 0, 8}, 0, 0},
+        {0xC0000000, 4096, 1024, 768, 32, 1, {16, 8, 8, 8, 255, 255}, 0, 0},
+        {0xC0000000, 2048, 1024, 768, 16, 1, {16, 8, 8, 8, 0, 8}, 0, 0},
+        {0xC0000000, 4096, 1024, 768, 255, 1, {16, 8, 8, 8, 0, 8}, 0, 0},
+        {0xC0000000, 4096, 1024, 768, 32, 1, {0}, 0, 0},              /* all black */
+        {32 * MB, 4096, 1024, 768, 32, 1, {16, 8, 8, 8, 0, 8}, 0, 0}, /* RAM */
+    };
+    for (unsigned i = 0; i < 2 * ARRAY_COUNT(rows); i++) {
+        const unsigned row = i / 2;
+        bool told = i % 2 == 0;
+        clear_arena(state);
+        mb_good();
+        put(arena + MB_INFO, told ? 0x1045 : 0x0845, 4);
+        uint8_t *at = arena + MB_INFO + 88;
+        put(at, rows[row].base, 8);
+        memcpy(at + 8, &rows[row].line_bytes, 12);
+        memcpy(at + 20, &rows[row].bits, 8);
+        mb();
+        assert_null(boot.error);
+        assert_true(boot.vga_possible);
+        const struct boot_framebuffer *fb = &boot.framebuffer;
+        bool there = told && rows[row].pixel_bytes != 0;
+        if (fb->base != (there ? rows[row].base : 0))
+            fail_msg("row %u is %s", row + 1, fb->base ? "accepted" : "refused");
+        if (there && (fb->line_bytes != rows[row].line_bytes || fb->width != rows[row].width ||
+                      fb->height != rows[row].height || fb->white != rows[row].white ||
+                      fb->pixel_bytes != rows[row].pixel_bytes))
+            fail_msg("row %u is read wrongly: white %x", row + 1, fb->white);
+    }
+}
+
 /* ---- the image's name ---- */
 
 static void names_are_skipped(void **state)
@@ -425,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup(multiboot_map_ends, clear_arena),
         cmocka_unit_test_setup(multiboot_module_is_the_file, clear_arena),
         cmocka_unit_test_setup(multiboot_module_lies_are_refused, clear_arena),
+        cmocka_unit_test_setup(multiboot_screens, clear_arena),
         cmocka_unit_test_setup(names_are_skipped, clear_arena),
     };
     return cmocka_run_group_tests(tests, make_arena, NULL);

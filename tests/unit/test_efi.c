@@ -38,6 +38,7 @@ static struct {
     unsigned stale; /* maps, before one is believed */
     bool spoilt;    /* the second map no longer has room for the kernel */
     EFI_GRAPHICS_PIXEL_FORMAT format;
+    EFI_PIXEL_BITMASK mask;
     /* what it has seen */
     char said[4096];
     char opened[128];
@@ -334,12 +335,11 @@ static int start(EFI_STATUS *status)
                                       .RuntimeServices = &runtime,
                                       .ConfigurationTable = tables};
     system.NumberOfTableEntries = fw.no_acpi ? 0 : fw.no_acpi2 ? 1 : 2;
-    mode =
-        (EFI_GRAPHICS_OUTPUT_MODE_INFORMATION){.HorizontalResolution = 800,
-                                               .VerticalResolution = 600,
-                                               .PixelsPerScanLine = 832,
-                                               .PixelFormat = fw.format,
-                                               .PixelInformation = {0x3FC, 0xFF000, 0xFF00000, 0}};
+    mode = (EFI_GRAPHICS_OUTPUT_MODE_INFORMATION){.HorizontalResolution = 800,
+                                                  .VerticalResolution = 600,
+                                                  .PixelsPerScanLine = 832,
+                                                  .PixelFormat = fw.format,
+                                                  .PixelInformation = fw.mask};
     current.Info = &mode;
     current.FrameBufferBase = FAR;
     screen.Mode = &current;
@@ -462,22 +462,30 @@ static void pixels_of_each_kind(void **state)
 {
     const struct {
         EFI_GRAPHICS_PIXEL_FORMAT format;
+        EFI_PIXEL_BITMASK mask;
         bool there;
-        uint8_t red, green, blue;
+        unsigned pixel_bytes;
+        uint32_t white;
     } rows[] = {
-        {PixelRedGreenBlueReserved8BitPerColor, true, 0, 8, 16},
-        {PixelBlueGreenRedReserved8BitPerColor, true, 16, 8, 0},
-        {PixelBitMask, true, 2, 12, 20},
-        {PixelBltOnly, false, 0, 0, 0},
-        {PixelFormatMax, false, 0, 0, 0},
+        {PixelRedGreenBlueReserved8BitPerColor, {1, 2, 4, 8}, true, 4, 0xFFFFFF},
+        {PixelBlueGreenRedReserved8BitPerColor, {1, 2, 4, 8}, true, 4, 0xFFFFFF},
+        {PixelBitMask, {0x3FC, 0xFF000, 0xFF00000, 0}, true, 4, 0xFFFF3FC},
+        {PixelBitMask, {0x7C00, 0x3E0, 0x1F, 0}, true, 2, 0x7FFF},
+        {PixelBitMask, {0x7C00, 0x3E0, 0x1F, 0x10000}, true, 3, 0x7FFF},
+        {PixelBitMask, {0xFF, 0xFF00, 0xFF0000, 0xFF000000}, true, 4, 0xFFFFFF},
+        {PixelBitMask, {0, 0, 0, 0}, true, 0, 0}, /* none: refused later */
+        {PixelBltOnly, {1, 2, 4, 8}, false, 0, 0},
+        {PixelFormatMax, {1, 2, 4, 8}, false, 0, 0},
     };
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         good_firmware(state);
         fw.format = rows[i].format;
+        fw.mask = rows[i].mask;
         const struct boot_framebuffer *fb = &good_start()->framebuffer;
-        if ((fb->base != 0) != rows[i].there || fb->red_shift != rows[i].red ||
-            fb->green_shift != rows[i].green || fb->blue_shift != rows[i].blue)
-            fail_msg("row %u: %u %u %u", i + 1, fb->red_shift, fb->green_shift, fb->blue_shift);
+        if ((fb->base != 0) != rows[i].there || fb->pixel_bytes != rows[i].pixel_bytes ||
+            fb->white != rows[i].white ||
+            fb->line_bytes != (rows[i].there ? 832 * rows[i].pixel_bytes : 0))
+            fail_msg("row %u: %u %x", i + 1, fb->pixel_bytes, fb->white);
     }
 }
 

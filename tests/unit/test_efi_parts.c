@@ -416,7 +416,7 @@ static int clear_handed(void **state)
     handed.ram[0] = (struct boot_mem){8 * MB, 16 * MB};
     handed.ram[1] = (struct boot_mem){MB, 2 * MB};
     handed.acpi_rsdp = 0x123450;
-    handed.framebuffer = (struct boot_framebuffer){3 * GB, 4096, 1024, 768, 16, 8, 0};
+    handed.framebuffer = (struct boot_framebuffer){3 * GB, 4096, 1024, 768, 0xFFFFFF, 4};
     strcpy(handed.cmdline, "fs0:\\sluice.efi log=debug");
     handed.file_bytes = 5;
     memcpy(handed.file, "a\n#b\n", 5);
@@ -441,7 +441,7 @@ static void handed_is_copied(void **state)
     assert_int_equal(boot.ram[1].end, 16 * MB);
     assert_int_equal(boot.acpi_rsdp, 0x123450);
     assert_int_equal(boot.framebuffer.base, 3 * GB);
-    assert_int_equal(boot.framebuffer.red_shift, 16);
+    assert_int_equal(boot.framebuffer.white, 0xFFFFFF);
     assert_string_equal(boot.cmdline, "log=debug");
     assert_int_equal(boot.file_bytes, 5);
     assert_memory_equal(boot.file, "a\n#b\n", 5);
@@ -497,24 +497,31 @@ static void framebuffers_are_checked(void **state)
         struct boot_framebuffer fb;
         bool good;
     } rows[] = {
-        {{3 * GB, 4096, 1024, 768, 16, 8, 0}, true},
-        {{3 * GB, 4096, 1024, 768, 0, 8, 24}, true},
-        {{900 * GB, 8192, 1024, 768, 0, 8, 16}, true},
-        {{0, 4096, 1024, 768, 16, 8, 0}, false},
-        {{3 * GB, 4095, 1024, 768, 16, 8, 0}, false}, /* lines shorter than they are wide */
-        {{3 * GB, 4096, 0, 768, 16, 8, 0}, false},
-        {{3 * GB, 4096, 1024, 0, 16, 8, 0}, false},
-        {{3 * GB, 4096, 1024, 768, 25, 8, 0}, false},
-        {{3 * GB, 4096, 1024, 768, 16, 255, 0}, false},
-        {{3 * GB, 4096, 1024, 768, 16, 8, 32}, false},
-        {{3 * GB, UINT32_MAX, 32769, 768, 16, 8, 0}, false},
-        {{3 * GB, UINT32_MAX, 1024, 32769, 16, 8, 0}, false},
-        {{LIMIT - MB, 4096, 1024, 768, 16, 8, 0}, false},
-        {{UINT64_MAX - PAGE, 4096, 1024, 768, 16, 8, 0}, false},
-        {{8 * MB - 4096 * 768, 4096, 1024, 768, 16, 8, 0}, true}, /* ends where RAM begins */
-        {{8 * MB - 4096 * 768 + PAGE, 4096, 1024, 768, 16, 8, 0}, false}, /* in RAM */
-        {{16 * MB - PAGE, 4096, 1024, 768, 16, 8, 0}, false},
-        {{16 * MB, 4096, 1024, 768, 16, 8, 0}, true},
+        {{3 * GB, 4096, 1024, 768, 0xFFFFFF, 4}, true},
+        {{3 * GB, 4096, 1024, 768, 0xFFFFFFFF, 4}, true},
+        {{900 * GB, 8192, 1024, 768, 1, 4}, true},
+        {{3 * GB, 3072, 1024, 768, 0xFFFFFF, 3}, true},
+        {{3 * GB, 2048, 1024, 768, 0xFFFF, 2}, true},
+        {{3 * GB, 3071, 1024, 768, 0xFFFFFF, 3}, false},
+        {{3 * GB, 2047, 1024, 768, 0xFFFF, 2}, false},
+        {{3 * GB, 1024, 1024, 768, 0xFF, 1}, false}, /* of a palette */
+        {{3 * GB, 8192, 1024, 768, 0xFFFFFF, 5}, false},
+        {{3 * GB, 4096, 1024, 768, 0xFFFFFF, 0}, false},
+        {{3 * GB, 4096, 1024, 768, 0, 4}, false}, /* all black */
+        {{3 * GB, 4096, 1024, 768, 0x1000000, 3}, false},
+        {{3 * GB, 4096, 1024, 768, 0x10000, 2}, false},
+        {{0, 4096, 1024, 768, 0xFFFFFF, 4}, false},
+        {{3 * GB, 4095, 1024, 768, 0xFFFFFF, 4}, false}, /* lines shorter than they are wide */
+        {{3 * GB, 4096, 0, 768, 0xFFFFFF, 4}, false},
+        {{3 * GB, 4096, 1024, 0, 0xFFFFFF, 4}, false},
+        {{3 * GB, UINT32_MAX, 32769, 768, 0xFFFFFF, 4}, false},
+        {{3 * GB, UINT32_MAX, 1024, 32769, 0xFFFFFF, 4}, false},
+        {{LIMIT - MB, 4096, 1024, 768, 0xFFFFFF, 4}, false},
+        {{UINT64_MAX - PAGE, 4096, 1024, 768, 0xFFFFFF, 4}, false},
+        {{8 * MB - 4096 * 768, 4096, 1024, 768, 0xFFFFFF, 4}, true}, /* ends where RAM begins */
+        {{8 * MB - 4096 * 768 + PAGE, 4096, 1024, 768, 0xFFFFFF, 4}, false}, /* in RAM */
+        {{16 * MB - PAGE, 4096, 1024, 768, 0xFFFFFF, 4}, false},
+        {{16 * MB, 4096, 1024, 768, 0xFFFFFF, 4}, true},
     };
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         handed.framebuffer = rows[i].fb;
