@@ -12,6 +12,7 @@
 #include "config.h"
 
 #define CONFIG_MAX_TEXTS 8
+#define DRAFT_MAX_MMIO   32
 #define DRAFT_MAX_TRUNK  (CONFIG_MAX_NETS + 1) /* VLANs of a trunk: each network's, the uplink's */
 
 struct draft_item {
@@ -262,6 +263,18 @@ struct draft_assert {
     struct draft_claim claim;
 };
 
+/* virtio_mmio.device= */
+struct draft_mmio_place {
+    uint64_t base;
+    uint32_t bytes;
+    uint32_t gsi;
+};
+
+struct draft_mmio {
+    struct draft_item item;
+    struct draft_mmio_place place;
+};
+
 struct draft_state {
     struct draft_item item;
     struct config_state value;
@@ -308,6 +321,9 @@ struct config_draft {
     unsigned rule_count, assert_count;
     struct draft_rule rules[CONFIG_MAX_RULES];
     struct draft_assert asserts[CONFIG_MAX_ASSERTS];
+    /* Not part of what the router is to be: the drivers are told. */
+    unsigned mmio_count;
+    struct draft_mmio mmio[DRAFT_MAX_MMIO];
 };
 
 enum draft_broken {

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "config_loader.h"
 #include "config_report.h"
 #include "config_table.h"
 #include "options.h"
@@ -20,11 +21,9 @@ struct reader {
     const char *line_start;
     struct span token;
     const struct option_row *row;
-    unsigned errors; /* in this token */
+    unsigned errors;                       /* in this token */
+    char loader_words[LOADER_WORDS_BYTES]; /* that are ignored, as far as they fit */
 };
-
-/* Loaders put these on a command line by themselves; they mean nothing to us. */
-static const char *const loader_keys[] = {"BOOT_IMAGE", "virtio_mmio.device"};
 
 static struct config_place place_at(const struct reader *r, const char *at)
 {
@@ -308,6 +307,23 @@ static void complain_empty(struct reader *r, const struct spelling_row *spelling
         complain_value(r, r->token, type, type->what);
 }
 
+/* True if the token is no business of ours. */
+static bool is_for_linux(struct reader *r)
+{
+    enum loader_word is = r->text->is_file ? LOADER_NONE : loader_word_of(r->token);
+    size_t used = strlen(r->loader_words);
+    char token[SHOWN_BYTES];
+
+    if (is == LOADER_PANIC)
+        config_report_add(r->report, CONFIG_NOTE, place_at(r, r->token.s), "panic",
+                          "%s is meant for Linux, and ignored; say panic=reset or panic=halt",
+                          config_shown(r->token, token));
+    if (is == LOADER_LINUX)
+        snprintf(r->loader_words + used, sizeof(r->loader_words) - used, " %s",
+                 config_shown(r->token, token));
+    return is != LOADER_NONE;
+}
+
 static void read_token(struct reader *r)
 {
     union draft_record record;
@@ -320,10 +336,9 @@ static void read_token(struct reader *r)
         r->draft->broken |= BROKEN_ALL;
         return;
     }
+    if (is_for_linux(r))
+        return;
     span_cut(&value, '=', &key);
-    for (unsigned i = 0; i < ARRAY_COUNT(loader_keys); i++)
-        if (span_is(key, loader_keys[i]))
-            return;
     for (unsigned i = 0; i < config_option_count && !r->row; i++) {
         spelling = find_spelling(&config_options[i], key);
         if (spelling || span_is(key, config_options[i].key))
@@ -338,7 +353,10 @@ static void read_token(struct reader *r)
     record.item.text = (uint8_t)r->draft->texts;
     record.item.line = place_at(r, r->token.s).line;
     record.item.column = place_at(r, r->token.s).column;
-    if (value.n == 0)
+    if (r->row->by_loader && r->text->is_file)
+        complain(r, r->token, "this only on the command line, from whoever starts the machine",
+                 NULL);
+    else if (value.n == 0)
         complain_empty(r, spelling);
     else
         read_value(r, value, spelling, &record);
@@ -400,4 +418,7 @@ void config_parse(struct config_draft *draft, const struct config_text *text,
         r.token = (struct span){start, (size_t)(s - start)};
         read_token(&r);
     }
+    if (r.loader_words[0])
+        config_report_add(report, CONFIG_NOTE, (struct config_place){NULL, 0, 0}, NULL,
+                          "meant for Linux, and ignored:%s", r.loader_words);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "config_dhcpopt.h"
+#include "config_loader.h"
 #include "config_names.h"
 #include "config_rules.h"
 #include "config_table.h"
@@ -174,6 +175,13 @@ static const struct field_row assert_fields[] = {
     {"claim", FIELD_REQUIRED, &value_claim, offsetof(struct draft_assert, claim), NULL,
      "NAME is a network or uplink, WHERE a network, uplink or router; no: nothing can be opened "
      "that way, not even by a forward; yes: something can"},
+};
+
+static const struct field_row mmio_fields[] = {
+    {"place", FIELD_REQUIRED, &value_mmio, offsetof(struct draft_mmio, place), NULL,
+     "SIZE bytes (K and M are known) of registers at BASE, and the number of its interrupt; "
+     "decimal, "
+     "or hexadecimal behind 0x; ID means nothing"},
 };
 
 static const struct spelling_row fwd_spellings[] = {
@@ -356,6 +364,16 @@ const struct option_row config_options[] = {
      .broken = BROKEN_OTHER,
      ROW_FIELDS(state_fields),
      ROW_SINGLE(draft_state, state)},
+    {.key = "virtio_mmio.device",
+     .help =
+         "Where a virtio device is on a machine without PCI. QEMU's microvm and Firecracker add "
+         "it to the command line by themselves, once a device, and only there it may stand.",
+     .example = "virtio_mmio.device=512@0xfeb00e00:12",
+     .broken = BROKEN_OTHER,
+     .by_loader = true,
+     .same = never_same,
+     ROW_FIELDS(mmio_fields),
+     ROW_ARRAY(draft_mmio, mmio, mmio_count, DRAFT_MAX_MMIO)},
     {.key = "hostname",
      .help = "The router's own name.",
      .example = "hostname=gate",

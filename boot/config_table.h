@@ -49,6 +49,7 @@ struct option_row {
     size_t offset;       /* of the record in struct config_draft, or of the array of records */
     unsigned max;        /* records in the array; 0: a single record, and the later text wins */
     size_t count_offset; /* of the array's unsigned count */
+    bool by_loader;      /* only on a command line */
     bool once;           /* single, and giving it twice in one text is a mistake */
     uint32_t broken;     /* enum draft_broken */
     /* Array: true if both name the same thing, so that a later text replaces the earlier. */
@@ -75,6 +76,7 @@ union draft_record {
     struct draft_dhcpopt dhcpopt;
     struct draft_rule rule;
     struct draft_assert assertion;
+    struct draft_mmio mmio;
 };
 
 /* Writes key=VALUE[,...] into text (cut to n bytes, NUL included). */

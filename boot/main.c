@@ -29,6 +29,7 @@
 #include "boot/state.h"
 #include "drivers/fw_cfg.h"
 #include "drivers/vmgenid.h"
+#include "drivers/virtio_mmio.h"
 #include "net/dataplane.h"
 #include "net/host/host.h"
 
@@ -106,6 +107,16 @@ static void read_texts(const struct boot_info *boot)
 
 /* The pool comes before the NICs, because they fill their receive rings from it. */
 static void make_ports(void)
+/* Where whoever started us says that devices are, their interrupts as on an ISA bus: edges. */
+static void tell_drivers(void)
+{
+    for (unsigned i = 0; i < router.draft.mmio_count; i++) {
+        const struct draft_mmio_place *place = &router.draft.mmio[i].place;
+        virtio_mmio_add(&(struct virtio_mmio_place){
+            .base = place->base, .bytes = place->bytes, .gsi = place->gsi, .level = false});
+    }
+}
+
 {
     unsigned count = nic_count();
     struct buffer_plan plan = plan_buffers(mem_available(), count);
@@ -344,7 +355,6 @@ void app_main(const struct boot_info *boot)
     log_info("Sluice %s  %llu MB  started by %s", SLUICE_VERSION,
              (unsigned long long)((mem_total() + (1 << 19)) >> 20), boot->loader);
     power_at_exit(stop_devices);
-    entropy_devices_read();
     vmgenid_open(&router.vmgenid, fw_cfg_ports());
     read_texts(boot);
     make_ports();
@@ -354,3 +364,5 @@ void app_main(const struct boot_info *boot)
                  (unsigned long long)(clock_now_us() / 1000));
     run();
 }
+    tell_drivers();
+    entropy_devices_read();

@@ -10,6 +10,7 @@
 #include "mem.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define ALLOCATIONS_MAX 1024
 #define MAPPINGS_MAX    8
@@ -31,6 +32,7 @@ static struct {
 } vectors[FAKE_IRQ_MAX];
 
 size_t fake_mem_limit = SIZE_MAX;
+bool fake_mem_low;
 uint64_t fake_ram_end;
 uint64_t fake_now_us;
 void (*fake_clock_hook)(void);
@@ -47,6 +49,7 @@ void fake_machine_reset(void)
     allocated = 0;
     mapping_count = 0;
     fake_mem_limit = SIZE_MAX;
+    fake_mem_low = false;
     fake_ram_end = 0;
     fake_now_us = 0;
     fake_clock_hook = NULL;
@@ -70,6 +73,11 @@ void *mem_alloc(size_t bytes, size_t align)
 {
     if (bytes > fake_mem_limit - allocated || allocation_count == ALLOCATIONS_MAX)
         return NULL;
+    if (fake_mem_low) {
+        void *low = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+        return low == MAP_FAILED ? NULL : low;
+    }
     /* Exactly as many bytes as asked for, so that the address sanitizer sees the first one past
      * them. */
     void *p = NULL;

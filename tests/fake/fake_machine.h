@@ -16,6 +16,10 @@ void fake_machine_reset(void);
 /* mem_alloc fails once this many bytes were given. SIZE_MAX after a reset. */
 extern size_t fake_mem_limit;
 
+/* mem_alloc gives memory below 4 GB, as legacy devices need it; that is not freed. False after a
+ * reset. */
+extern bool fake_mem_low;
+
 /* Makes [phys, phys + bytes) device memory that is found at memory. */
 void fake_machine_map(uint64_t phys, size_t bytes, void *memory);
 
