@@ -191,6 +191,7 @@ static void ports_init(struct dataplane *dp, struct nic *const *nics)
             dp->ports_up |= 1u << i;
         dp_admit_init(dp, i);
     }
+    dp_merge_init(dp);
 }
 
 static_assert(NAT_MAX_FORWARDS > 2 * CONFIG_MAX_FWDS, "each in two protocols, and dmz=");
@@ -248,8 +249,7 @@ static int services_init(struct dataplane *dp, const struct dataplane_params *pa
         nat.filtered_zones |= (uint32_t)config_net_filters(&dp->config->nets[i]) << i;
     hash_key_init(&nat.key, params->random);
     hash_key_init(&key, params->random + sizeof(key.k));
-    /* Seeds of generators that choose ports and cost: derived, so that none of them shows the keys.
-     */
+    /* Seeds of generators that choose ports and cost: derived, so that none shows the keys. */
     nat.random = hash_mix(key.k[0] ^ nat.key.k[2], nat.key.k[1]);
     dp_icmp_init(&dp->limiter, &key, hash_mix(nat.key.k[0] ^ key.k[2], key.k[1]));
 
@@ -336,6 +336,8 @@ static unsigned poll_port(struct dataplane *dp, unsigned i)
     if (n == 0)
         return 0;
     dp->totals.received += n;
+    if (UNLIKELY(dp->ports[i].merges))
+        n = dp_merge(dp, i, pkts, n);
     if (UNLIKELY(dp->ports[i].guarded))
         dp_port_input(dp, i, pkts, n);
     else

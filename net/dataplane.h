@@ -7,11 +7,11 @@
  * beside a test).
  *
  * Accounting. Every packet has exactly one end, so at every moment between two polls
- *     received + created == sent + consumed + dropped (by reason) + held
+ *     received + created == sent + consumed + dropped (by reason) + coalesced + held
  * where created counts packets the router made (its own frames, ICMP errors, further copies of
- * flooded packets, further frames of cut ones), consumed those its own stack took, held those
- * waiting for a neighbor, for their datagram's first fragment or, between dataplane_send() and the
- * flush, for their port.
+ * flooded packets, further frames of cut ones), consumed those its own stack took, coalesced those
+ * that were put together with the one before them, held those waiting for a neighbor, for their
+ * datagram's first fragment or, between dataplane_send() and the flush, for their port.
  */
 #ifndef NET_DATAPLANE_H
 #define NET_DATAPLANE_H
@@ -123,7 +123,7 @@ void dataplane_let_go_port(struct dataplane *dp, uint8_t network, uint8_t proto,
 /* ---- status ---- */
 
 struct dataplane_totals {
-    uint64_t received, created, sent, consumed, held;
+    uint64_t received, created, sent, consumed, coalesced, held;
     uint64_t dropped[DROP_REASON_COUNT];
     uint64_t icmp_errors_sent, resets_sent;
     uint64_t flows_moved;         /* ended because the uplink's address changed */

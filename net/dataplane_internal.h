@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
- * (frames), dataplane_vlan.c (tags), dataplane_admit.c (what a port lets in), dataplane_route.c
- * (IPv4) with dataplane_out.c, dataplane_in.c and dataplane_hairpin.c, dataplane_fragment.c
- * (fragments), dataplane_way.c (next hops), dataplane_rules.c and dataplane_filter.c (what rules
- * say), dataplane_targets.c (which hosts of forwards answer), dataplane_icmp.c (errors we send),
- * dataplane_reset.c (a new outside address),
+ * (frames), dataplane_merge.c (super-packets), dataplane_vlan.c (tags), dataplane_admit.c (what a
+ * port lets in), dataplane_route.c (IPv4) with dataplane_out.c, dataplane_in.c and
+ * dataplane_hairpin.c, dataplane_fragment.c (fragments), dataplane_way.c (next hops),
+ * dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_targets.c (which hosts of
+ * forwards answer), dataplane_icmp.c (errors we send), dataplane_reset.c (a new outside address),
  * dataplane_tx.c (staging and sending), dataplane_status.c; then
  * the short ways past all that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
@@ -44,6 +44,7 @@ struct dp_port {
     bool guarded;    /* what comes in takes dp_port_input(): it may be tagged, locked or limited */
     bool routes;     /* the fast path has found something in the last burst it looked at */
     bool soft;       /* a staged packet needs software before this NIC can send it */
+    uint8_t merges;  /* what comes in takes dp_merge(): NIC_TX_TSO4, NIC_TX_TSO6 */
     uint32_t offloads;
     uint32_t max_frame_bytes; /* untagged */
     /* Frames up to this size that the NIC can send need nothing but to be sent; 0: all need a look,
@@ -61,6 +62,7 @@ struct dp_port {
     uint8_t lock;      /* enum config_lock */
     uint64_t lock_mac; /* as load_mac() gives it; 0: the first one is yet to come */
     struct dp_bucket rate_in, rate_out, storm;
+    uint64_t coalesced;                                    /* merged into the one before */
     uint64_t locked, stormed, over_rate_in, over_rate_out; /* dropped for these reasons */
 };
 
@@ -320,6 +322,14 @@ unsigned dp_admit(struct dataplane *dp, unsigned port, unsigned network, struct 
 
 /* Takes this much out of the bucket; false: there is too little, and nothing was taken. */
 bool dp_bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us);
+
+/* ---- dataplane_merge.c ---- */
+
+/* Says which ports put together what comes in. */
+void dp_merge_init(struct dataplane *dp);
+
+/* Puts a burst together: how many packets are left, in order. */
+unsigned dp_merge(struct dataplane *dp, unsigned port, struct pkt **pkts, unsigned n);
 
 /* ---- dataplane_rules.c ---- */
 

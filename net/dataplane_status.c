@@ -38,8 +38,9 @@ static uint64_t dropped_in_all(const struct dataplane_totals *totals)
 
 bool dataplane_sum_holds(const struct dataplane_totals *totals)
 {
-    return totals->received + totals->created ==
-           totals->sent + totals->consumed + dropped_in_all(totals) + totals->held;
+    return totals->received + totals->created == totals->sent + totals->consumed +
+                                                     dropped_in_all(totals) + totals->coalesced +
+                                                     totals->held;
 }
 
 static const char *network_name(const struct dataplane *dp, unsigned network)
@@ -101,15 +102,11 @@ static void print_port(const struct dataplane *dp, unsigned i, void (*line)(cons
     const struct {
         const char *name;
         uint64_t value;
-    } rare[] = {{"rx-bad", c->rx_bad},
-                {"no-buffer", c->rx_no_buffer},
-                {"missed", c->rx_missed},
-                {"rx-errors", c->rx_errors},
-                {"tx-full", c->tx_full},
-                {"locked", port->locked},
-                {"storm", port->stormed},
-                {"rate-in", port->over_rate_in},
-                {"rate-out", port->over_rate_out}};
+    } rare[] = {{"coalesced", port->coalesced},  {"rx-bad", c->rx_bad},
+                {"no-buffer", c->rx_no_buffer},  {"missed", c->rx_missed},
+                {"rx-errors", c->rx_errors},     {"tx-full", c->tx_full},
+                {"locked", port->locked},        {"storm", port->stormed},
+                {"rate-in", port->over_rate_in}, {"rate-out", port->over_rate_out}};
 
     for (unsigned k = 0; k < ARRAY_COUNT(rare); k++)
         if (rare[k].value)

@@ -9,9 +9,6 @@
 #include "net/offload_headers.h"
 #include "net/wire/csum.h"
 
-#define VLAN_TAG_BYTES 4
-#define VLAN_TAGS_MAX  2 /* of a received packet; on the way out it may get one more from us */
-
 /* IPv6 extension headers that may stand before the transport header (RFC 8200, section 4); a
  * fragment header may not, since a sum over a fragment means nothing. */
 enum ip6_extension { IP6_HOP_BY_HOP = 0, IP6_ROUTING = 43, IP6_DESTINATION = 60 };
@@ -106,6 +103,27 @@ bool offload_find_headers(struct offload_headers *h, const struct pkt *p)
     if (h->ip6)
         return find_l4_ip6(h, p) && find_payload(h, p);
     return type == ETH_TYPE_IP4 && find_l4_ip4(h, p) && find_payload(h, p);
+}
+
+uint32_t offload_pseudo_sum(const uint8_t *ip, const struct offload_headers *h, uint32_t tcp_bytes)
+{
+    if (!h->ip6)
+        return csum_pseudo(load_raw32(ip + IP4_SRC_OFF), load_raw32(ip + IP4_DST_OFF), IP_PROTO_TCP,
+                           (uint16_t)tcp_bytes);
+    /* RFC 8200, section 8.1: wider fields, the same sum. */
+    return csum_add(csum_pseudo(0, 0, IP_PROTO_TCP, (uint16_t)tcp_bytes), ip + IP6_SRC_OFF,
+                    IP6_ADDRESS_BYTES);
+}
+
+void offload_set_ip_bytes(uint8_t *ip, const struct offload_headers *h, uint32_t ip_bytes)
+{
+    if (h->ip6) {
+        store_be16(ip + IP6_LEN_OFF, (uint16_t)(ip_bytes - IP6_HDR_BYTES));
+        return;
+    }
+    store_be16(ip + IP4_LEN_OFF, (uint16_t)ip_bytes);
+    store_raw16(ip + IP4_CSUM_OFF, 0);
+    store_raw16(ip + IP4_CSUM_OFF, csum_of(ip, h->l4_off - h->l3_off));
 }
 
 /* Whoever cuts a packet writes new IPv4 header checksums, which must not whitewash a bad one; and a

@@ -2,7 +2,7 @@
  *
  * What a NIC does for packets with offload metadata, done in software where the egress NIC cannot
  * or the packet is for ourselves: completes partial checksums, cuts TCP super-packets into frames,
- * fragments IPv4.
+ * fragments IPv4. And what the ingress NIC could have done: puts TCP super-packets together.
  */
 #ifndef NET_OFFLOAD_H
 #define NET_OFFLOAD_H
@@ -53,6 +53,13 @@ static inline bool offload_fits(const struct pkt *p, uint32_t nic_offloads)
  * of frames in out (which has room for OFFLOAD_MAX_SEGMENTS), fewer than needed, even 0, when the
  * pool runs empty: *missing then says how many were lost. p may be shared: it is only read. */
 unsigned offload_cut(struct pkt *p, struct pkt **out, unsigned *missing);
+
+/* The reverse: puts together those of a burst of received frames of which offload_cut() would make
+ * the same frames again, byte for byte: TCP of one connection, one behind the other, with checksums
+ * that are right, of at most PKT_MAX_SEGS frames in one buffer each. types: NIC_TX_TSO4 for IPv4,
+ * NIC_TX_TSO6 for IPv6. All n are the caller's, unshared; returns how many packets are left, in
+ * order, at the front. What it makes satisfies offload_check(). */
+unsigned offload_merge(struct pkt **pkts, unsigned n, uint32_t types);
 
 /* Fragments the IPv4 packet p (untagged Ethernet frame, checksum complete, DF clear, no GSO) for an
  * MTU of at least 68 (RFC 791, section 3.2): the same ownership and results as offload_cut, but

@@ -38,14 +38,9 @@ static bool append_payload(struct pkt *frame, struct cursor *from, size_t n)
 
 static void fix_ip(uint8_t *ip, const struct offload_headers *h, uint32_t ip_bytes, unsigned index)
 {
-    if (h->ip6) {
-        store_be16(ip + IP6_LEN_OFF, (uint16_t)(ip_bytes - IP6_HDR_BYTES));
-        return;
-    }
-    store_be16(ip + IP4_LEN_OFF, (uint16_t)ip_bytes);
-    store_be16(ip + IP4_ID_OFF, (uint16_t)(load_be16(ip + IP4_ID_OFF) + index));
-    store_raw16(ip + IP4_CSUM_OFF, 0);
-    store_raw16(ip + IP4_CSUM_OFF, csum_of(ip, h->l4_off - h->l3_off));
+    if (!h->ip6)
+        store_be16(ip + IP4_ID_OFF, (uint16_t)(load_be16(ip + IP4_ID_OFF) + index));
+    offload_set_ip_bytes(ip, h, ip_bytes);
 }
 
 /* done is the payload before this frame. */
@@ -69,16 +64,6 @@ static void fix_tcp(uint8_t *tcp, uint32_t done, bool last)
     store_raw16(tcp + TCP_CSUM_OFF, 0);
 }
 
-static uint32_t pseudo_sum(const uint8_t *ip, const struct offload_headers *h, uint32_t tcp_bytes)
-{
-    if (!h->ip6)
-        return csum_pseudo(load_raw32(ip + IP4_SRC_OFF), load_raw32(ip + IP4_DST_OFF), IP_PROTO_TCP,
-                           (uint16_t)tcp_bytes);
-    /* RFC 8200, section 8.1: wider fields, the same sum. */
-    return csum_add(csum_pseudo(0, 0, IP_PROTO_TCP, (uint16_t)tcp_bytes), ip + IP6_SRC_OFF,
-                    IP6_ADDRESS_BYTES);
-}
-
 /* Frame number index with part bytes of payload, or NULL if the pool is empty. */
 static struct pkt *cut_one(const struct pkt *p, const struct offload_headers *h,
                            struct cursor *payload, unsigned index, uint32_t part)
@@ -98,7 +83,7 @@ static struct pkt *cut_one(const struct pkt *p, const struct offload_headers *h,
     uint32_t tcp_bytes = h->payload_off - h->l4_off + part;
     fix_ip(ip, h, h->payload_off - h->l3_off + part, index);
     fix_tcp(tcp, done, last);
-    uint32_t sum = pseudo_sum(ip, h, tcp_bytes) + csum_pkt(frame, h->l4_off, tcp_bytes);
+    uint32_t sum = offload_pseudo_sum(ip, h, tcp_bytes) + csum_pkt(frame, h->l4_off, tcp_bytes);
     store_raw16(tcp + TCP_CSUM_OFF, (uint16_t)~csum_fold(sum));
     return frame;
 }

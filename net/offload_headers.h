@@ -8,6 +8,9 @@
 
 #include "pkt.h"
 
+#define VLAN_TAG_BYTES 4
+#define VLAN_TAGS_MAX  2 /* of a received packet; on the way out it may get one more from us */
+
 /* IPv6 (RFC 8200, section 3): the little of it that cutting a packet needs. */
 #define IP6_HDR_BYTES     40
 #define IP6_LEN_OFF       4 /* of what follows the fixed header */
@@ -28,5 +31,11 @@ struct offload_headers {
 /* Finds and checks them: everything in the head segment, all lengths true, no fragment, the UDP
  * length equal to the IP payload. False if the packet is not of that kind. */
 bool offload_find_headers(struct offload_headers *h, const struct pkt *p);
+
+/* The sum of the pseudo-header of so many bytes of TCP, header included. */
+uint32_t offload_pseudo_sum(const uint8_t *ip, const struct offload_headers *h, uint32_t tcp_bytes);
+
+/* Writes the length of an IP packet, header included, and the header's checksum if it has one. */
+void offload_set_ip_bytes(uint8_t *ip, const struct offload_headers *h, uint32_t ip_bytes);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Fuzzes everything that reads a frame or offload metadata: parser, embedded parser, ICMP errors,
- * MSS clamp, offload check, finish, cut and fragment. The input is 12 bytes of instructions, then
- * the frame:
+ * MSS clamp, offload check, finish, cut, merge and fragment. The input is 12 bytes of instructions,
+ * then the frame:
  *
  *   0      enum mode bits
  *   1      gso_type (low 4 bits), gso_ecn (bit 4)
@@ -37,6 +37,7 @@ enum mode {
 
 #define CONTROL_BYTES 12
 #define POOL_COUNT    400
+#define MERGED        4 /* frames of a stream */
 #define REQUIRE(cond)                                                                              \
     do {                                                                                           \
         if (!(cond))                                                                               \
@@ -248,12 +249,52 @@ static void try_fragment(struct pkt *p, uint16_t mtu)
     REQUIRE(n == 0 || bytes == want);
 }
 
+/* The frame of the input and those that follow it in a stream, of which one has a byte changed: put
+ * together and cut again, they are what they were. */
+static void try_merge(const uint8_t *c)
+{
+    static struct frame frames[MERGED];
+    static uint8_t b[FRAME_MAX_BYTES];
+    struct pkt *pkts[MERGED], *out[OFFLOAD_MAX_SEGMENTS];
+    unsigned n = 0, done = 0, missing;
+
+    for (; n < MERGED && f.n <= PKT_DATA_BYTES; n++) {
+        frames[n] = f;
+        if (f.n >= f.l4 + 20 && f.b[23] == 6) {
+            uint32_t bytes = (uint32_t)(f.n - f.l4 - (f.b[f.l4 + 12] >> 4) * 4u);
+            frame_fix_l4_csum(&frames[n]);
+            store_be32(f.b + f.l4 + 4, load_be32(f.b + f.l4 + 4) + bytes);
+            store_be16(f.b + 18, (uint16_t)(load_be16(f.b + 18) + 1));
+            frame_fix_ip_csum(&f);
+        }
+        if (n == c[7] % MERGED)
+            frames[n].b[c[5]] ^= c[6];
+        pkts[n] = frame_pkt(&pool, frames[n].b, f.n, c[8] ? c[8] : PKT_DATA_BYTES, 2048, fixed);
+        REQUIRE(pkts[n]);
+    }
+    unsigned kept = offload_merge(pkts, n, NIC_TX_TSO4 | NIC_TX_TSO6);
+    frame_unpoison(&pool);
+    for (unsigned i = 0; i < kept; i++) {
+        unsigned count = 1;
+        out[0] = pkts[i];
+        REQUIRE(offload_check(pkts[i]));
+        if (pkts[i]->gso_size)
+            count = offload_cut(pkts[i], out, &missing);
+        for (unsigned k = 0; k < count; k++, done++) {
+            REQUIRE(done < n && flatten(out[k], b) == f.n);
+            REQUIRE(memcmp(b, frames[done].b, f.n) == 0);
+            pkt_free(out[k]);
+        }
+    }
+    REQUIRE(done == n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < CONTROL_BYTES || size > CONTROL_BYTES + 4096)
         return 0;
     uint16_t mtu = load_be16(data + 6);
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 4; round++) {
         struct pkt *p = make(data, size - CONTROL_BYTES), *held = NULL;
         if (!p)
             return 0;
@@ -268,6 +309,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             pkt_free(p);
         } else if (round == 1) {
             try_offload(p, data[0] & MODE_SHARED);
+        } else if (round == 2) {
+            frame_unpoison(&pool);
+            pkt_free(p);
+            if (!held)
+                try_merge(data);
         } else {
             p->flags = 0;
             p->gso_size = 0;

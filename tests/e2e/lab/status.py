@@ -37,9 +37,16 @@ class Status:
     ports: list  # PortStatus, by number
     text: str
 
+    @property
+    def coalesced(self):
+        """Packets that were put together with the one before them, on all ports."""
+        return sum(port.rare.get("coalesced", 0) for port in self.ports)
+
     def check_sum(self):
-        """Fails unless every packet is accounted for: what came in or was made is sent, used, held or dropped."""
-        assert self.received + self.created == self.sent + self.consumed + self.held + self.dropped, self.text
+        """Fails unless every packet is accounted for: what came in or was made is sent, used, put together with
+        another, held or dropped."""
+        assert self.received + self.created == (self.sent + self.consumed + self.coalesced + self.held +
+                                                self.dropped), self.text
         assert sum(self.drops.values()) == self.dropped, self.text
         assert "SUM WRONG" not in self.text, self.text
 
