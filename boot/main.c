@@ -272,12 +272,13 @@ static void serve_console(void)
 
 static uint64_t next_deadline(uint64_t now_us)
 {
+    uint64_t button = power_button_next_us();
     if (!router.dataplane)
-        return CLOCK_NEVER;
+        return button;
     uint64_t dataplane = dataplane_next_us(router.dataplane, now_us);
     uint64_t host = host_next_us(router.host, now_us);
     uint64_t state = state_next_us(&router.state, now_us);
-    return MIN(MIN(dataplane, host), state);
+    return MIN(MIN(dataplane, host), MIN(state, button));
 }
 
 /* False: there is work already, and nothing was let in. */
@@ -310,12 +311,24 @@ static void notice_copy(void)
     host_reseed(router.host);
 }
 
+/* Clients keep their leases, and so does the uplink: it goes on with its own after the next start.
+ */
+static void heed_power_button(uint64_t now_us)
+{
+    if (!power_button_pressed(now_us))
+        return;
+    log_info("power button: off");
+    state_finish(&router.state);
+    power_off();
+}
+
 /* What else would wait for a sleep, which may be long in coming under load, and never comes with a
  * port that has no interrupt. */
-static void look_around(void)
+static void look_around(uint64_t now_us)
 {
     clock_sleep_until(0);
     notice_copy();
+    heed_power_button(now_us);
     serve_console();
 }
 
@@ -327,7 +340,7 @@ NORETURN static void run(void)
     for (;;) {
         if (now_us - looked_us >= LOOK_AROUND_US) {
             looked_us = now_us;
-            look_around();
+            look_around(now_us);
         }
         unsigned work = 0;
         if (router.dataplane) {
@@ -345,6 +358,7 @@ NORETURN static void run(void)
             idle_woke(&idle, now_us);
         if (slept) {
             notice_copy();
+            heed_power_button(now_us);
             looked_us = now_us;
         }
     }

@@ -12,12 +12,13 @@
 
 #include <stdio.h>
 
-#define READ_MAX_WAIT_US  1000000  /* at start, for one request */
-#define WRITE_MAX_WAIT_US 30000000 /* later; nobody waits for it */
-#define STEP_US           10
-#define LOOK_US           1000 /* while something is pending */
-#define FILL_MAX          2    /* blocks that are put together at a time: some ten us each */
-#define CHUNK_BYTES       65536u
+#define READ_MAX_WAIT_US   1000000  /* at start, for one request */
+#define WRITE_MAX_WAIT_US  30000000 /* later; nobody waits for it */
+#define FINISH_MAX_WAIT_US 5000000  /* at the end */
+#define STEP_US            10
+#define LOOK_US            1000 /* while something is pending */
+#define FILL_MAX           2    /* blocks that are put together at a time: some ten us each */
+#define CHUNK_BYTES        65536u
 
 /* ---- at start: waiting ---- */
 
@@ -373,6 +374,25 @@ uint64_t state_next_us(const struct state *s, uint64_t now_us)
     if (!s->running)
         return UINT64_MAX;
     return s->pending ? now_us + LOOK_US : dhcp_store_next_us(&s->store);
+}
+
+void state_finish(struct state *s)
+{
+    uint64_t start_us = clock_now_us(), now_us = start_us;
+
+    /* What has changed during a round that was under way is the next one's. */
+    for (unsigned round = 0; round < 2 && s->running; round++) {
+        dhcp_store_hurry(&s->store);
+        for (state_work(s, now_us); s->running && s->pending; state_work(s, now_us)) {
+            if (now_us - start_us >= FINISH_MAX_WAIT_US) {
+                log_error("state     disk %u does not answer: what changed last is not on it",
+                          s->number);
+                return;
+            }
+            clock_delay_us(STEP_US);
+            now_us = clock_now_us();
+        }
+    }
 }
 
 void state_print(const struct state *s, uint64_t now_us, void (*line)(const char *text))

@@ -59,6 +59,11 @@ uint64_t state_next_us(const struct state *s, uint64_t now_us);
 
 void state_print(const struct state *s, uint64_t now_us, void (*line)(const char *text));
 
+/* The last thing before the end: what has changed is on the disk when it returns, unless the disk
+ * fails or takes longer than FINISH_MAX_WAIT_US; then a line says so. No lease may change
+ * meanwhile. */
+void state_finish(struct state *s);
+
 /* No disk reaches memory any more; safe in a panic. */
 void state_stop(struct state *s);
 

@@ -10,6 +10,13 @@
 /* Off through ACPI S5, else isa-debug-exit with code 0; halts if nothing works. */
 NORETURN void power_off(void);
 
+/* True once the power button was pressed, by a hand or by a hypervisor that asks for the end. To be
+ * asked after each sleep and now and then under load: the hardware is looked at once a second. */
+bool power_button_pressed(uint64_t now_us);
+
+/* When to ask at the latest; CLOCK_NEVER where the button ends a sleep, or there is none. */
+uint64_t power_button_next_us(void);
+
 /* ACPI reset register, then 0xCF9, the keyboard controller, a triple fault. */
 NORETURN void power_reset(void);
 

@@ -23,6 +23,14 @@
 #define SLEEP_TYPE_SHIFT             2
 #define SLEEP_ENABLE                 0x20
 
+/* Configuration space by ports (PCI 3.0, 3.2.2.3.2). */
+#define PCI_ADDRESS        0xCF8
+#define PCI_ADDRESS_ENABLE (1u << 31)
+#define PCI_DATA           0xCFC
+#define PCI_DEVICES        32
+#define PCI_FUNCTIONS      8
+#define PCI_CONFIG_BYTES   256
+
 #define ENABLE_MAX_WAIT_US 300000
 #define EFFECT_WAIT_US     20000
 
@@ -33,10 +41,15 @@ static const uint8_t *map_table(uint64_t phys, size_t bytes)
     return mem_map_firmware(phys, bytes);
 }
 
-/* Drops a register that we could not reach when it is needed. */
+/* Drops a register that we could not reach when it is needed. In PCI configuration space the
+ * address is device, function and offset on bus 0, 16 bits each (5.2.3.2). */
 static void map_register(struct acpi_register *reg)
 {
-    bool usable = (reg->space == ACPI_SPACE_IO && reg->address <= UINT16_MAX) ||
+    uint64_t address = reg->address;
+    bool usable = (reg->space == ACPI_SPACE_IO && address <= UINT16_MAX) ||
+                  (reg->space == ACPI_SPACE_PCI && address >> 32 < PCI_DEVICES &&
+                   (address >> 16 & UINT16_MAX) < PCI_FUNCTIONS &&
+                   (address & UINT16_MAX) < PCI_CONFIG_BYTES) ||
                   (reg->space == ACPI_SPACE_MEMORY && reg->address != 0 &&
                    mem_map_device(reg->address, 1) != NULL);
     if (!usable)
@@ -47,10 +60,16 @@ static void write_register(const struct acpi_register *reg, uint8_t value)
 {
     if (reg->address == 0)
         return;
-    if (reg->space == ACPI_SPACE_IO)
+    if (reg->space == ACPI_SPACE_IO) {
         out8((uint16_t)reg->address, value);
-    else
+    } else if (reg->space == ACPI_SPACE_PCI) {
+        uint32_t device = (uint32_t)(reg->address >> 32), function = (uint32_t)reg->address >> 16;
+        uint32_t offset = (uint32_t)reg->address & UINT16_MAX;
+        out32(PCI_ADDRESS, PCI_ADDRESS_ENABLE | device << 11 | function << 8 | (offset & ~3u));
+        out8((uint16_t)(PCI_DATA + (offset & 3)), value);
+    } else {
         write8((volatile void *)reg->address, value);
+    }
 }
 
 void acpi_init(uint64_t rsdp)
@@ -78,6 +97,11 @@ const struct acpi_facts *acpi_get_facts(void)
     return &facts;
 }
 
+const struct acpi_virtio_mmio *acpi_virtio_mmio_at(unsigned at)
+{
+    return at < facts.virtio_mmio_count ? &facts.virtio_mmio[at] : NULL;
+}
+
 uint16_t acpi_pm_timer_port(void)
 {
     return facts.pm_timer;
@@ -93,24 +117,21 @@ bool acpi_find_mcfg(uint64_t *base, uint8_t *first_bus, uint8_t *last_bus)
     return true;
 }
 
-/* Firmware may have left the machine in its legacy mode, in which the sleep bits do nothing. */
-static void enter_acpi_mode(void)
+bool acpi_enter(void)
 {
+    if (facts.pm1a_control == 0)
+        return false;
     if (in16(facts.pm1a_control) & PM1_CONTROL_SCI_ENABLE)
-const struct acpi_virtio_mmio *acpi_virtio_mmio_at(unsigned at)
-{
-    return at < facts.virtio_mmio_count ? &facts.virtio_mmio[at] : NULL;
-}
-
-        return;
+        return true;
     if (facts.smi_command == 0 || facts.smi_acpi_enable == 0)
-        return;
+        return false;
     out8(facts.smi_command, facts.smi_acpi_enable);
     for (unsigned waited = 0; waited < ENABLE_MAX_WAIT_US; waited += 100) {
         if (in16(facts.pm1a_control) & PM1_CONTROL_SCI_ENABLE)
-            return;
+            return true;
         clock_delay_us(100);
     }
+    return false;
 }
 
 static void sleep_by_pm1(uint16_t port, uint8_t type)
@@ -130,7 +151,8 @@ void acpi_try_power_off(void)
     if (facts.reduced_hardware) {
         write_register(&facts.sleep, (uint8_t)(facts.s5_type_a << SLEEP_TYPE_SHIFT | SLEEP_ENABLE));
     } else if (facts.pm1a_control != 0) {
-        enter_acpi_mode();
+        acpi_enter(); /* the last chance is taken also if it fails */
+        acpi_forget_wakers();
         sleep_by_pm1(facts.pm1a_control, facts.s5_type_a);
         sleep_by_pm1(facts.pm1b_control, facts.s5_type_b);
     }

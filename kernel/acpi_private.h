@@ -15,6 +15,12 @@ uint16_t acpi_pm_timer_port(void);
  * own number. */
 const struct acpi_facts *acpi_get_facts(void);
 
+/* Leaves firmware's legacy mode, in which events and sleep bits do nothing. False: it does not. */
+bool acpi_enter(void);
+
+/* What is still noted would end a sleep at once. */
+void acpi_forget_wakers(void);
+
 /* Both return if the machine has no such means or it does not work. */
 void acpi_try_power_off(void);
 void acpi_try_reset(void);

@@ -23,18 +23,30 @@
 #define FADT_SCI            46
 #define FADT_SMI_COMMAND    48
 #define FADT_ACPI_ENABLE    52
+#define FADT_PM1A_EVENT     56
+#define FADT_PM1B_EVENT     60
 #define FADT_PM1A_CONTROL   64
 #define FADT_PM1B_CONTROL   68
 #define FADT_PM_TIMER       76
+#define FADT_GPE0           80
+#define FADT_GPE1           84
+#define FADT_PM1_EVENT_LEN  88
+#define FADT_GPE0_LEN       92
+#define FADT_GPE1_LEN       93
 #define FADT_FLAGS          112
+#define FADT_FLAGS_BUTTON   (1u << 4) /* the power button is a device of the AML */
 #define FADT_FLAGS_RESET    (1u << 10)
 #define FADT_FLAGS_REDUCED  (1u << 20)
 #define FADT_RESET          116
 #define FADT_RESET_VALUE    128
 #define FADT_X_DSDT         140
+#define FADT_X_PM1A_EVENT   148
+#define FADT_X_PM1B_EVENT   160
 #define FADT_X_PM1A_CONTROL 172
 #define FADT_X_PM1B_CONTROL 184
 #define FADT_X_PM_TIMER     208
+#define FADT_X_GPE0         220
+#define FADT_X_GPE1         232
 #define FADT_SLEEP          244
 
 #define MADT_ENTRIES         44
@@ -64,18 +76,6 @@
 #define AML_RETURN  0xA4
 #define AML_ROOT    '\\'
 
-struct table {
-    const uint8_t *bytes;
-    size_t n;
-};
-
-/* A little-endian number; 0 if it is not all inside the table, which is what a field of a later
- * version means in a table of an earlier one. */
-static uint64_t field(struct table table, size_t at, size_t bytes)
-{
-    if (at > table.n || table.n - at < bytes)
-        return 0;
-    uint64_t v = 0;
 /* Resource descriptors (6.4.3.4, 6.4.3.6), with their lengths: a range of memory, and behind it
  * one interrupt. */
 #define AML_MEMORY32         "\x86\x09\x00"
@@ -92,6 +92,18 @@ static uint64_t field(struct table table, size_t at, size_t bytes)
 #define VIRTIO_MMIO_NAME  "\x0DLNRO0005" /* a string of AML */
 #define VIRTIO_MMIO_REACH 128            /* its resources are not farther behind */
 
+struct table {
+    const uint8_t *bytes;
+    size_t n;
+};
+
+/* A little-endian number; 0 if it is not all inside the table, which is what a field of a later
+ * version means in a table of an earlier one. */
+static uint64_t field(struct table table, size_t at, size_t bytes)
+{
+    if (at > table.n || table.n - at < bytes)
+        return 0;
+    uint64_t v = 0;
     for (size_t i = bytes; i > 0; i--)
         v = v << 8 | table.bytes[at + i - 1];
     return v;
@@ -229,18 +241,6 @@ bool acpi_find_cba(const uint8_t *aml, size_t n, uint64_t *base)
     return false;
 }
 
-static void read_aml(struct table table, struct acpi_facts *facts)
-{
-    if (table.n == 0)
-        return;
-    const uint8_t *aml = table.bytes + TABLE_HEADER_BYTES;
-    size_t n = table.n - TABLE_HEADER_BYTES;
-    if (facts->cba == 0 && !acpi_find_cba(aml, n, &facts->cba))
-        facts->cba = 0;
-    if (!facts->have_s5)
-        facts->have_s5 = acpi_find_s5(aml, n, &facts->s5_type_a, &facts->s5_type_b);
-}
-
 /* Name (_HID, "LNRO0005") ... Name (_CRS, ResourceTemplate () { Memory32Fixed, Interrupt }). */
 bool acpi_find_virtio_mmio(const uint8_t *aml, size_t n, size_t *at,
                            struct acpi_virtio_mmio *device)
@@ -270,16 +270,16 @@ bool acpi_find_virtio_mmio(const uint8_t *aml, size_t n, size_t *at,
     return false;
 }
 
-static void read_fadt(struct table fadt, acpi_map map, struct acpi_facts *facts)
+static void read_aml(struct table table, struct acpi_facts *facts)
 {
-    uint32_t flags = (uint32_t)field(fadt, FADT_FLAGS, 4);
-    facts->reduced_hardware = flags & FADT_FLAGS_REDUCED;
-    if (!facts->reduced_hardware) {
-        facts->pm1a_control = read_port(fadt, FADT_PM1A_CONTROL, FADT_X_PM1A_CONTROL);
-        facts->pm1b_control = read_port(fadt, FADT_PM1B_CONTROL, FADT_X_PM1B_CONTROL);
-        facts->pm_timer = read_port(fadt, FADT_PM_TIMER, FADT_X_PM_TIMER);
-        uint64_t smi = field(fadt, FADT_SMI_COMMAND, 4);
-        facts->smi_command = smi <= UINT16_MAX ? (uint16_t)smi : 0;
+    if (table.n == 0)
+        return;
+    const uint8_t *aml = table.bytes + TABLE_HEADER_BYTES;
+    size_t n = table.n - TABLE_HEADER_BYTES;
+    if (facts->cba == 0 && !acpi_find_cba(aml, n, &facts->cba))
+        facts->cba = 0;
+    if (!facts->have_s5)
+        facts->have_s5 = acpi_find_s5(aml, n, &facts->s5_type_a, &facts->s5_type_b);
     size_t at = 0;
     while (facts->virtio_mmio_count < ACPI_VIRTIO_MMIO_MAX &&
            acpi_find_virtio_mmio(aml, n, &at, &facts->virtio_mmio[facts->virtio_mmio_count]))
@@ -303,11 +303,16 @@ static void read_fixed_hardware(struct table fadt, uint32_t flags, struct acpi_f
     facts->gpe[1].bytes = (uint8_t)field(fadt, FADT_GPE1_LEN, 1);
     facts->button_by_aml = flags & FADT_FLAGS_BUTTON;
     facts->sci = (uint16_t)field(fadt, FADT_SCI, 2);
-        facts->smi_acpi_enable = (uint8_t)field(fadt, FADT_ACPI_ENABLE, 1);
-        facts->sci = (uint16_t)field(fadt, FADT_SCI, 2);
-    } else {
+}
+
+static void read_fadt(struct table fadt, acpi_map map, struct acpi_facts *facts)
+{
+    uint32_t flags = (uint32_t)field(fadt, FADT_FLAGS, 4);
+    facts->reduced_hardware = flags & FADT_FLAGS_REDUCED;
+    if (!facts->reduced_hardware)
+        read_fixed_hardware(fadt, flags, facts);
+    else
         facts->sleep = read_register(fadt, FADT_SLEEP);
-    }
     if (flags & FADT_FLAGS_RESET) {
         facts->reset = read_register(fadt, FADT_RESET);
         facts->reset_value = (uint8_t)field(fadt, FADT_RESET_VALUE, 1);

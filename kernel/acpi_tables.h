@@ -14,6 +14,8 @@
 #define ACPI_SPACE_IO     1
 #define ACPI_SPACE_PCI    2
 
+#define ACPI_GPES 2 /* blocks of general-purpose events */
+
 struct acpi_register {
     uint8_t space;
     uint64_t address; /* 0: the machine has no such register */
@@ -32,10 +34,10 @@ struct acpi_line {
     bool active_low, level;
 };
 
-struct acpi_facts {
-    /* From the FADT (5.2.9). Ports; 0 where there is none. */
 #define ACPI_VIRTIO_MMIO_MAX 32
 
+struct acpi_facts {
+    /* From the FADT (5.2.9). Ports; 0 where there is none. */
     uint16_t pm1a_control, pm1b_control;
     uint16_t pm_timer;
     uint16_t smi_command;
@@ -45,6 +47,15 @@ struct acpi_facts {
     uint8_t reset_value;
     struct acpi_register sleep; /* of reduced hardware (4.8.3.7) */
 
+    /* Event blocks (4.8.1): each half status, half enable. button_by_aml: the power button is a
+     * device of the AML instead of an event of PM1. */
+    uint16_t pm1a_event, pm1b_event;
+    uint8_t pm1_event_bytes;
+    struct acpi_gpe {
+        uint16_t port;
+        uint8_t bytes;
+    } gpe[ACPI_GPES];
+    bool button_by_aml;
     uint16_t sci; /* line of the system control interrupt, or its global number; 0: none */
 
     /* From the MADT (5.2.12). Without overrides line n is global interrupt n, edge-triggered and
@@ -63,6 +74,10 @@ struct acpi_facts {
     uint64_t mcfg_base;
     uint8_t mcfg_first_bus, mcfg_last_bus;
     uint64_t cba; /* 0: none */
+
+    /* From the AML: devices LNRO0005 with a _CRS as QEMU and Firecracker write it. */
+    struct acpi_virtio_mmio virtio_mmio[ACPI_VIRTIO_MMIO_MAX];
+    unsigned virtio_mmio_count;
 };
 
 /* Readable bytes at a physical address, or NULL if there are none. */
@@ -74,10 +89,6 @@ typedef const uint8_t *(*acpi_map)(uint64_t phys, size_t bytes);
  * none. */
 long acpi_search_rsdp(const uint8_t *bytes, size_t n);
 
-
-    /* From the AML: devices LNRO0005 with a _CRS as QEMU and Firecracker write it. */
-    struct acpi_virtio_mmio virtio_mmio[ACPI_VIRTIO_MMIO_MAX];
-    unsigned virtio_mmio_count;
 /* Fills facts from the tables below the RSDP at that address. -ENOENT if there is no valid root; a
  * bad table is left out and the others are read. */
 int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts);
@@ -88,8 +99,8 @@ bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b
 /* The base of PCI configuration space that _CBA names (PCI Firmware Specification 3.2, 4.1.3). */
 bool acpi_find_cba(const uint8_t *aml, size_t n, uint64_t *base);
 
-#endif
 /* The next virtio device on memory from *at on, which is moved behind its name. */
 bool acpi_find_virtio_mmio(const uint8_t *aml, size_t n, size_t *at,
                            struct acpi_virtio_mmio *device);
 
+#endif

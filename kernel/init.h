@@ -17,6 +17,7 @@ void console_start_screen(void);
 void acpi_init(uint64_t rsdp);
 void irq_init(void);
 void clock_init(void);
+void acpi_button_init(void);
 void console_enable_input(void);
 
 #endif

@@ -21,6 +21,7 @@ void kernel_main(const struct boot_info *boot)
     acpi_init(boot->acpi_rsdp);
     irq_init();
     clock_init();
+    acpi_button_init();
     entropy_gather();
     console_enable_input();
     app_main(boot);

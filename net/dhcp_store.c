@@ -300,6 +300,11 @@ void dhcp_store_done(struct dhcp_store *s, bool ok, uint64_t now_us)
     }
 }
 
+void dhcp_store_hurry(struct dhcp_store *s)
+{
+    s->due_us = 1; /* long ago */
+}
+
 uint64_t dhcp_store_next_us(const struct dhcp_store *s)
 {
     return s->phase == PHASE_IDLE && s->changed ? s->due_us : UINT64_MAX;

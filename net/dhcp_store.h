@@ -92,6 +92,9 @@ enum store_work dhcp_store_next(struct dhcp_store *s, uint64_t now_us, struct st
                                 uint32_t *at);
 void dhcp_store_done(struct dhcp_store *s, bool ok, uint64_t now_us);
 
+/* The next round waits for nothing: the end is near. */
+void dhcp_store_hurry(struct dhcp_store *s);
+
 /* When dhcp_store_next() has something, besides after dhcp_store_done(); UINT64_MAX: not before a
  * lease changes. */
 uint64_t dhcp_store_next_us(const struct dhcp_store *s);

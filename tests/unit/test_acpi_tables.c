@@ -93,8 +93,12 @@ static void build(void)
     put(AT_FADT + 46, 9, 2);
     put(AT_FADT + 48, 0xB2, 4);
     put(AT_FADT + 52, 0xF1, 1);
+    put(AT_FADT + 56, 0x600, 4);
     put(AT_FADT + 64, 0x604, 4);
     put(AT_FADT + 76, 0x608, 4);
+    put(AT_FADT + 80, 0xAFE0, 4);
+    put(AT_FADT + 88, 4, 1);
+    put(AT_FADT + 92, 16, 1);
     put(AT_FADT + 112, 1u << 10, 4);
     put(AT_FADT + 116, 1, 1);
     put(AT_FADT + 120, 0xCF9, 8);
@@ -130,6 +134,13 @@ static void assert_whole(const struct acpi_facts *facts)
     assert_int_equal(facts->pm1a_control, 0x604);
     assert_int_equal(facts->pm1b_control, 0);
     assert_int_equal(facts->pm_timer, 0x608);
+    assert_int_equal(facts->pm1a_event, 0x600);
+    assert_int_equal(facts->pm1b_event, 0);
+    assert_int_equal(facts->pm1_event_bytes, 4);
+    assert_int_equal(facts->gpe[0].port, 0xAFE0);
+    assert_int_equal(facts->gpe[0].bytes, 16);
+    assert_int_equal(facts->gpe[1].port, 0);
+    assert_false(facts->button_by_aml);
     assert_int_equal(facts->smi_command, 0xB2);
     assert_int_equal(facts->smi_acpi_enable, 0xF1);
     assert_false(facts->reduced_hardware);
@@ -179,13 +190,22 @@ static void new_addresses_win(void **state)
     (void)state;
     struct acpi_facts facts;
     build();
-    put(AT_FADT + 172, 1, 1);
-    put(AT_FADT + 176, 0xB004, 8);
+    const size_t generic[] = {148, 160, 172, 208, 220, 232};
+    for (unsigned i = 0; i < ARRAY_COUNT(generic); i++) {
+        put(AT_FADT + generic[i], 1, 1);
+        put(AT_FADT + generic[i] + 4, 0xB000 + 0x10 * i, 8);
+    }
+    put(AT_FADT + 112, 1u << 4, 4);
     put(AT_FADT + 208, 0, 1); /* in memory: the port of old stays */
     put(AT_FADT + 212, 0xFED00000, 8);
     finish(AT_FADT, "FACP", FADT_BYTES);
     assert_int_equal(read_rom(&facts), 0);
-    assert_int_equal(facts.pm1a_control, 0xB004);
+    assert_int_equal(facts.pm1a_event, 0xB000);
+    assert_int_equal(facts.pm1b_event, 0xB010);
+    assert_int_equal(facts.pm1a_control, 0xB020);
+    assert_int_equal(facts.gpe[0].port, 0xB040);
+    assert_int_equal(facts.gpe[1].port, 0xB050);
+    assert_true(facts.button_by_aml);
     assert_int_equal(facts.pm_timer, 0x608);
 
     /* Reduced hardware has the sleep register and none of the ports. */

@@ -73,6 +73,44 @@ static void test_a_restart_writes_nothing(void **state)
     }
 }
 
+/* At the end nothing waits for its time: not what changed last, not what changed while a round was
+ * under way, and not what failed a moment ago. A disk that does not answer is not waited for long.
+ */
+static void test_the_end_hurries(void **state)
+{
+    (void)state;
+    static const struct {
+        bool under_way, hung;
+        unsigned fail_writes;
+    } rows[] = {{false, false, 0}, {true, false, 0}, {false, false, 1}, {false, true, 0}};
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct fake_disk *disk = &state_rig.disks[0];
+        fake_disk_free(disk);
+        fake_disk_init(disk, 64 * KB);
+        state_rig_put_header(disk, 0, HEADER_OURS);
+        assert_true(state_rig_boot());
+        state_rig_lease(1);
+        disk->slow = rows[i].under_way;
+        if (rows[i].under_way)
+            state_rig_pass(2000000);
+        state_rig_lease(2);
+        disk->slow = false;
+        fake_disk_finish(disk);
+        disk->hung = rows[i].hung;
+        disk->fail_writes = rows[i].fail_writes;
+        uint64_t begin_us = fake_now_us;
+        state_finish(&state_rig.keeper);
+        uint64_t taken_us = fake_now_us - begin_us;
+        if (rows[i].hung ? taken_us < 4000000 || taken_us > 6000000 : taken_us > 1000)
+            fail_msg("row %u: %llu us", i + 1, (unsigned long long)taken_us);
+        disk->hung = false;
+        fake_disk_cut(disk, dhcp_lab_rnd);
+        assert_true(state_rig_boot());
+        if (!rows[i].hung && state_rig.keeper.store.counters.restored != 2)
+            fail_msg("row %u: %u leases", i + 1, state_rig.keeper.store.counters.restored);
+    }
+}
+
 static void test_writes_are_gathered(void **state)
 {
     (void)state;
@@ -397,6 +435,7 @@ int main(void)
         T(test_leases_are_there_again),
         T(test_a_restart_writes_nothing),
         T(test_writes_are_gathered),
+        T(test_the_end_hurries),
         T(test_a_disk_with_a_short_queue),
         T(test_what_was_read_is_made_safe_first),
         T(test_other_disks_are_left_alone),
