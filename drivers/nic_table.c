@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The NIC table: one row a device a driver knows, and the walk over the PCI buses that starts them;
- * the same walk finds disks and sources of randomness, of which there is one kind each.
+ * The NIC table: one row a device a driver knows, and the walk over the PCI buses, and then over
+ * the virtio devices on the bus of memory, that starts them; the same walk finds disks and sources
+ * of randomness, of which there is one kind each.
  */
 #include "drivers/nic_driver.h"
 
@@ -9,16 +10,21 @@
 #include "log.h"
 #include "mem.h"
 #include "drivers/virtio_blk.h"
+#include "drivers/virtio_mmio.h"
 #include "drivers/virtio_net.h"
 #include "drivers/virtio_pci.h"
 #include "drivers/virtio_rng.h"
 
-#define VIRTIO_PCI_DEVICE_NET_LEGACY 0x1000 /* transitional: VIRTIO 1.2, section 4.1.2.1 */
-#define VIRTIO_PCI_DEVICE_NET        0x1041
+/* Types of device (VIRTIO 1.2, section 5). */
+#define VIRTIO_NET 1
+#define VIRTIO_BLK 2
+#define VIRTIO_RNG 4
+
+#define VIRTIO_PCI_DEVICE_BASE       0x1040 /* and the type: section 4.1.2.1 */
+#define VIRTIO_PCI_DEVICE_NET_LEGACY 0x1000 /* transitional */
+#define VIRTIO_PCI_DEVICE_NET        (VIRTIO_PCI_DEVICE_BASE + VIRTIO_NET)
 #define VIRTIO_PCI_DEVICE_BLK_LEGACY 0x1001
-#define VIRTIO_PCI_DEVICE_BLK        0x1042
 #define VIRTIO_PCI_DEVICE_RNG_LEGACY 0x1005
-#define VIRTIO_PCI_DEVICE_RNG        0x1044
 
 static struct nic *probe_virtio_net(struct pci_dev *pci, const struct nic_id *id,
                                     const struct nic_limits *limits)
@@ -80,48 +86,85 @@ unsigned nic_count(void)
 
     for (unsigned i = 0; i < found; i++)
         n += driver_of(&devices[i], &id) != NULL;
+    for (struct virtio_mmio *vm = NULL; (vm = virtio_mmio_next(VIRTIO_NET, vm)) != NULL;)
+        n++;
     return MIN(n, (unsigned)NIC_MAX);
+}
+
+/* The ports as they fill up. */
+struct ports {
+    struct nic **nics;
+    unsigned n, max, left;
+};
+
+/* False: there are as many as there may be. */
+static bool has_room(struct ports *ports)
+{
+    if (ports->n < ports->max)
+        return true;
+    ports->left++;
+    return false;
+}
+
+/* nic is NULL if the driver could not start it, and has said why. */
+static void add_port(struct ports *ports, struct nic *nic, const char *location, const char *name)
+{
+    if (nic)
+        ports->nics[ports->n++] = nic;
+    else
+        log_error("%s: %s is not used", location, name);
 }
 
 unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsigned max)
 {
-    unsigned n = 0, left = 0, found = scan();
+    struct ports ports = {.nics = nics, .max = MIN(max, (unsigned)NIC_MAX)};
+    unsigned found = scan();
 
     for (unsigned i = 0; i < found; i++) {
         const struct nic_id *id;
         const struct nic_driver *driver = driver_of(&devices[i], &id);
-        if (!driver) {
+        if (!driver)
             tell_of_no_driver(&devices[i]);
-            continue;
-        }
-        if (n >= MIN(max, (unsigned)NIC_MAX)) {
-            left++;
-            continue;
-        }
-        nics[n] = driver->probe(&devices[i], id, limits);
-        if (nics[n])
-            n++;
-        else
-            log_error("%s: %s is not used", devices[i].location, id->name);
+        else if (has_room(&ports))
+            add_port(&ports, driver->probe(&devices[i], id, limits), devices[i].location, id->name);
     }
-    if (left > 0)
-        log_warn("%u more network devices than the %u that are used", left, n);
-    return n;
+    for (struct virtio_mmio *vm = NULL; (vm = virtio_mmio_next(VIRTIO_NET, vm)) != NULL;)
+        if (has_room(&ports))
+            add_port(&ports, virtio_net_start(&vm->dev, limits), vm->location, "virtio-net");
+    if (ports.left > 0)
+        log_warn("%u more network devices than the %u that are used", ports.left, ports.n);
+    return ports.n;
+}
+
+/* The next virtio device of this type, PCI's first: *pci and *mmio are where the last was found.
+ * NULL: there are no more. */
+static struct virtio_dev *next_virtio(unsigned type, unsigned legacy_id, unsigned *pci,
+                                      struct virtio_mmio **mmio)
+{
+    unsigned found = scan();
+
+    while (*pci < found) {
+        const struct pci_dev *dev = &devices[(*pci)++];
+        if (dev->vendor != VIRTIO_PCI_VENDOR ||
+            (dev->device != VIRTIO_PCI_DEVICE_BASE + type && dev->device != legacy_id))
+            continue;
+        struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
+        if (vp && virtio_pci_open(vp, dev) == 0)
+            return &vp->dev;
+    }
+    *mmio = virtio_mmio_next(type, *mmio);
+    return *mmio ? &(*mmio)->dev : NULL;
 }
 
 unsigned blk_probe_all(struct blk **disks, unsigned max)
 {
-    unsigned n = 0, found = scan();
+    struct virtio_mmio *mmio = NULL;
+    struct virtio_dev *dev;
+    unsigned n = 0, pci = 0;
 
-    for (unsigned i = 0; i < found && n < MIN(max, (unsigned)BLK_MAX); i++) {
-        const struct pci_dev *pci = &devices[i];
-        if (pci->vendor != VIRTIO_PCI_VENDOR ||
-            (pci->device != VIRTIO_PCI_DEVICE_BLK && pci->device != VIRTIO_PCI_DEVICE_BLK_LEGACY))
-            continue;
-        struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
-        if (!vp || virtio_pci_open(vp, pci) != 0)
-            continue;
-        disks[n] = virtio_blk_start(&vp->dev);
+    while (n < MIN(max, (unsigned)BLK_MAX) &&
+           (dev = next_virtio(VIRTIO_BLK, VIRTIO_PCI_DEVICE_BLK_LEGACY, &pci, &mmio)) != NULL) {
+        disks[n] = virtio_blk_start(dev);
         if (disks[n])
             n++;
     }
@@ -130,17 +173,12 @@ unsigned blk_probe_all(struct blk **disks, unsigned max)
 
 size_t entropy_devices_read(void)
 {
+    struct virtio_mmio *mmio = NULL;
+    struct virtio_dev *dev;
+    unsigned pci = 0;
     size_t bytes = 0;
-    unsigned found = scan();
 
-    for (unsigned i = 0; i < found; i++) {
-        const struct pci_dev *pci = &devices[i];
-        if (pci->vendor != VIRTIO_PCI_VENDOR ||
-            (pci->device != VIRTIO_PCI_DEVICE_RNG && pci->device != VIRTIO_PCI_DEVICE_RNG_LEGACY))
-            continue;
-        struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
-        if (vp && virtio_pci_open(vp, pci) == 0)
-            bytes += virtio_rng_read(&vp->dev);
-    }
+    while ((dev = next_virtio(VIRTIO_RNG, VIRTIO_PCI_DEVICE_RNG_LEGACY, &pci, &mmio)) != NULL)
+        bytes += virtio_rng_read(dev);
     return bytes;
 }

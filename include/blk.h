@@ -59,8 +59,8 @@ struct blk_ops {
     void (*stop)(struct blk *disk, const char *why);
 };
 
-/* Starts the disks that a driver here knows, in PCI order, and returns how many are running. One
- * that cannot be started is logged and left out. max is at most BLK_MAX. */
+/* Starts the disks that a driver here knows, in the order of NICs (drivers.h), and returns how many
+ * are running. One that cannot be started is logged and left out. max is at most BLK_MAX. */
 typedef unsigned (*blk_probe_fn)(struct blk **disks, unsigned max);
 unsigned blk_probe_all(struct blk **disks, unsigned max);
 
