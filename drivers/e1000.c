@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The driver of Intel's gigabit controllers: which chips, their start (317453, section 14), link,
- * interrupts and end. Packets are in e1000_rx.c and e1000_tx.c; e1000.h has the theory of
- * operation.
+ * The driver of Intel's gigabit controllers: which of the older chips, the start of them all
+ * (317453, section 14), link, interrupts and end. Packets are in e1000_rx.c and e1000_tx.c, younger
+ * chips in igb.c; e1000.h has the theory of operation.
  */
-#include "drivers/e1000.h"
+#include "drivers/igb.h"
 
 #include "clock.h"
 #include "log.h"
@@ -13,7 +13,7 @@
 #define INTEL           0x8086
 #define DEFAULT_MTU     1500
 #define JUMBO_MTU       9212 /* frames of 9234 bytes with a tag and FCS (82574, section 1.3) */
-#define RESET_STEP_US   10
+#define WAIT_STEP_US    10
 #define RESET_MAX_US    20000
 #define RESET_SETTLE_US 5000
 #define INT_RX          (E1000_INT_RXT0 | E1000_INT_RXO)
@@ -69,14 +69,14 @@ static bool link_up(struct nic *nic)
 static void on_interrupt(void *arg)
 {
     struct e1000 *e = arg;
-    uint32_t cause = read32(e->regs + E1000_ICR);
+    uint32_t cause = read32(e->regs + e->kind->icr);
 
     if (cause == 0)
         return;
     e->nic.counters.interrupts++;
     if (cause & E1000_INT_LSC)
         e->link_changed = true;
-    write32(e->regs + E1000_IMC, ~E1000_INT_LSC);
+    write32(e->regs + e->kind->imc, ~E1000_INT_LSC);
     e->armed = false;
 }
 
@@ -96,10 +96,13 @@ static bool irq_arm(struct nic *nic)
     if (!e->has_irq)
         return true;
     /* What came while nobody slept has been seen: it must not end the sleep. */
-    if (e1000_read(e, E1000_ICR) & E1000_INT_LSC)
+    if (!e->has_msix && (e1000_read(e, e->kind->icr) & E1000_INT_LSC))
         e->link_changed = true;
     e->armed = true;
-    e1000_write(e, E1000_IMS, INT_RX | (tx ? E1000_INT_TXDW : 0));
+    if (e->has_msix)
+        igb_msix_arm(e, tx);
+    else
+        e1000_write(e, e->kind->ims, INT_RX | (tx ? E1000_INT_TXDW : 0));
     return e1000_rx_pending(e) || e->link_changed || (tx && e1000_tx_pending(e));
 }
 
@@ -110,12 +113,17 @@ static void irq_disarm(struct nic *nic)
     if (!e->armed)
         return;
     e->armed = false;
-    e1000_write(e, E1000_IMC, ~E1000_INT_LSC);
+    if (e->has_msix)
+        igb_msix_disarm(e);
+    else
+        e1000_write(e, e->kind->imc, ~E1000_INT_LSC);
 }
 
-static void irq_setup(struct e1000 *e, const struct nic_id *chip)
+static void irq_setup(struct e1000 *e)
 {
-    bool message = (chip->variant & IS_82574) && pci_msi_attach(&e->pci, on_interrupt, e) == 0;
+    e->has_msix = e->kind->advanced && igb_msix_attach(e) == 0;
+    bool message =
+        e->has_msix || (e->kind->message && pci_msi_attach(&e->pci, on_interrupt, e) == 0);
 
     e->has_irq = message || pci_intx_attach(&e->pci, on_interrupt, e) == 0;
     if (!e->has_irq)
@@ -141,9 +149,11 @@ static void stop(struct nic *nic)
     struct e1000 *e = e1000_of(nic);
 
     pci_disable(&e->pci);
-    e1000_write(e, E1000_IMC, UINT32_MAX);
+    e1000_write(e, e->kind->imc, UINT32_MAX);
     e1000_write(e, E1000_RCTL, 0);
     e1000_write(e, E1000_TCTL, 0);
+    if (e->kind->advanced)
+        e1000_write(e, IGB_CTRL_EXT, e1000_read(e, IGB_CTRL_EXT) & ~IGB_CTRL_EXT_LOADED);
 }
 
 static const struct nic_ops live_ops = {
@@ -168,25 +178,30 @@ void e1000_die(struct e1000 *e, const char *why)
 
 /* ---- start ---- */
 
-/* Whoever drove it before us may have left it in any state. It is cut off from memory. */
-static int reset(struct e1000 *e)
+int e1000_wait(struct e1000 *e, unsigned reg, uint32_t mask, uint32_t value, unsigned max_us)
 {
-    unsigned waited_us = 0;
+    for (unsigned waited_us = 0; waited_us < max_us; waited_us += WAIT_STEP_US) {
+        clock_delay_us(WAIT_STEP_US);
+        if ((e1000_read(e, reg) & mask) == value)
+            return 0;
+    }
+    return -ETIMEDOUT;
+}
 
-    e1000_write(e, E1000_IMC, UINT32_MAX);
+/* Whoever drove it before us may have left it in any state. It is cut off from memory. */
+int e1000_reset(struct e1000 *e)
+{
+    e1000_write(e, e->kind->imc, UINT32_MAX);
     e1000_write(e, E1000_RCTL, 0);
     e1000_write(e, E1000_TCTL, 0);
     e1000_write(e, E1000_CTRL, e1000_read(e, E1000_CTRL) | E1000_CTRL_RST);
-    do {
-        clock_delay_us(RESET_STEP_US);
-        waited_us += RESET_STEP_US;
-        if (waited_us > RESET_MAX_US)
-            return -ETIMEDOUT;
-    } while (e1000_read(e, E1000_CTRL) & E1000_CTRL_RST);
+    int err = e1000_wait(e, E1000_CTRL, E1000_CTRL_RST, 0, RESET_MAX_US);
+    if (err)
+        return err;
     /* It reads its EEPROM now, for 5 ms (section 14.4), and writes registers from there. */
     clock_delay_us(RESET_SETTLE_US);
-    e1000_write(e, E1000_IMC, UINT32_MAX);
-    e1000_read(e, E1000_ICR);
+    e1000_write(e, e->kind->imc, UINT32_MAX);
+    e1000_read(e, e->kind->icr);
     return 0;
 }
 
@@ -204,7 +219,7 @@ static void start_link(struct e1000 *e)
 {
     uint32_t ctrl = e1000_read(e, E1000_CTRL);
 
-    ctrl |= E1000_CTRL_SLU | E1000_CTRL_ASDE;
+    ctrl |= E1000_CTRL_SLU | (e->kind->advanced ? 0 : E1000_CTRL_ASDE);
     ctrl &= ~(E1000_CTRL_LRST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD | E1000_CTRL_FRCDPX |
               E1000_CTRL_RFCE | E1000_CTRL_TFCE | E1000_CTRL_VME | E1000_CTRL_PHY_RST);
     e1000_write(e, E1000_CTRL, ctrl);
@@ -214,37 +229,48 @@ static void start_link(struct e1000 *e)
     e1000_write(e, E1000_FCTTV, 0);
 }
 
-static void start_rings(struct e1000 *e, const struct nic_id *chip)
+/* What may have any value after a reset, of all chips. */
+static void clear_registers(struct e1000 *e)
 {
-    bool is_82574 = chip->variant & IS_82574;
-
     for (unsigned i = 0; i < E1000_MTA_WORDS; i++)
         e1000_write(e, E1000_MTA + 4 * i, 0);
+    e1000_write(e, E1000_RXCSUM, E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL);
+    read_counters(&e->nic); /* whatever was counted before us */
+    memset(&e->nic.counters, 0, sizeof(e->nic.counters));
+}
+
+/* A switch wants all frames, whoever they are for. */
+void e1000_rx_open(struct e1000 *e)
+{
+    e1000_write(e, E1000_RCTL,
+                E1000_RCTL_EN | E1000_RCTL_UPE | E1000_RCTL_MPE | E1000_RCTL_BAM | E1000_RCTL_LPE |
+                    E1000_RCTL_BSIZE_2048 | E1000_RCTL_SECRC);
+}
+
+static int begin(struct e1000 *e)
+{
+    bool is_82574 = e->kind->message;
+
     e1000_write(e, E1000_ITR, 0);
     e1000_write(e, E1000_RDTR, 0);
     e1000_write(e, E1000_RADV, 0);
-    e1000_write(e, E1000_RXCSUM, E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL);
     if (is_82574) {
         e1000_write(e, E1000_RFCTL, 0);
         e1000_write(e, E1000_TXDCTL, e1000_read(e, E1000_TXDCTL) | E1000_TXDCTL_82574);
     }
-    read_counters(&e->nic); /* whatever was counted before us */
-    memset(&e->nic.counters, 0, sizeof(e->nic.counters));
     e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
     pci_enable_dma(&e->pci);
     e1000_write(e, E1000_TCTL,
                 E1000_TCTL_EN | E1000_TCTL_PSP | E1000_TCTL_CT | E1000_TCTL_COLD |
                     (is_82574 ? E1000_TCTL_MULR : 0));
-    /* A switch wants all frames, whoever they are for. */
-    e1000_write(e, E1000_RCTL,
-                E1000_RCTL_EN | E1000_RCTL_UPE | E1000_RCTL_MPE | E1000_RCTL_BAM | E1000_RCTL_LPE |
-                    E1000_RCTL_BSIZE_2048 | E1000_RCTL_SECRC);
+    e1000_rx_open(e);
     e1000_rx_start(e);
+    return 0;
 }
 
-static int start(struct e1000 *e, const struct nic_id *chip, const struct nic_limits *limits)
+static int start(struct e1000 *e, const struct nic_limits *limits)
 {
-    int err = reset(e);
+    int err = e->kind->reset(e);
 
     if (err)
         return err;
@@ -255,15 +281,19 @@ static int start(struct e1000 *e, const struct nic_id *chip, const struct nic_li
         err = e1000_tx_init(e, limits);
     if (err)
         return err;
-    irq_setup(e, chip);
-    start_rings(e, chip);
-    e1000_write(e, E1000_IMS, E1000_INT_LSC);
+    irq_setup(e);
+    clear_registers(e);
+    err = e->kind->begin(e);
+    if (err)
+        return err;
+    e1000_write(e, e->kind->ims, E1000_INT_LSC);
     e->link = e1000_read(e, E1000_STATUS) & E1000_STATUS_LU;
     return 0;
 }
 
-static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
-                         const struct nic_limits *limits)
+struct nic *e1000_probe(struct pci_dev *pci, const struct nic_id *chip,
+                        const struct nic_limits *limits, const struct e1000_kind *kind,
+                        uint16_t mtu_max)
 {
     struct e1000 *e = mem_alloc(sizeof(*e), CACHE_LINE_BYTES);
 
@@ -272,19 +302,18 @@ static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
         return NULL;
     }
     e->pci = *pci;
+    e->kind = kind;
     e->nic.ops = &live_ops;
-    e->nic.driver = chip->variant & IS_82574 ? "e1000e" : "e1000";
+    e->nic.driver = kind->driver;
     e->nic.pool = limits->pool;
     e->nic.mtu = DEFAULT_MTU;
-    e->nic.mtu_max = chip->variant & NO_JUMBO ? DEFAULT_MTU : JUMBO_MTU;
-    e->nic.offloads = NIC_TX_CSUM_NEAR | NIC_TX_TSO4 | NIC_RX_CSUM;
-    if (chip->variant & IS_82574)
-        e->nic.offloads |= NIC_TX_TSO6;
+    e->nic.mtu_max = mtu_max;
+    e->nic.offloads = kind->offloads;
     memcpy(e->nic.location, pci->location, sizeof(e->nic.location));
     int err = pci_enable(&e->pci);
     if (!err) {
         e->regs = pci_map_bar(&e->pci, 0, 0, E1000_REGS_BYTES);
-        err = e->regs ? start(e, chip, limits) : -ENODEV;
+        err = e->regs ? start(e, limits) : -ENODEV;
     }
     if (err) {
         log_error("%s: the %s does not start (error %d)", pci->location, chip->name, -err);
@@ -292,6 +321,23 @@ static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
         return NULL;
     }
     return &e->nic;
+}
+
+#define OLDER(name, more, pcie)                                                                    \
+    {                                                                                              \
+        .driver = (name), .offloads = NIC_TX_CSUM_NEAR | NIC_TX_TSO4 | NIC_RX_CSUM | (more),       \
+        .icr = E1000_ICR, .ims = E1000_IMS, .imc = E1000_IMC, .rx_queue = E1000_RX_QUEUE,          \
+        .tx_queue = E1000_TX_QUEUE, .message = (pcie), .reset = e1000_reset, .begin = begin        \
+    }
+
+static const struct e1000_kind kind_8254x = OLDER("e1000", 0, false),
+                               kind_82574 = OLDER("e1000e", NIC_TX_TSO6, true);
+
+static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
+                         const struct nic_limits *limits)
+{
+    return e1000_probe(pci, chip, limits, chip->variant & IS_82574 ? &kind_82574 : &kind_8254x,
+                       chip->variant & NO_JUMBO ? DEFAULT_MTU : JUMBO_MTU);
 }
 
 const struct nic_driver e1000_driver = {.ids = chips, .probe = probe};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The driver of Intel's 8254x and 82571 to 82583 gigabit controllers, shared by its files: e1000.c
- * (the chips, start, link, interrupts, end), e1000_rx.c, e1000_tx.c.
+ * The driver of Intel's gigabit controllers, shared by its files: e1000.c (8254x and 82571 to
+ * 82583; start, link, interrupts and end of them all), e1000_rx.c, e1000_tx.c; and igb.c, which has
+ * what is different from the 82576 on: registers, descriptors, messages.
  *
  * Theory of operation. Both rings are used in order, so that two free-running indices say it all:
  * the driver's next descriptor, and how far it has given (receive) or taken back (transmit). One
@@ -11,7 +12,8 @@
  *
  * Receive: frames over 2,048 bytes come in several buffers and are chained. A buffer taken is
  * replaced when the burst is over; the device is told of new ones when there is a number of them,
- * since each telling is an exit from a virtual machine.
+ * since each telling is an exit from a virtual machine. What a younger chip writes back is brought
+ * into the older form as it is read.
  *
  * Transmit: the device reports only what it is asked to (RS), which is the last packet of a burst
  * or of every REPORT_EVERY descriptors: such a group is taken back as one. A checksum to complete,
@@ -21,7 +23,8 @@
  * port's as well.
  *
  * Interrupts: the handler masks all but the link's and notes what came. The link's stays on, so
- * that a change is noticed under load as well.
+ * that a change is noticed under load as well. With MSI-X there are three messages: received, sent,
+ * and the link.
  */
 #ifndef E1000_H
 #define E1000_H
@@ -36,6 +39,8 @@
 #define E1000_RX_BUFFER_BYTES 2048
 #define E1000_TX_HEADER_BYTES 192 /* of a super-packet: a tag, the longest IP and TCP headers */
 
+struct e1000;
+
 struct e1000_rx {
     struct e1000_rx_desc *desc;
     struct pkt **slots;  /* by descriptor */
@@ -44,7 +49,8 @@ struct e1000_rx {
     uint16_t told;       /* the device knows up to here */
     uint16_t posted_max; /* at a time */
     struct pkt *partial, *partial_tail;
-    bool spoilt; /* what comes up to the end of this frame is dropped */
+    bool spoilt;   /* what comes up to the end of this frame is dropped */
+    bool advanced; /* what is written back is a younger chip's */
 };
 
 struct e1000_tx_slot {
@@ -61,13 +67,29 @@ struct e1000_tx {
     uint16_t group;                            /* the first of the group being filled */
     uint16_t room;                             /* buffers that may still be queued */
     uint16_t csum_start, csum_offset; /* of the last context for checksums; start 0: none */
+    uint32_t data, segment; /* the command of a descriptor of data, or of a super-packet */
+};
+
+/* What differs between the older chips and the younger ones. */
+struct e1000_kind {
+    const char *driver;
+    uint32_t offloads;
+    uint16_t icr, ims, imc, rx_queue, tx_queue; /* registers */
+    bool message;                               /* MSI */
+    bool advanced;                              /* igb.c */
+    /* Leaves registers as after a reset, and nothing running. 0 or -ETIMEDOUT. */
+    int (*reset)(struct e1000 *e);
+    /* Sets up what has no other place, and has both directions begin. 0 or -ETIMEDOUT. */
+    int (*begin)(struct e1000 *e);
 };
 
 struct e1000 {
     struct nic nic;
     volatile uint8_t *regs;
     struct pci_dev pci;
+    const struct e1000_kind *kind;
     bool has_irq;
+    bool has_msix;
     bool link;
     volatile bool armed;        /* interrupts of the rings are on */
     volatile bool link_changed; /* set by the interrupt handler */
@@ -92,8 +114,32 @@ static inline void e1000_write(const struct e1000 *e, unsigned reg, uint32_t val
     write32(e->regs + reg, value);
 }
 
+/* Tells the device where a queue's ring is, and that it is empty. */
+static inline void e1000_set_ring(const struct e1000 *e, unsigned queue, const void *desc)
+{
+    e1000_write(e, queue + E1000_QUEUE_BASE, (uint32_t)(uintptr_t)desc);
+    e1000_write(e, queue + E1000_QUEUE_HIGH, (uint32_t)((uintptr_t)desc >> 32));
+    e1000_write(e, queue + E1000_QUEUE_BYTES, E1000_RING * 16);
+    e1000_write(e, queue + E1000_QUEUE_HEAD, 0);
+    e1000_write(e, queue + E1000_QUEUE_TAIL, 0);
+}
+
 /* The device offered nonsense: takes the port down. Its buffers are back in the pool afterwards. */
 void e1000_die(struct e1000 *e, const char *why);
+
+/* Starts a device as one of this kind. NULL: it cannot be used, which has been logged. */
+struct nic *e1000_probe(struct pci_dev *pci, const struct nic_id *chip,
+                        const struct nic_limits *limits, const struct e1000_kind *kind,
+                        uint16_t mtu_max);
+
+/* Resets the device, which is cut off from memory. 0 or -ETIMEDOUT. */
+int e1000_reset(struct e1000 *e);
+
+/* Waits for the masked bits of a register to have this value. 0 or -ETIMEDOUT. */
+int e1000_wait(struct e1000 *e, unsigned reg, uint32_t mask, uint32_t value, unsigned max_us);
+
+/* Frames for anybody and of any length up to the limit are received from now on. */
+void e1000_rx_open(struct e1000 *e);
 
 /* Allocates the ring and tells the device where it is; it is off. 0 or -ENOMEM. */
 int e1000_rx_init(struct e1000 *e, const struct nic_limits *limits);

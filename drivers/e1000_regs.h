@@ -51,12 +51,7 @@
 #define E1000_RCTL_BAM        (1u << 15)
 #define E1000_RCTL_BSIZE_2048 (0u << 16)
 #define E1000_RCTL_SECRC      (1u << 26) /* strips the FCS */
-#define E1000_RDBAL           0x2800u
-#define E1000_RDBAH           0x2804u
-#define E1000_RDLEN           0x2808u /* bytes, a multiple of 128 */
-#define E1000_RDH             0x2810u
-#define E1000_RDT             0x2818u
-#define E1000_RDTR            0x2820u /* RW: 1.024 us of delay, 0 */
+#define E1000_RDTR            0x2820u    /* RW: 1.024 us of delay, 0 */
 #define E1000_RADV            0x282Cu
 #define E1000_RXCSUM          0x5000u /* RW */
 #define E1000_RXCSUM_IPOFL    (1u << 8)
@@ -67,6 +62,16 @@
 #define E1000_RAL0            0x5400u /* the MAC, as the EEPROM has it */
 #define E1000_RAH0            0x5404u
 #define E1000_RAH_AV          (1u << 31)
+
+/* A queue's registers are laid out in the same way for both directions. */
+#define E1000_RX_QUEUE      0x2800u
+#define E1000_TX_QUEUE      0x3800u
+#define E1000_QUEUE_BASE    0x00u
+#define E1000_QUEUE_HIGH    0x04u /* of the base */
+#define E1000_QUEUE_BYTES   0x08u /* a multiple of 128 */
+#define E1000_QUEUE_HEAD    0x10u
+#define E1000_QUEUE_TAIL    0x18u
+#define E1000_QUEUE_CONTROL 0x28u
 
 /* Statistics (section 13.7): 32 bits, and reading clears. */
 #define E1000_CRCERRS 0x4000u
@@ -83,11 +88,6 @@
 #define E1000_TCTL_MULR    (1u << 28)    /* 82574: several requests at a time */
 #define E1000_TIPG         0x0410u
 #define E1000_TIPG_COPPER  (8u | 8u << 10 | 6u << 20)
-#define E1000_TDBAL        0x3800u
-#define E1000_TDBAH        0x3804u
-#define E1000_TDLEN        0x3808u
-#define E1000_TDH          0x3810u
-#define E1000_TDT          0x3818u
 #define E1000_TIDV         0x3820u
 #define E1000_TXDCTL       0x3828u
 #define E1000_TXDCTL_82574 (1u << 22) /* must be 1 (82574, section 10.2.6.7) */

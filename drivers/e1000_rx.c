@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Receiving from an 8254x (317453, section 3.2).
+ * Receiving from an 8254x (317453, section 3.2) or a younger chip.
  */
-#include "drivers/e1000.h"
+#include "drivers/igb.h"
 
 #include "mem.h"
 
@@ -12,7 +12,9 @@
 
 static inline uint64_t written_at(const struct e1000_rx *rx, uint16_t at)
 {
-    return *(const volatile uint64_t *)&rx->desc[at & RING_MASK].written;
+    uint64_t written = *(const volatile uint64_t *)&rx->desc[at & RING_MASK].written;
+
+    return rx->advanced ? igb_rx_written(written) : written;
 }
 
 bool e1000_rx_pending(const struct e1000 *e)
@@ -46,7 +48,7 @@ static void rx_fill(struct e1000 *e)
 static void rx_tell(struct e1000 *e)
 {
     e->rx.told = e->rx.filled;
-    e1000_write(e, E1000_RDT, e->rx.filled & RING_MASK);
+    e1000_write(e, e->kind->rx_queue + E1000_QUEUE_TAIL, e->rx.filled & RING_MASK);
     e->nic.counters.rx_doorbells++;
 }
 
@@ -182,10 +184,7 @@ int e1000_rx_init(struct e1000 *e, const struct nic_limits *limits)
     if (!rx->desc || !rx->slots)
         return -ENOMEM;
     rx->posted_max = (uint16_t)MIN(MAX(limits->rx_buffers_max, NIC_RX_BUFFERS_MIN), RING_MASK);
-    e1000_write(e, E1000_RDBAL, (uint32_t)(uintptr_t)rx->desc);
-    e1000_write(e, E1000_RDBAH, (uint32_t)((uintptr_t)rx->desc >> 32));
-    e1000_write(e, E1000_RDLEN, E1000_RING * sizeof(*rx->desc));
-    e1000_write(e, E1000_RDH, 0);
-    e1000_write(e, E1000_RDT, 0);
+    rx->advanced = e->kind->advanced;
+    e1000_set_ring(e, e->kind->rx_queue, rx->desc);
     return 0;
 }

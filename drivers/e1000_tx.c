@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Sending through an 8254x (317453, sections 3.3 to 3.5).
+ * Sending through an 8254x (317453, sections 3.3 to 3.5) or a younger chip.
  */
-#include "drivers/e1000.h"
+#include "drivers/igb.h"
 
 #include "mem.h"
 
@@ -18,8 +18,7 @@
 #define IP4_LENGTH_AT    2
 #define IP4_CHECKSUM_AT  10
 #define IP6_LENGTH_AT    4
-#define DATA_COMMAND     (E1000_TXD_DEXT | E1000_TXD_DATA | E1000_TXD_IFCS)
-#define SEGMENT_CONTEXT  (E1000_TXD_DEXT | E1000_TXD_TSE | E1000_TXD_CTX_TCP)
+#define DATA_COMMAND     (E1000_TXD_DEXT | E1000_TXD_IFCS)
 #define CONTEXT_TO_END   0 /* TUCSE: the sum goes to the end of the packet */
 #define CONTEXT_FIELD(n) ((uint64_t)(n)&0xFF)
 
@@ -73,30 +72,9 @@ static void tx_report(struct e1000_tx *tx)
     tx->group = tx->next;
 }
 
-static inline void tx_put(struct e1000_tx *tx, uint64_t low, uint32_t cmd, uint32_t upper)
+static inline void tx_put(struct e1000_tx *tx, struct e1000_tx_desc d)
 {
-    tx->desc[tx->next++ & RING_MASK] =
-        (struct e1000_tx_desc){.low = low, .cmd = cmd, .upper = upper};
-}
-
-/* The transport checksum's place, for a context. */
-static uint64_t csum_fields(const struct pkt *p)
-{
-    uint64_t start = p->csum_start, at = (uint64_t)p->csum_start + p->csum_offset;
-
-    CHECK(at < NIC_NEAR_BYTES);
-    return start << 32 | at << 40 | (uint64_t)CONTEXT_TO_END << 48;
-}
-
-static void tx_put_csum_context(struct e1000_tx *tx, const struct pkt *p)
-{
-    if (tx->csum_start == p->csum_start && tx->csum_offset == p->csum_offset)
-        return;
-    tx->csum_start = p->csum_start;
-    tx->csum_offset = p->csum_offset;
-    /* A UDP checksum of 0 becomes FFFF. */
-    tx_put(tx, csum_fields(p),
-           E1000_TXD_DEXT | (p->csum_offset == TCP_CSUM_AT ? E1000_TXD_CTX_TCP : 0), 0);
+    tx->desc[tx->next++ & RING_MASK] = d;
 }
 
 static unsigned network_header_at(const uint8_t *frame)
@@ -104,6 +82,47 @@ static unsigned network_header_at(const uint8_t *frame)
     uint16_t type = load_be16(frame + ETH_TYPE_AT);
 
     return type == TYPE_VLAN || type == TYPE_QINQ ? ETH_TAGGED_BYTES : ETH_TYPE_AT + 2;
+}
+
+/* The context for p, whose network header begins at network: of a checksum to complete (a UDP one
+ * of 0 becomes FFFF), or of a super-packet. */
+static struct e1000_tx_desc tx_context(const struct pkt *p, unsigned network)
+{
+    uint64_t start = p->csum_start, at = (uint64_t)p->csum_start + p->csum_offset;
+    struct e1000_tx_desc d = {.low = start << 32 | at << 40 | (uint64_t)CONTEXT_TO_END << 48,
+                              .cmd = E1000_TXD_DEXT};
+
+    CHECK(at < NIC_NEAR_BYTES);
+    if (p->csum_offset == TCP_CSUM_AT)
+        d.cmd |= E1000_TXD_CTX_TCP;
+    if (p->gso_size == 0)
+        return d;
+    d.cmd |= E1000_TXD_TSE | (p->total_bytes - p->hdr_len);
+    d.upper = E1000_TXD_HDRLEN(p->hdr_len) | E1000_TXD_MSS(p->gso_size);
+    if (p->gso_type == PKT_GSO_TCP4) {
+        d.cmd |= E1000_TXD_CTX_IP4;
+        d.low |= CONTEXT_FIELD(network) | CONTEXT_FIELD(network + IP4_CHECKSUM_AT) << 8 |
+                 (start - 1) << 16;
+    }
+    return d;
+}
+
+static void tx_put_context(struct e1000 *e, const struct pkt *p)
+{
+    unsigned network = network_header_at(p->data);
+
+    tx_put(&e->tx, e->kind->advanced ? igb_tx_context(p, network) : tx_context(p, network));
+}
+
+static void tx_put_csum_context(struct e1000 *e, const struct pkt *p)
+{
+    struct e1000_tx *tx = &e->tx;
+
+    if (tx->csum_start == p->csum_start && tx->csum_offset == p->csum_offset)
+        return;
+    tx->csum_start = p->csum_start;
+    tx->csum_offset = p->csum_offset;
+    tx_put_context(e, p);
 }
 
 /* Takes n out of a sum of the one's complement that is not complemented. */
@@ -138,19 +157,12 @@ static unsigned tx_put_segment_head(struct e1000 *e, const struct pkt *p, uint32
     uint8_t *copy = tx->headers[tx->next & RING_MASK];
     unsigned bytes = MIN(p->len, (uint32_t)E1000_TX_HEADER_BYTES);
     unsigned network = network_header_at(p->data);
-    bool ip4 = p->gso_type == PKT_GSO_TCP4;
 
     CHECK(p->hdr_len <= bytes && network + IP4_CHECKSUM_AT + 2 <= bytes);
     memcpy(copy, p->data, bytes);
     clear_lengths(p, copy, network);
-    uint64_t ip_csum = ip4 ? CONTEXT_FIELD(network) |
-                                 CONTEXT_FIELD(network + IP4_CHECKSUM_AT) << 8 |
-                                 (uint64_t)(p->csum_start - 1) << 16
-                           : 0;
-    tx_put(tx, csum_fields(p) | ip_csum,
-           SEGMENT_CONTEXT | (ip4 ? E1000_TXD_CTX_IP4 : 0) | (p->total_bytes - p->hdr_len),
-           E1000_TXD_HDRLEN(p->hdr_len) | E1000_TXD_MSS(p->gso_size));
-    tx_put(tx, (uintptr_t)copy, cmd | bytes, options);
+    tx_put_context(e, p);
+    tx_put(tx, (struct e1000_tx_desc){(uintptr_t)copy, cmd | bytes, options});
     return bytes;
 }
 
@@ -158,20 +170,25 @@ static unsigned tx_put_segment_head(struct e1000 *e, const struct pkt *p, uint32
 static void tx_put_packet(struct e1000 *e, struct pkt *p)
 {
     struct e1000_tx *tx = &e->tx;
-    uint32_t cmd = DATA_COMMAND, options = 0;
+    uint32_t cmd = tx->data, options = 0;
     unsigned done = 0; /* bytes of the head that have a descriptor */
 
+    if (e->kind->advanced)
+        options = IGB_TXD_PAYLEN(p->total_bytes);
     if (UNLIKELY(p->gso_size != 0)) {
-        cmd |= E1000_TXD_TSE;
+        cmd = tx->segment;
         options = E1000_TXD_TXSM | (p->gso_type == PKT_GSO_TCP4 ? E1000_TXD_IXSM : 0);
+        if (e->kind->advanced)
+            options |= IGB_TXD_PAYLEN(p->total_bytes - p->hdr_len) | IGB_TXD_CONTEXT_1;
         done = tx_put_segment_head(e, p, cmd, options);
     } else if (p->flags & PKT_NEEDS_CSUM) {
-        options = E1000_TXD_TXSM;
-        tx_put_csum_context(tx, p);
+        options |= E1000_TXD_TXSM;
+        tx_put_csum_context(e, p);
     }
     for (const struct pkt *s = p; s; s = s->next) {
         if (LIKELY(s->len > done))
-            tx_put(tx, (uintptr_t)s->data + done, cmd | (s->len - done), options);
+            tx_put(tx, (struct e1000_tx_desc){(uintptr_t)s->data + done, cmd | (s->len - done),
+                                              options});
         done = 0;
     }
     uint16_t last = (uint16_t)(tx->next - 1);
@@ -206,7 +223,7 @@ unsigned e1000_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
     nic->counters.tx_full += n - i;
     if (i > 0) {
         tx_report(tx);
-        e1000_write(e, E1000_TDT, tx->next & RING_MASK);
+        e1000_write(e, e->kind->tx_queue + E1000_QUEUE_TAIL, tx->next & RING_MASK);
         nic->counters.tx_doorbells++;
     }
     return i;
@@ -237,10 +254,8 @@ int e1000_tx_init(struct e1000 *e, const struct nic_limits *limits)
     if (buffers == 0)
         buffers = MIN(2 * limits->rx_buffers_max, limits->pool->count / 3);
     tx->room = (uint16_t)MIN(MAX(buffers, NIC_TX_BUFFERS_MIN), RING_MASK);
-    e1000_write(e, E1000_TDBAL, (uint32_t)(uintptr_t)tx->desc);
-    e1000_write(e, E1000_TDBAH, (uint32_t)((uintptr_t)tx->desc >> 32));
-    e1000_write(e, E1000_TDLEN, E1000_RING * sizeof(*tx->desc));
-    e1000_write(e, E1000_TDH, 0);
-    e1000_write(e, E1000_TDT, 0);
+    tx->data = DATA_COMMAND | (e->kind->advanced ? IGB_TXD_DATA : E1000_TXD_DATA);
+    tx->segment = tx->data | (e->kind->advanced ? IGB_TXD_TSE : E1000_TXD_TSE);
+    e1000_set_ring(e, e->kind->tx_queue, tx->desc);
     return 0;
 }

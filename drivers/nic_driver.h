@@ -22,7 +22,7 @@ struct nic_driver {
                          const struct nic_limits *limits);
 };
 
-extern const struct nic_driver e1000_driver;
+extern const struct nic_driver e1000_driver, igb_driver;
 
 /* The drivers, ended by a NULL. */
 extern const struct nic_driver *const nic_drivers[];

@@ -46,7 +46,8 @@ static const struct nic_id virtio_net_ids[] = {
 static const struct nic_driver virtio_net_driver = {.ids = virtio_net_ids,
                                                     .probe = probe_virtio_net};
 
-const struct nic_driver *const nic_drivers[] = {&virtio_net_driver, &e1000_driver, NULL};
+const struct nic_driver *const nic_drivers[] = {&virtio_net_driver, &e1000_driver, &igb_driver,
+                                                NULL};
 
 static struct pci_dev devices[PCI_DEVS_MAX];
 

@@ -11,11 +11,12 @@ import pytest
 
 from lab.home import Home, exchange, fetch
 from lab.outside import SERVER, wait_until
-from lab.router import VIRTIO
+from lab.router import QEMU_IS_NEW, VIRTIO
 from lab.site import FRAMES, Site
 from lab.storm import Storm, marked
 
-NICS = {"e1000": "82540EM", "e1000-82544gc": "82544GC", "e1000-82545em": "82545EM", "e1000e": "82574L"}
+NICS = {"e1000": "82540EM", "e1000-82544gc": "82544GC", "e1000-82545em": "82545EM", "e1000e": "82574L",
+        **({"igb": "82576"} if QEMU_IS_NEW else {})}
 FILE_MB, SMALL_MB = 20, 5
 ECHO_COUNT = 400
 FLOOD = 20000
@@ -76,7 +77,7 @@ def test_files_names_and_neighbours(home):
 
 
 def test_every_echo_ends_a_sleep(home, say):
-    """Interrupts by line (e1000) or message (e1000e): none of them is lost."""
+    """Interrupts by line (e1000) or message (e1000e, igb): none of them is lost."""
     lost, slowest, average = echoes(home.hosts[0], SERVER, ECHO_COUNT)
     say(f"{ECHO_COUNT} echoes, each after silence: {average:.2f} ms on average, {slowest:.1f} ms at most")
     assert lost == 0 and slowest < LATENCY_MAX_MS, (lost, slowest)
@@ -105,7 +106,7 @@ def test_cable_pulled_and_plugged(home):
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("nic", ["e1000", "e1000e"])
+@pytest.mark.parametrize("nic", [nic for nic in NICS if nic in ("e1000", "e1000e", "igb")])
 def test_idle_costs_next_to_nothing(nic, say):
     """With interrupts armed and nothing to do, it sleeps."""
     with Home(nics=nic) as home:
@@ -119,7 +120,8 @@ def test_idle_costs_next_to_nothing(nic, say):
         reaches(home.hosts[0], SERVER, 56)
 
 
-MIXTURES = [(VIRTIO, "e1000"), ("e1000e", VIRTIO), ("e1000", "e1000e")]
+MIXTURES = [(VIRTIO, "e1000"), ("e1000e", VIRTIO), ("e1000", "e1000e"),
+            *([(VIRTIO, "igb"), ("igb", VIRTIO)] if QEMU_IS_NEW else [])]
 
 
 @pytest.mark.parametrize("nics", MIXTURES, ids="-".join)

@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The transmitting half of the controller in software (317453, sections 3.3 to 3.5): descriptors
- * become frames, with sums and segments made a byte at a time.
+ * The transmitting half of the controller in software (317453, sections 3.3 to 3.5; 82576, section
+ * 7.2): descriptors become frames, with sums and segments made a byte at a time.
  */
 #include "tests/fake/fake_e1000.h"
 
 #include "tests/fake/fake_machine.h"
 
-#define TCP_SEQ   4
-#define TCP_FLAGS 13
-#define FIN_PSH   0x09
+#define TCP_SEQ      4
+#define TCP_FLAGS    13
+#define FIN_PSH      0x09
+#define OPTIONS      (E1000_TXD_IXSM | E1000_TXD_TXSM)
+#define PAYLEN_SHIFT 14
+#define IPV6_BYTES   40
+
+enum { CSUM, SEGMENT };
 
 static uint8_t packet[FAKE_E1000_PACKET_MAX];
+
+/* A packet as it is gathered from its descriptors. */
+struct gathered {
+    size_t n;
+    bool begun, segment, fcs;
+    uint32_t upper; /* of the first */
+};
 
 static void fault(struct fake_e1000 *f, const char *what)
 {
@@ -53,103 +65,128 @@ static uint8_t *new_frame(struct fake_e1000 *f, const uint8_t *bytes, size_t n)
     return f->frames[f->frame_count++];
 }
 
-static size_t field(uint64_t context, unsigned shift)
-{
-    return context >> shift & 0xFF;
-}
-
 /* One segment: headers as they came, with what differs put in. */
 static void put_segment(struct fake_e1000 *f, size_t done, size_t part, size_t total)
 {
     static uint8_t segment[FAKE_E1000_PACKET_MAX];
-    uint32_t command = (uint32_t)f->segment_more;
-    size_t header = f->segment_more >> 40 & 0xFF, l4 = field(f->segment, 32);
-    size_t network = command & E1000_TXD_CTX_IP4 ? field(f->segment, 0) : l4 - 40;
-    size_t n = header + part;
+    const struct fake_context *c = &f->contexts[SEGMENT];
+    size_t n = c->header + part;
 
-    memcpy(segment, packet, header);
-    memcpy(segment + header, packet + header + done, part);
+    memcpy(segment, packet, c->header);
+    memcpy(segment + c->header, packet + c->header + done, part);
     uint8_t *frame = new_frame(f, segment, n);
     if (!frame)
         return;
-    uint8_t *ip = frame + network, *tcp = frame + l4, *csum = frame + field(f->segment, 40);
-    if (command & E1000_TXD_CTX_IP4) {
-        size_t end = field(f->segment, 16) | (f->segment >> 24 & 0xFF) << 8;
-        if (load_be16(ip + 2) != 0 || load_be16(ip + 10) != 0 || end + 1 != l4)
+    uint8_t *ip = frame + c->network, *tcp = frame + c->l4, *csum = frame + c->csum;
+    if (c->ip4) {
+        if (load_be16(ip + 2) != 0 || load_be16(ip + 10) != 0 || c->ip_sum_end + 1 != c->l4)
             fault(f, "an IP header to segment with a length, a sum, or another end");
-        store_be16(ip + 2, (uint16_t)(n - network));
+        store_be16(ip + 2, (uint16_t)(n - c->network));
         store_be16(ip + 4, (uint16_t)(load_be16(ip + 4) + f->frame_count - 1));
-        store_be16(ip + 10, (uint16_t)~sum_bytes(ip, l4 - network));
+        store_be16(ip + 10, (uint16_t)~sum_bytes(ip, c->l4 - c->network));
     } else {
         if (load_be16(ip + 4) != 0)
             fault(f, "an IPv6 header to segment with a length");
-        store_be16(ip + 4, (uint16_t)(n - network - 40));
+        store_be16(ip + 4, (uint16_t)(n - c->network - IPV6_BYTES));
     }
     store_be32(tcp + TCP_SEQ, load_be32(tcp + TCP_SEQ) + (uint32_t)done);
     if (done + part < total)
         tcp[TCP_FLAGS] &= (uint8_t)~FIN_PSH;
-    uint32_t with_length = load_be16(csum) + (uint32_t)(n - l4);
+    uint32_t with_length = load_be16(csum) + (uint32_t)(n - c->l4);
     store_be16(csum, (uint16_t)((with_length & 0xFFFF) + (with_length >> 16)));
-    put_sum(f, frame, n, l4, field(f->segment, 40), false);
+    put_sum(f, frame, n, c->l4, c->csum, false);
 }
 
-static void put_segments(struct fake_e1000 *f, size_t n, uint32_t options)
+static void put_segments(struct fake_e1000 *f, const struct gathered *g)
 {
-    uint32_t command = (uint32_t)f->segment_more;
-    size_t header = f->segment_more >> 40 & 0xFF, mss = f->segment_more >> 48;
-    size_t total = command & E1000_TXD_LENGTH_MASK;
-    bool ip4 = command & E1000_TXD_CTX_IP4;
+    const struct fake_context *c = &f->contexts[SEGMENT];
+    size_t total = f->advanced ? g->upper >> PAYLEN_SHIFT : c->payload;
 
-    if (!(command & E1000_TXD_TSE) || !(command & E1000_TXD_CTX_TCP) || mss == 0 ||
-        header + total != n || header < 54 ||
-        options != (E1000_TXD_TXSM | (ip4 ? E1000_TXD_IXSM : 0u))) {
+    if (!c->known || !c->tcp || c->mss == 0 || c->header + total != g->n || c->header < 54 ||
+        (g->upper & OPTIONS) != (E1000_TXD_TXSM | (c->ip4 ? E1000_TXD_IXSM : 0u)) ||
+        (f->advanced && !(g->upper & IGB_TXD_CONTEXT_1))) {
         fault(f, "a segment context that does not fit its packet");
         return;
     }
-    for (size_t done = 0; done < total; done += mss)
-        put_segment(f, done, MIN(mss, total - done), total);
+    for (size_t done = 0; done < total; done += c->mss)
+        put_segment(f, done, MIN(c->mss, total - done), total);
 }
 
-static void put_packet(struct fake_e1000 *f, size_t n, uint32_t command, uint32_t options)
+static void put_packet(struct fake_e1000 *f, const struct gathered *g)
 {
-    if (!(command & E1000_TXD_IFCS))
+    const struct fake_context *c = &f->contexts[CSUM];
+
+    if (!g->fcs)
         fault(f, "a frame without FCS");
-    if (command & E1000_TXD_TSE) {
-        put_segments(f, n, options);
+    if (g->segment) {
+        put_segments(f, g);
         return;
     }
-    uint8_t *frame = new_frame(f, packet, n);
-    if (!frame || options == 0)
+    if (f->advanced && (g->upper >> PAYLEN_SHIFT != g->n || (g->upper & IGB_TXD_CONTEXT_1)))
+        fault(f, "a frame of another length, or context");
+    uint8_t *frame = new_frame(f, packet, g->n);
+    if (!frame || (g->upper & OPTIONS) == 0)
         return;
-    if (options != E1000_TXD_TXSM || !f->csum_known) {
+    if ((g->upper & OPTIONS) != E1000_TXD_TXSM || !c->known) {
         fault(f, "a checksum that nobody has explained");
         return;
     }
-    put_sum(f, frame, n, field(f->csum, 32), field(f->csum, 40),
-            !(f->csum_more & E1000_TXD_CTX_TCP));
+    put_sum(f, frame, g->n, c->l4, c->csum, !c->tcp);
+}
+
+static void take_old_context(struct fake_e1000 *f, const struct e1000_tx_desc *d)
+{
+    bool ip4 = d->cmd & E1000_TXD_CTX_IP4;
+    size_t l4 = d->low >> 32 & 0xFF;
+
+    f->contexts[d->cmd & E1000_TXD_TSE ? SEGMENT : CSUM] =
+        (struct fake_context){.known = true,
+                              .tcp = d->cmd & E1000_TXD_CTX_TCP,
+                              .ip4 = ip4,
+                              .network = ip4 ? d->low & 0xFF : l4 - IPV6_BYTES,
+                              .l4 = l4,
+                              .csum = d->low >> 40 & 0xFF,
+                              .header = d->upper >> 8 & 0xFF,
+                              .mss = d->upper >> 16,
+                              .payload = d->cmd & E1000_TXD_LENGTH_MASK,
+                              .ip_sum_end = d->low >> 16 & 0xFFFF};
 }
 
 static void take_context(struct fake_e1000 *f, const struct e1000_tx_desc *d)
 {
-    if (d->cmd & E1000_TXD_TSE) {
-        f->segment = d->low;
-        f->segment_more = d->cmd | (uint64_t)d->upper << 32;
-    } else {
-        f->csum = d->low;
-        f->csum_more = d->cmd;
-        f->csum_known = true;
+    if (!f->advanced) {
+        take_old_context(f, d);
+        return;
     }
+    size_t network = d->low >> 9 & 0x7F, l4 = network + (d->low & 0x1FF);
+    bool tcp = d->cmd & IGB_TXD_TCP;
+    if ((d->cmd & 0xFFFFu & ~(IGB_TXD_TCP | IGB_TXD_IP4)) != 0 || d->low >> 16 != 0 ||
+        (d->upper & 0x8F) != 0)
+        fault(f, "a context with bits that are not used");
+    f->contexts[d->upper & IGB_TXD_CONTEXT_1 ? SEGMENT : CSUM] =
+        (struct fake_context){.known = true,
+                              .tcp = tcp,
+                              .ip4 = d->cmd & IGB_TXD_IP4,
+                              .network = network,
+                              .l4 = l4,
+                              .csum = l4 + (tcp ? 16 : 6),
+                              .header = l4 + (d->upper >> 8 & 0xFF),
+                              .mss = d->upper >> 16,
+                              .ip_sum_end = l4 - 1};
 }
 
 /* The next descriptor of the ring, or NULL. */
 static struct e1000_tx_desc *next_desc(struct fake_e1000 *f)
 {
-    uint64_t base = fake_e1000_reg(f, E1000_TDBAL) | (uint64_t)fake_e1000_reg(f, E1000_TDBAH) << 32;
-    unsigned count = fake_e1000_reg(f, E1000_TDLEN) / 16, tail = fake_e1000_reg(f, E1000_TDT);
+    unsigned queue = f->tx_queue, tail = fake_e1000_reg(f, queue + E1000_QUEUE_TAIL);
+    uint64_t base = fake_e1000_reg(f, queue + E1000_QUEUE_BASE) |
+                    (uint64_t)fake_e1000_reg(f, queue + E1000_QUEUE_HIGH) << 32;
+    unsigned count = fake_e1000_reg(f, queue + E1000_QUEUE_BYTES) / 16;
 
     if (!(fake_e1000_reg(f, E1000_TCTL) & E1000_TCTL_EN) || tail == f->tx_at)
         return NULL;
-    if (tail >= count || base % 16 != 0 || !(f->fn->config[PCI_COMMAND] & PCI_COMMAND_MASTER)) {
+    if (tail >= count || base % 16 != 0 || !(f->fn->config[PCI_COMMAND] & PCI_COMMAND_MASTER) ||
+        (f->advanced && !(fake_e1000_reg(f, queue + E1000_QUEUE_CONTROL) & IGB_QUEUE_CONTROL_ON))) {
         fault(f, "a transmit tail outside of the ring, or no way to it");
         return NULL;
     }
@@ -158,50 +195,66 @@ static struct e1000_tx_desc *next_desc(struct fake_e1000 *f)
     return d;
 }
 
+/* Adds what a descriptor of data says. False: nothing that could be sent. */
+static bool gather(struct fake_e1000 *f, struct gathered *g, const struct e1000_tx_desc *d)
+{
+    size_t part = d->cmd & (f->advanced ? IGB_TXD_LENGTH_MASK : E1000_TXD_LENGTH_MASK);
+
+    if (part == 0 || part > 16288 || g->n + part > sizeof(packet)) {
+        fault(f, "a buffer of no bytes or too many");
+        return false;
+    }
+    if (f->advanced && (d->cmd & (0xFu << 16)) != 0)
+        fault(f, "data with bits that are not used");
+    if (!g->begun)
+        g->upper = d->upper;
+    g->begun = true;
+    g->segment |= (d->cmd & (f->advanced ? IGB_TXD_TSE : E1000_TXD_TSE)) != 0;
+    g->fcs |= (d->cmd & E1000_TXD_IFCS) != 0;
+    memcpy(packet + g->n, (const void *)(uintptr_t)d->low, part);
+    g->n += part;
+    return true;
+}
+
 bool fake_e1000_transmit(struct fake_e1000 *f)
 {
-    size_t n = 0;
-    bool begun = false;
-    uint32_t command = 0, options = 0;
+    uint32_t type = f->advanced ? IGB_TXD_TYPE_MASK : E1000_TXD_DATA;
+    uint32_t data = f->advanced ? IGB_TXD_DATA : E1000_TXD_DATA;
+    uint32_t context = f->advanced ? IGB_TXD_CONTEXT : 0;
+    struct gathered g = {0};
 
     f->frame_count = 0;
     for (;;) {
         struct e1000_tx_desc *d = next_desc(f);
         if (!d) {
-            if (begun)
+            if (g.begun)
                 fault(f, "a packet without an end");
             return false;
         }
         if (!(d->cmd & E1000_TXD_DEXT))
             fault(f, "a legacy descriptor");
-        if (!(d->cmd & E1000_TXD_DATA)) {
-            if (begun || (d->cmd & E1000_TXD_RS))
+        if ((d->cmd & type) == context) {
+            if (g.begun || (d->cmd & E1000_TXD_RS))
                 fault(f, "a context in the middle of a packet, or one to report");
             take_context(f, d);
             continue;
         }
-        size_t part = d->cmd & E1000_TXD_LENGTH_MASK;
-        if (part == 0 || part > 16288 || n + part > sizeof(packet)) {
-            fault(f, "a buffer of no bytes or too many");
+        if ((d->cmd & type) != data)
+            fault(f, "a descriptor of another type");
+        if (!gather(f, &g, d))
             return false;
-        }
-        if (!begun)
-            options = d->upper;
-        begun = true;
-        command |= d->cmd;
-        memcpy(packet + n, (const void *)(uintptr_t)d->low, part);
-        n += part;
         if (d->cmd & E1000_TXD_EOP)
             break;
     }
-    put_packet(f, n, command, options);
+    put_packet(f, &g);
     return true;
 }
 
 bool fake_e1000_report(struct fake_e1000 *f, unsigned n)
 {
-    uint64_t base = fake_e1000_reg(f, E1000_TDBAL) | (uint64_t)fake_e1000_reg(f, E1000_TDBAH) << 32;
-    unsigned count = fake_e1000_reg(f, E1000_TDLEN) / 16;
+    uint64_t base = fake_e1000_reg(f, f->tx_queue + E1000_QUEUE_BASE) |
+                    (uint64_t)fake_e1000_reg(f, f->tx_queue + E1000_QUEUE_HIGH) << 32;
+    unsigned count = fake_e1000_reg(f, f->tx_queue + E1000_QUEUE_BYTES) / 16;
     bool any = false;
 
     while (n > 0 && f->reported_from != f->tx_at) {
@@ -209,7 +262,7 @@ bool fake_e1000_report(struct fake_e1000 *f, unsigned n)
         f->reported_from = (f->reported_from + 1) % count;
         if (!(d->cmd & E1000_TXD_RS))
             continue;
-        d->upper |= E1000_TXD_STATUS_DD;
+        d->upper = f->advanced ? E1000_TXD_STATUS_DD : d->upper | E1000_TXD_STATUS_DD;
         any = true;
         n--;
     }

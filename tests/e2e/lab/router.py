@@ -21,6 +21,8 @@ import time
 from .status import END_OF_STATUS, parse_status
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+QEMU = os.environ.get("SLUICE_QEMU", "qemu-system-x86_64")
+QEMU_IS_NEW = "SLUICE_QEMU" in os.environ  # build/qemu-new/run, which has igb
 IMAGE = os.environ.get("SLUICE_IMAGE", os.path.join(ROOT, "build", "sluice.elf"))
 
 VIRTIO = "virtio-net-pci"
@@ -66,7 +68,7 @@ class Router:
         self._stopped = False
         ours, theirs = socket.socketpair()
         # microvm has no serial port of its own accord with -nodefaults; -serial makes one everywhere.
-        argv = ["qemu-system-x86_64", "-accel", accel, "-M", MACHINES[machine], "-cpu", "max", "-smp", "1",
+        argv = [QEMU, "-accel", accel, "-M", MACHINES[machine], "-cpu", "max", "-smp", "1",
                 "-m", str(memory_mb), "-display", "none", "-nodefaults", "-no-reboot",
                 "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
                 "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
@@ -74,7 +76,7 @@ class Router:
         if boot is None and config:
             argv += ["-append", config]
         for number, port in enumerate(self.ports):
-            argv += self._port_arguments(number, port)
+            argv += self._port_arguments(number, port, self._place(number, machine))
         argv += extra
         self.argv = argv
         self.started = time.monotonic()
@@ -90,14 +92,29 @@ class Router:
         self._reader.start()
 
     @staticmethod
-    def _port_arguments(number, port):
+    def _port_arguments(number, port, place):
         if port.kind == "tap":
             backend = f"tap,id=net{number},fd={port.fd}"
         else:
             backend = f"dgram,id=net{number},local.type=fd,local.str={port.fd}"
         mac = port.mac or f"52:54:00:12:00:{number:02x}"
         device = f"{port.model},id=nic{number},netdev=net{number},mac={mac}"
-        return ["-netdev", backend, "-device", device + ("," + port.properties if port.properties else "")]
+        device += "," + port.properties if port.properties else ""
+        before, where = place
+        return ["-netdev", backend, *before, "-device", device + where]
+
+    def _place(self, number, machine):
+        """Where on the bus a port goes, if that must be said: (arguments before the device's, properties).
+
+        The virtual functions of an igb lie 16 slots behind it and fill two, so such a port has a bus of its own, or where
+        it stands among others and the order of buses would be that of the ports, room.
+        """
+        models = {port.model for port in self.ports}
+        if "igb" not in models:
+            return [], ""
+        if models == {"igb"} and machine == "q35":
+            return ["-device", f"pcie-root-port,id=root{number},chassis={number}"], f",bus=root{number}"
+        return [], f",addr={2 * number + 2:#x}"
 
     def __enter__(self):
         return self
