@@ -221,6 +221,23 @@ static void talk(void)
             "line %u of much that nobody reads, and of what is long enough to fill its buffers", i);
 }
 
+static void sleep_for_ever(void)
+{
+    log_info("sleeping");
+    for (;;)
+        clock_sleep_until(CLOCK_NEVER);
+}
+
+/* More lines than a screen has rows, some longer than these. */
+static void fill_screen(void)
+{
+    static const char ruler[] = "----+----1----+----2----+----3----+----4----+----5----+----6";
+    for (unsigned i = 0; i < 120; i++)
+        log_info("line %u %s%.*s", i, i % 3 == 0 ? ruler : "", (int)(i % 60), ruler);
+    log_info("not for terminals: \033[2J \t \x80");
+    sleep_for_ever();
+}
+
 static void seeded(void)
 {
     uint32_t a, b;
@@ -228,13 +245,6 @@ static void seeded(void)
     entropy_seed_for_tests(7);
     entropy_fill(&b, sizeof(b));
     log_info("random %08x seeded %08x", a, b);
-}
-
-static void sleep_for_ever(void)
-{
-    log_info("sleeping");
-    for (;;)
-        clock_sleep_until(CLOCK_NEVER);
 }
 
 static const struct {
@@ -264,6 +274,7 @@ static const struct {
     {"long", sleep_long},
     {"echo", echo},
     {"talk", talk},
+    {"fill", fill_screen},
     {"seed", seeded},
     {"idle", sleep_for_ever},
     {"reset", power_reset},

@@ -121,17 +121,6 @@ def test_grub(image, machine, tmp_path):
     assert " 0 words wrong" in text
 
 
-@pytest.fixture(name="firmware", scope="module")
-def fixture_firmware(tmp_path_factory):
-    """QEMU's arguments for OVMF; its variables are never written back."""
-    code, variables = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
-    assert os.path.exists(code), "OVMF is not installed; `make deps` does it"
-    copy = str(tmp_path_factory.mktemp("ovmf") / "vars.fd")
-    shutil.copy(variables, copy)
-    return ("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
-            "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={copy}")
-
-
 @pytest.mark.parametrize("machine", ("pc", "q35"))
 @pytest.mark.parametrize("memory", ("128M", "5G"))
 def test_uefi(image, firmware, machine, memory):
@@ -145,18 +134,6 @@ def test_uefi(image, firmware, machine, memory):
     assert " 0 words wrong" in text
     assert "framebuffer" not in text
     assert text.endswith("end\n")
-
-
-@pytest.mark.parametrize("card", ("VGA", "ramfb", "virtio-gpu-pci"))
-def test_uefi_framebuffer(image, firmware, card):
-    """Where the firmware draws. A screen that only firmware can draw on is none."""
-    text = run(image.replace(".elf", ".efi"), "", memory="128M", more=(*firmware, "-device", card))
-    if card == "virtio-gpu-pci":
-        assert "framebuffer" not in text
-        return
-    base, width, height, line = re.search(
-        r"framebuffer ([0-9a-f]+), (\d+) x (\d+), lines of (\d+) bytes, pixels of 4, white ffffff\n", text).groups()
-    assert int(base, 16) % 4096 == 0 and int(line) >= 4 * int(width) >= 2560 and int(height) >= 480
 
 
 def test_uefi_reset_starts_again(image, firmware):
