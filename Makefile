@@ -261,6 +261,15 @@ proofs:
 e2e: image
 	@$(TESTS) e2e
 
+## e2e-boots    the core of e2e on each way of booting, for half an hour; SLUICE_BOOT="img-bios img-uefi" for some
+e2e-boots: image efi
+	@tools/install-packages $(PACKAGES_IMAGES)
+	@$(TESTS) boots
+
+## e2e-nics     all of e2e on each NIC that is not virtio's, for hours; SLUICE_NIC="e1000e vmxnet3" for some
+e2e-nics: image
+	@$(TESTS) nics
+
 ## bench        figures, Sluice's beside a Linux VM's (docs/performance.md); ROWS="DNS DHCP" for some of the VMs'
 bench: $(BENCH) $(BUILD)/bench/load $(BUILD)/bench/insn.so image
 	@tools/install-packages $(PACKAGES_RUN) $(PACKAGES_BENCH)
@@ -291,7 +300,7 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: bench image efi images help clean docs run test check unit proofs fuzz machine e2e deps format
+.PHONY: bench image efi images help clean docs run test check unit proofs fuzz machine e2e e2e-boots e2e-nics deps format
 # The compiler writes these beside the objects; nothing here makes them, and no built-in rule may try.
 %.d: ;
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -15,6 +15,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -27,6 +28,8 @@ IMAGE = os.environ.get("SLUICE_IMAGE", os.path.join(ROOT, "build", "sluice.elf")
 
 VIRTIO = "virtio-net-pci"
 NIC = os.environ.get("SLUICE_NIC", VIRTIO)  # what every port is, unless a test says
+BOOT = os.environ.get("SLUICE_BOOT", "pvh")  # or a way of lab/boots.py
+BOOT_LIMIT_S = 120  # of firmware and loader
 
 MACHINES = {"pc": "pc", "q35": "q35", "microvm": "microvm,pcie=on,rtc=on,auto-kernel-cmdline=off"}
 PANIC = re.compile(r"\bpanic: ")
@@ -66,6 +69,11 @@ class Router:
         self._changed = threading.Condition()
         self._echo = echo
         self._stopped = False
+        self._files = None
+        if BOOT != "pvh" and boot is None and image is None and machine in ("pc", "q35"):
+            from . import boots  # which knows this module
+            self._files = tempfile.TemporaryDirectory(prefix="sluice-boot-")
+            boot = boots.arguments(BOOT, self._files.name, config)
         ours, theirs = socket.socketpair()
         # microvm has no serial port of its own accord with -nodefaults; -serial makes one everywhere.
         argv = [QEMU, "-accel", accel, "-M", MACHINES[machine], "-cpu", "max", "-smp", "1",
@@ -90,6 +98,17 @@ class Router:
         self._qmp_ready = False
         self._reader = threading.Thread(target=self._read_console, daemon=True)
         self._reader.start()
+        if self._files:
+            self._wait_for_loader()
+
+    def _wait_for_loader(self):
+        """Firmware and loader take their seconds before the router's time begins."""
+        try:
+            self.wait_for("started by (UEFI|multiboot)", BOOT_LIMIT_S)
+        except AssertionError:
+            self.stop(check=False)
+            raise
+        self.started = time.monotonic()
 
     @staticmethod
     def _port_arguments(number, port, place):
@@ -225,6 +244,8 @@ class Router:
                 file.close()
             except OSError:
                 pass
+        if self._files:
+            self._files.cleanup()
         if check:
             self.check_alive(ended)
 
