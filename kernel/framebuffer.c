@@ -11,7 +11,6 @@
 #define HALF_PIXELS     4 /* half a glyph's width */
 #define PIXEL_BYTES_MAX 4
 #define HALF_BYTES_MAX  (HALF_PIXELS * SCALE_MAX * PIXEL_BYTES_MAX)
-#define PLAIN_BYTES     (HALF_PIXELS * 4) /* of what nearly every screen has: 32 bits, not scaled */
 
 static struct {
     uint8_t *base;
@@ -34,14 +33,17 @@ static void prepare_halves(const struct boot_framebuffer *from)
     }
 }
 
-static inline uint8_t *put_half(uint8_t *to, unsigned bits)
+/* Nearly all screens have 32 bits a pixel, and so whole pieces of 16 bytes. */
+static inline uint8_t *put_half(uint8_t *to, const uint8_t *from, unsigned bytes)
 {
-    const uint8_t *from = fb.halves[bits];
-    if (fb.half_bytes == PLAIN_BYTES)
-        return memcpy(to, from, PLAIN_BYTES), to + PLAIN_BYTES;
-    for (unsigned at = 0; at < fb.half_bytes; at += 4)
-        memcpy(to + at, from + at, 4);
-    return to + fb.half_bytes;
+    const uint8_t *end = from + bytes;
+    if (bytes % 16 == 0)
+        for (; from < end; from += 16, to += 16)
+            memcpy(to, from, 16);
+    else
+        for (; from < end; from += 4, to += 4)
+            memcpy(to, from, 4);
+    return to;
 }
 
 static const uint8_t *glyph_of(char c)
@@ -52,14 +54,16 @@ static const uint8_t *glyph_of(char c)
 
 static void draw(unsigned row, unsigned column, const char *text, unsigned n)
 {
+    const unsigned half = fb.half_bytes;
     unsigned top = row * FRAMEBUFFER_GLYPH_HEIGHT * fb.scale;
-    uint8_t *line = fb.base + (size_t)top * fb.line_bytes + (size_t)column * 2 * fb.half_bytes;
+    uint8_t *line = fb.base + (size_t)top * fb.line_bytes + (size_t)column * 2 * half;
     for (unsigned y = 0; y < FRAMEBUFFER_GLYPH_HEIGHT * fb.scale; y++, line += fb.line_bytes) {
+        const unsigned glyph_line = y / fb.scale;
         uint8_t *to = line;
         for (unsigned i = 0; i < n; i++) {
-            uint8_t bits = glyph_of(text[i])[y / fb.scale];
-            to = put_half(to, bits >> HALF_PIXELS);
-            to = put_half(to, bits & ((1u << HALF_PIXELS) - 1));
+            uint8_t bits = glyph_of(text[i])[glyph_line];
+            to = put_half(to, fb.halves[bits >> HALF_PIXELS], half);
+            to = put_half(to, fb.halves[bits & ((1u << HALF_PIXELS) - 1)], half);
         }
     }
 }
