@@ -19,7 +19,7 @@ TEST_LIMIT_S = 400  # every wait inside a test has a limit of its own; this one 
 def pytest_configure(config):
     """The marks: of lab/requirements.py, and of tests that no other may run beside."""
     config.addinivalue_line("markers", "alone: measures what other work on the machine would change")
-    config.addinivalue_line("markers", "virtio(reason): needs virtio-net, whatever SLUICE_NIC says")
+    config.addinivalue_line("markers", "virtio(reason, pci=False): needs virtio-net, whatever SLUICE_NIC says")
     config.addinivalue_line("markers", "requirement(id, source): the test is one of this requirement's")
 
 
@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items):
     """With SLUICE_NIC, tests of what only virtio-net has say so and are left out."""
     for item in items:
         mark = item.get_closest_marker("virtio")
-        if mark and lab.router.NIC != lab.router.VIRTIO:
+        needed = (lab.router.VIRTIO,) if mark and mark.kwargs.get("pci") else (lab.router.VIRTIO, lab.router.MMIO)
+        if mark and lab.router.NIC not in needed:
             item.add_marker(pytest.mark.skip(reason="virtio-net only: " + mark.args[0]))
 
 

@@ -35,7 +35,7 @@ SHAPES = {
 }
 
 
-@pytest.mark.virtio("its shapes")
+@pytest.mark.virtio("its shapes", pci=True)
 @pytest.mark.parametrize("name", SHAPES)
 def test_shapes_of_virtio_net(name):
     """A lease, a page and a file through two ports of that shape."""
@@ -46,7 +46,7 @@ def test_shapes_of_virtio_net(name):
         home.router.status().check_sum()
 
 
-@pytest.mark.virtio("MSI-X")
+@pytest.mark.virtio("MSI-X", pci=True)
 def test_no_msi_x_on_pc():
     """INTx by way of pc's interrupt routing."""
     with Home(properties="vectors=0", machine="pc") as home:
@@ -54,7 +54,7 @@ def test_no_msi_x_on_pc():
         assert " 0% packet loss" in out, out
 
 
-@pytest.mark.virtio("its shapes")
+@pytest.mark.virtio("its shapes", pci=True)
 def test_shapes_beside_each_other():
     """A different shape on every port of one router."""
     names = ["legacy", "modern", "no-mergeable-buffers", "no-checksums", "no-msi-x"]

@@ -18,8 +18,10 @@ import pytest
 from lab.clients import lease_by, read_lease, signal, stay
 from lab.home import ROUTER, Capture, Home
 from lab.outside import SERVER, wait_until
+from lab.router import MMIO, NIC
 
 NAK, KILL = 6, 9
+BLK = "virtio-blk-device" if NIC == MMIO else "virtio-blk-pci"
 LEASES = "net=lan,nat,lease=1h"
 
 
@@ -40,7 +42,7 @@ def image(folder, size):
 def drive(path, *more):
     """QEMU's arguments for the disk; more: options of its drive."""
     drive_options = ",".join(["if=none,id=state,format=raw", f"file={path}", *more])
-    return ["-drive", drive_options, "-device", "virtio-blk-pci,drive=state,serial=leases,werror=report"]
+    return ["-drive", drive_options, "-device", f"{BLK},drive=state,serial=leases,werror=report"]
 
 
 def state_of(router):
@@ -169,7 +171,7 @@ def test_a_disk_that_cannot_be_written(disk):
         pass
     bad = ["-blockdev", f"driver=file,node-name=file,filename={disk}",
            "-blockdev", "driver=blkdebug,node-name=bad,image=file,inject-error.0.event=none,inject-error.0.iotype=write,"
-           "inject-error.0.errno=5", "-device", "virtio-blk-pci,drive=bad,werror=report"]
+           "inject-error.0.errno=5", "-device", f"{BLK},drive=bad,werror=report"]
     with Home(hosts=1, config=f"{LEASES} state=auto", extra=bad) as home:
         home.router.wait_for("refuses to be written.*look after the host's storage")
         wait_until(lambda: state_of(home.router)["errors"] >= 2, 20, "it is tried again")

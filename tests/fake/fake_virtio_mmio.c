@@ -233,6 +233,13 @@ int fake_vmmio_open(struct fake_vmmio *m)
     return virtio_mmio_open(&m->vm, &place, &access);
 }
 
+struct virtio_dev *fake_vmmio_front(struct fake_vmmio *m, struct fake_virtio *device)
+{
+    fake_vmmio_init(m, device, true);
+    fake_mem_low = device->dev.legacy;
+    return fake_vmmio_open(m) == 0 ? &m->vm.dev : NULL;
+}
+
 void fake_vmmio_raise(struct fake_vmmio *m, uint32_t causes)
 {
     m->interrupts |= causes;

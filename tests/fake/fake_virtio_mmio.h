@@ -38,6 +38,9 @@ void fake_vmmio_init(struct fake_vmmio *m, struct fake_virtio *device, bool leve
 /* Has the driver open it. */
 int fake_vmmio_open(struct fake_vmmio *m);
 
+/* Both, for a driver that is to meet the device by its registers; NULL if they cannot be opened. */
+struct virtio_dev *fake_vmmio_front(struct fake_vmmio *m, struct fake_virtio *device);
+
 /* Causes come: the handler runs until it leaves none. */
 void fake_vmmio_raise(struct fake_vmmio *m, uint32_t causes);
 

@@ -18,7 +18,7 @@
 #include "drivers/virtio_net.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/fake_machine.h"
-#include "tests/fake/fake_virtio.h"
+#include "tests/fake/fake_virtio_mmio.h"
 
 #include <stdlib.h>
 
@@ -77,6 +77,10 @@ static struct rig {
     uint16_t starved_at; /* avail index when the device found no buffer */
     bool starved;
 } rig;
+
+/* The same rows are run with the device behind registers in memory. */
+static struct fake_vmmio registers;
+static bool by_registers;
 
 static struct fake_frame frame, sent;
 static uint32_t seed;
@@ -381,7 +385,9 @@ static void start(const struct row *row)
     rig.device.pool = &rig.pool;
     struct nic_limits limits = {
         .pool = &rig.pool, .rx_buffers_max = row->rx_max, .tx_buffers_max = row->tx_max};
-    rig.nic = virtio_net_start(&rig.device.dev, &limits);
+    struct virtio_dev *dev = &rig.device.dev;
+    rig.nic =
+        virtio_net_start(by_registers ? fake_vmmio_front(&registers, &rig.device) : dev, &limits);
     if (rig.nic)
         rig.vn = container_of(rig.nic, struct virtio_net, nic);
     if (rig.vn) {
@@ -403,6 +409,7 @@ static void drain(void)
 static void finish(void)
 {
     rig.nic->ops->stop(rig.nic);
+    assert_int_equal(rig.device.status, 0);
     assert_false(rig.device.dma_allowed);
     virtio_net_rx_release(rig.vn);
     virtio_net_tx_release(rig.vn);
@@ -418,12 +425,11 @@ static void finish(void)
     fake_machine_reset();
 }
 
-static void test_random_traffic(void **state)
+static void random_traffic(void)
 {
     static void (*const steps[])(void) = {device_receives, driver_receives, driver_sends,
                                           device_sends,    driver_sleeps,   let_go_of_held};
 
-    (void)state;
     for (unsigned r = 0; r < ARRAY_COUNT(rows); r++) {
         seed = 1000 + (uint32_t)rows[r].id;
         start(&rows[r]);
@@ -439,6 +445,20 @@ static void test_random_traffic(void **state)
             drain();
         finish();
     }
+}
+
+static void test_random_traffic(void **state)
+{
+    (void)state;
+    random_traffic();
+}
+
+static void test_random_traffic_by_registers(void **state)
+{
+    (void)state;
+    by_registers = true;
+    random_traffic();
+    by_registers = false;
 }
 
 /* A forwarder's life until all indices have come around, and what it costs in doorbells. */
@@ -568,9 +588,12 @@ static void test_refill_is_work(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_doorbells_are_few), cmocka_unit_test(test_ring_full_is_counted),
-        cmocka_unit_test(test_refill_is_work),    cmocka_unit_test(test_indices_come_around),
+        cmocka_unit_test(test_doorbells_are_few),
+        cmocka_unit_test(test_ring_full_is_counted),
+        cmocka_unit_test(test_refill_is_work),
+        cmocka_unit_test(test_indices_come_around),
         cmocka_unit_test(test_random_traffic),
+        cmocka_unit_test(test_random_traffic_by_registers),
     };
     return cmocka_run_group_tests_name("virtio_net", tests, NULL, NULL);
 }

@@ -27,11 +27,16 @@ QEMU_IS_NEW = "SLUICE_QEMU" in os.environ  # build/qemu-new/run, which has igb
 IMAGE = os.environ.get("SLUICE_IMAGE", os.path.join(ROOT, "build", "sluice.elf"))
 
 VIRTIO = "virtio-net-pci"
+MMIO = "virtio-net-device"  # the same without PCI; only microvm has a bus for it
 NIC = os.environ.get("SLUICE_NIC", VIRTIO)  # what every port is, unless a test says
 BOOT = os.environ.get("SLUICE_BOOT", "pvh")  # or a way of lab/boots.py
 BOOT_LIMIT_S = 120  # of firmware and loader
 
-MACHINES = {"pc": "pc", "q35": "q35", "microvm": "microvm,pcie=on,rtc=on,auto-kernel-cmdline=off"}
+# Without ACPI microvm says on the command line where devices are; bare, it has neither PIC nor PIT nor RTC.
+MACHINES = {"pc": "pc", "q35": "q35", "microvm": "microvm,pcie=on,rtc=on,auto-kernel-cmdline=off",
+            "microvm-default": "microvm", "microvm-without-acpi": "microvm,acpi=off",
+            "microvm-without-serial": "microvm,isa-serial=off",
+            "microvm-bare": "microvm,acpi=off,pic=off,pit=off,rtc=off"}
 PANIC = re.compile(r"\bpanic: ")
 PR_SET_PDEATHSIG = 1
 
@@ -64,6 +69,10 @@ class Router:
     def __init__(self, ports, config="", machine="q35", memory_mb=64, image=None, boot=None, extra=(),
                  echo=None, accel="tcg"):
         self.ports = list(ports)
+        if boot is not None:  # by firmware, which microvm has none of
+            self.ports = [dataclasses.replace(port, model=VIRTIO) if port.model == MMIO else port for port in self.ports]
+        if any(port.model == MMIO for port in self.ports) and not machine.startswith("microvm"):
+            machine = "microvm"
         self.config = config
         self._text = ""
         self._changed = threading.Condition()
