@@ -196,7 +196,7 @@ static struct boot_framebuffer make(uint32_t width, uint32_t height, unsigned pi
 
 static bool is_lit(const struct boot_framebuffer *fb, uint32_t x, uint32_t y)
 {
-    unsigned scale = MAX(fb->height / 800, 1u);
+    unsigned scale = MIN(MAX(fb->height / 800, 1u), 8u);
     unsigned row = y / (16 * scale), column = x / (8 * scale);
     if (row >= screen.rows || column >= screen.columns)
         return false;
@@ -247,7 +247,7 @@ static void pixels(void **state)
         {340, 1601, 3, 5, 0xFFFFFF, 50, 21},
         {333, 2160, 2, 1, 0xFFFF, 67, 20},
         {480, 2400, 4, 0, 0xFFFFFF, 50, 20},  /* three times */
-        {1281, 7000, 3, 0, 0xFFFFFF, 54, 20}, /* eight times, and never more */
+        {1281, 7300, 3, 0, 0xFFFFFF, 57, 20}, /* eight times, and never more */
         {1700, 100, 4, 0, 0xFFFFFF, 6, 200},  /* wider than is used */
     };
     for (unsigned i = 0; i < ARRAY_COUNT(table); i++) {
