@@ -10,7 +10,7 @@
 #include "config_draft.h"
 
 /* GRUB adds BOOT_IMAGE. Firecracker adds pci, root, ro or rw; the others are its boot_args if none
- * are given, and what its manual has people write there. */
+ * are given, and what its manual and its tools have people write there. */
 static const struct {
     const char *key;
     bool begins; /* the word only begins so */
@@ -21,8 +21,8 @@ static const struct {
     {"rw", false, LOADER_LINUX},         {"console", false, LOADER_LINUX},
     {"reboot", false, LOADER_LINUX},     {"acpi", false, LOADER_LINUX},
     {"nomodule", false, LOADER_LINUX},   {"nomodules", false, LOADER_LINUX},
-    {"swiotlb", false, LOADER_LINUX},    {"8250.", true, LOADER_LINUX},
-    {"i8042.", true, LOADER_LINUX},
+    {"swiotlb", false, LOADER_LINUX},    {"noapic", false, LOADER_LINUX},
+    {"8250.", true, LOADER_LINUX},       {"i8042.", true, LOADER_LINUX},
 };
 
 static bool is_seconds(struct span text)

@@ -11,11 +11,11 @@ import pytest
 
 from lab.home import Home, exchange, fetch
 from lab.outside import SERVER, wait_until
-from lab.router import QEMU_IS_NEW, VIRTIO
+from lab.router import MMIO, QEMU_IS_NEW, VIRTIO
 from lab.site import FRAMES, Site
 from lab.storm import Storm, marked
 
-NICS = {"e1000": "82540EM", "e1000-82544gc": "82544GC", "e1000-82545em": "82545EM", "e1000e": "82574L",
+NICS = {MMIO: "virtio-net over MMIO", "e1000": "82540EM", "e1000-82544gc": "82544GC", "e1000-82545em": "82545EM", "e1000e": "82574L",
         **({"igb": "82576"} if QEMU_IS_NEW else {})}
 FILE_MB, SMALL_MB = 20, 5
 ECHO_COUNT = 400
@@ -106,7 +106,7 @@ def test_cable_pulled_and_plugged(home):
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("nic", [nic for nic in NICS if nic in ("e1000", "e1000e", "igb")])
+@pytest.mark.parametrize("nic", [nic for nic in NICS if nic in ("e1000", "e1000e", "igb", MMIO)])
 def test_idle_costs_next_to_nothing(nic, say):
     """With interrupts armed and nothing to do, it sleeps."""
     with Home(nics=nic) as home:
@@ -159,7 +159,7 @@ def test_trunk_jumbo_and_flood(nic):
     one, two = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
     config = "net=a,nat,vlan=10,mtu=9000 port=3,trunk=10 port=4,vlan=10 net=lan,internal,ports=1+2"
     with Site(config, {1: FRAMES, 2: FRAMES, 3: {10: "tagged"}, 4: "plain"}, leases=("tagged", "plain"),
-              nic=nic) as site:
+              nic=nic, properties="host_mtu=9000" if nic == MMIO else "") as site:
         exchange(site.outside, site["tagged"], 4, SERVER)
         site["plain"].ip("link", "set", "eth0", "mtu", 9000)
         reaches(site["plain"], site.leases["plain"].server, 8972, 4000)

@@ -90,6 +90,7 @@ static void test_what_is_told(void **state)
          "note meant for Linux, and ignored: reboot=k nomodule 8250.nr_uarts=0 i8042.noaux "
          "i8042.nomux i8042.dumbkbd swiotlb=noforce pci=off root=/dev/vda ro\n"},
         {7, 2, "BOOT_IMAGE=/sluice.elf", ""},
+        {15, 2, "noapic nomodules rw", "note meant for Linux, and ignored: noapic nomodules rw\n"},
         {8, 2, "panic=-1 panic=halt",
          "note panic=-1 is meant for Linux, and ignored; say panic=reset or panic=halt\n"},
         {9, 2, "panic=", "1 panic=: expected what to do: reset or halt\n"},
