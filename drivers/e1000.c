@@ -17,7 +17,6 @@
 #define RESET_MAX_US    20000
 #define RESET_SETTLE_US 5000
 #define INT_RX          (E1000_INT_RXT0 | E1000_INT_RXO)
-#define GONE            UINT32_MAX /* what a device reads as that is not there any more */
 
 /* What differs between chips. */
 #define IS_82574 (1u << 0) /* 82571 and later, PCI Express: MSI, segmentation of IPv6 */
@@ -59,7 +58,7 @@ static bool link_up(struct nic *nic)
         e->link_changed = false; /* before the look, so that a change after it is not lost */
         uint32_t status = e1000_read(e, E1000_STATUS);
         e->link = status & E1000_STATUS_LU;
-        if (status == GONE)
+        if (status == E1000_GONE)
             e1000_die(e, "nothing but ones");
     }
     return e->link;
@@ -137,7 +136,7 @@ static void read_counters(struct nic *nic)
     static const uint16_t errors[] = {E1000_CRCERRS, E1000_RXERRC, E1000_RLEC};
     struct e1000 *e = e1000_of(nic);
 
-    if (e1000_read(e, E1000_STATUS) == GONE)
+    if (e1000_read(e, E1000_STATUS) == E1000_GONE)
         return;
     nic->counters.rx_missed += e1000_read(e, E1000_MPC);
     for (unsigned i = 0; i < ARRAY_COUNT(errors); i++)

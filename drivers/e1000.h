@@ -37,6 +37,7 @@
 
 #define E1000_RING            256 /* descriptors; a multiple of 8 and a power of two */
 #define E1000_RX_BUFFER_BYTES 2048
+#define E1000_GONE            UINT32_MAX /* what a device reads as that is not there any more */
 #define E1000_TX_HEADER_BYTES 192 /* of a super-packet: a tag, the longest IP and TCP headers */
 
 struct e1000;

@@ -131,13 +131,15 @@ static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
 {
     struct nic *nic = e1000_probe(pci, chip, limits, chip->variant & IGC ? &igc : &igb, MTU_MAX);
 
-    if (nic && (chip->variant & PHY)) {
+    if (!nic || nic->dead)
+        return nic;
+    if (chip->variant & PHY) {
         int err = igb_phy_restart(e1000_of(nic));
         if (err)
             log_warn("%s: the PHY was not to be had (error %d); the link is as it was left",
                      pci->location, -err);
     }
-    if (nic && !(chip->variant & TRIED))
+    if (!(chip->variant & TRIED))
         log_warn("%s: the driver of the %s is experimental: it was written from the data sheet",
                  pci->location, chip->name);
     return nic;

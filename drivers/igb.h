@@ -14,7 +14,7 @@ int igb_msix_attach(struct e1000 *e);
 
 /* Has it send one when something is received, and if tx, when something has been sent, but not
  * for what came before. What came until the call returned is in the rings. */
-void igb_msix_arm(const struct e1000 *e, bool tx);
+void igb_msix_arm(struct e1000 *e, bool tx);
 void igb_msix_disarm(const struct e1000 *e);
 
 /* Has an 82576's PHY negotiate. 0; or -ETIMEDOUT, -EBUSY or -EIO, and it is as it was. */

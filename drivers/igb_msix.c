@@ -30,11 +30,12 @@ void igb_msix_disarm(const struct e1000 *e)
     e1000_write(e, IGB_EIMC, 1u << MSIX_RX | 1u << MSIX_TX);
 }
 
-void igb_msix_arm(const struct e1000 *e, bool tx)
+void igb_msix_arm(struct e1000 *e, bool tx)
 {
     e1000_write(e, IGB_EICR, 1u << MSIX_RX | 1u << MSIX_TX);
     /* Behind this read the device has forgotten, and what it wrote before that is in memory. */
-    e1000_read(e, E1000_STATUS);
+    if (e1000_read(e, E1000_STATUS) == E1000_GONE)
+        e->link_changed = true; /* which has the link looked at, and so the device */
     e1000_write(e, IGB_EIMS, 1u << MSIX_RX | (tx ? 1u << MSIX_TX : 0));
 }
 

@@ -257,8 +257,8 @@ static void interrupt(struct fake_e1000 *f)
         return;
     f->interrupts++;
     fake_e1000_set(f, f->icr, f->causes);
-    f->causes = 0; /* reading clears */
-    fake_irq_raise(0);
+    f->causes = 0;                      /* reading clears */
+    fake_irq_raise(fake_irq_count - 1); /* what was tried before it came to nothing */
     fake_e1000_set(f, f->icr, 0);
     fake_e1000_settle(f);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The driver of Intel's gigabit controllers against a device that does what the input says: each
- * byte is a step of the driver, or a write of the device to a descriptor or a register. Whatever
- * happens, no memory outside is touched and no buffer is lost.
+ * The driver of Intel's gigabit controllers, old and young, against a device that does what the
+ * input says: each byte is a step of the driver, or a write of the device to a descriptor or a
+ * register. Whatever happens, no memory outside is touched and no buffer is lost.
  */
 #include "drivers/e1000.h"
 #include "tests/fake/fake_base.h"
@@ -71,7 +71,8 @@ static void write_descriptor(void)
     switch (byte() % 4) {
     case 0: /* the next one, well-formed or nearly */
         e->rx.desc[e->rx.next % E1000_RING].written =
-            (written & 0x97FF00000FFFull) | E1000_RXD_DD | (byte() % 4 ? E1000_RXD_EOP : 0);
+            fake_e1000_form(&device, (written & 0x97FF00000FFFull) | E1000_RXD_DD |
+                                         (byte() % 4 ? E1000_RXD_EOP : 0));
         break;
     case 1:
         e->rx.desc[byte()].written = written;
@@ -96,7 +97,7 @@ static void step(void)
         break;
     case 3:
         if (!nic->ops->irq_arm(nic) && (byte() & 1))
-            fake_irq_raise(0);
+            fake_irq_raise(byte() % fake_irq_count);
         nic->ops->irq_disarm(nic);
         break;
     case 4:
@@ -106,7 +107,7 @@ static void step(void)
         if (nic->dead)
             break;
         fake_e1000_set(&device, (word() % (E1000_REGS_BYTES / 4)) * 4, word() * 65537u);
-        fake_e1000_set(&device, E1000_ICR, byte());
+        fake_e1000_set(&device, device.icr, byte());
         break;
     default:
         if (!nic->dead)
@@ -116,16 +117,20 @@ static void step(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 {
+    static const uint16_t ids[] = {FAKE_E1000_82540EM, FAKE_E1000_82574L, FAKE_IGB_82576,
+                                   FAKE_IGB_I225};
+
     at = input;
     end = input + n;
     uint32_t kind = byte();
 
     pkt_pool_init(&pool, memory, POOL_COUNT);
-    fake_e1000_init(&device, kind & 1 ? FAKE_E1000_82574L : FAKE_E1000_82540EM, &pool);
+    fake_e1000_init(&device, ids[kind & 3], &pool);
     struct nic_limits limits = {.pool = &pool, .rx_buffers_max = kind >> 2};
     nic = fake_e1000_start(&device, &limits);
-    if (!nic)
+    if (!nic || nic->dead)
         abort();
+    fake_log_clear();
     while (at < end)
         step();
     fake_e1000_stop(&device, nic);
