@@ -302,7 +302,7 @@ struct config_draft {
      * would only repeat their error are left out. */
     uint32_t broken; /* enum draft_broken */
     struct draft_word log, panic, config;
-    struct draft_number seed, flows, macs;
+    struct draft_number seed, flows, macs, watchdog;
     struct draft_name hostname;
     struct draft_state state;
     struct draft_uplink uplink;

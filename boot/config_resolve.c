@@ -47,6 +47,7 @@ static void resolve_settings(struct resolver *r)
     config->seed_given = draft->seed.item.text != 0;
     config->seed = draft->seed.value;
     config->flows = (uint32_t)draft->flows.value;
+    config->watchdog_s = (uint32_t)draft->watchdog.value;
     config->macs = (uint32_t)draft->macs.value;
     config->state = draft->state.value;
     snprintf(config->hostname, sizeof(config->hostname), "%s",

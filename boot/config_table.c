@@ -201,6 +201,8 @@ static const struct spelling_row fwd_spellings[] = {
 SCALAR(log, value_level, "info", "lines above this level are not printed")
 SCALAR(panic, value_panic, "reset",
        "reset at once and serve again, or halt with the dump on screen")
+SCALAR(watchdog, value_watchdog, "off",
+       "on: after 30 s; or after so long; where no watchdog is found, a line says so")
 SCALAR(hostname, value_host_name, "sluice", "the name under which DNS answers with the router")
 SCALAR(flows, value_flows, "from memory size", "room for this many flows at a time")
 SCALAR(macs, value_macs, "65536, fewer on a small machine",
@@ -392,6 +394,14 @@ const struct option_row config_options[] = {
      .broken = BROKEN_OTHER,
      ROW_FIELDS(panic_fields),
      ROW_SINGLE(draft_word, panic)},
+    {.key = "watchdog",
+     .help =
+         "A device that resets the machine when the router has stopped looping: Intel's 6300ESB "
+         "(QEMU's i6300esb), or the TCO of Intel's chipsets from ICH9 to the 8 series.",
+     .example = "watchdog=on",
+     .broken = BROKEN_OTHER,
+     ROW_FIELDS(watchdog_fields),
+     ROW_SINGLE(draft_number, watchdog)},
     {.key = "flows",
      .help = "Capacity of the flow table.",
      .example = "flows=4M",

@@ -395,6 +395,29 @@ static const char *duration_read(struct span *text, void *to)
 const struct value_type value_duration = {"DUR", "a duration like 30s, 5m, 12h, 7d or inf",
                                           duration_read, duration_word, false};
 
+static const char *watchdog_word(unsigned i)
+{
+    static const char *const words[] = {"off", "on"};
+    return i < ARRAY_COUNT(words) ? words[i] : NULL;
+}
+
+static const char *watchdog_read(struct span *text, void *to)
+{
+    uint64_t number = 0;
+    bool unit = text->n && text->s[text->n - 1] == 's';
+    if (span_is(*text, "on"))
+        number = 30;
+    else if (!span_is(*text, "off") &&
+             (!unit || !value_read_number((struct span){text->s, text->n - 1}, 600, &number) ||
+              number < 5))
+        return value_watchdog.what;
+    *(uint64_t *)to = number;
+    return NULL;
+}
+
+const struct value_type value_watchdog = {"on|off|TIME", "on, off, or 5s to 600s", watchdog_read,
+                                          watchdog_word, false};
+
 static const char *mtu_read(struct span *text, void *to)
 {
     uint64_t number;

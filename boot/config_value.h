@@ -66,6 +66,7 @@ extern const struct value_type value_seed;       /* uint64_t */
 extern const struct value_type value_level;      /* uint8_t, enum log_level */
 extern const struct value_type value_filter;     /* uint8_t, enum config_filter */
 extern const struct value_type value_panic;      /* uint8_t, 1: halt */
+extern const struct value_type value_watchdog;   /* uint64_t, seconds, 0: off */
 extern const struct value_type value_config;     /* uint8_t, enum config_strictness */
 extern const struct value_type value_forward;    /* struct draft_forward; config_forward.c */
 extern const struct value_type value_outside;    /* struct draft_subnet; config_forward.c */

@@ -29,6 +29,7 @@
 #include "boot/state.h"
 #include "drivers/fw_cfg.h"
 #include "drivers/vmgenid.h"
+#include "drivers/watchdog.h"
 #include "drivers/virtio_mmio.h"
 #include "net/dataplane.h"
 #include "net/host/host.h"
@@ -49,6 +50,7 @@ static struct {
     struct host *host;
     struct state state;
     struct vmgenid vmgenid;
+    struct watchdog watchdog;
 } router;
 
 static void print_line(const char *text)
@@ -105,8 +107,6 @@ static void read_texts(const struct boot_info *boot)
     config_parse(&router.draft, &text, &router.report);
 }
 
-/* The pool comes before the NICs, because they fill their receive rings from it. */
-static void make_ports(void)
 /* Where whoever started us says that devices are, their interrupts as on an ISA bus: edges. */
 static void tell_drivers(void)
 {
@@ -117,6 +117,8 @@ static void tell_drivers(void)
     }
 }
 
+/* The pool comes before the NICs, because they fill their receive rings from it. */
+static void make_ports(void)
 {
     unsigned count = nic_count();
     struct buffer_plan plan = plan_buffers(mem_available(), count);
@@ -160,6 +162,8 @@ static bool understand(void)
         return false;
     config_print_report(&router.report, print_line);
     config_print(&router.config, router.ports, router.nic_count, print_line);
+    if (router.config.watchdog_s != 0)
+        watchdog_start(&router.watchdog, router.config.watchdog_s, clock_now_us());
     return true;
 }
 
@@ -241,8 +245,11 @@ static bool start_forwarding(void)
     return true;
 }
 
-static void stop_devices(void)
+/* The watchdog comes first, and stays if it may have to help with the reset. */
+static void stop_devices(bool comes_back)
 {
+    if (!comes_back)
+        watchdog_stop(&router.watchdog);
     for (unsigned i = 0; i < router.nic_count; i++)
         router.nics[i]->ops->stop(router.nics[i]);
     state_stop(&router.state);
@@ -264,6 +271,7 @@ static void serve_console(void)
         dataplane_print_status(router.dataplane, print_line);
         host_print_status(router.host, print_line);
         state_print(&router.state, clock_now_us(), print_line);
+        watchdog_print(&router.watchdog, print_line);
     } else {
         log_info("nothing is forwarded: the configuration has errors (see above)");
     }
@@ -272,13 +280,13 @@ static void serve_console(void)
 
 static uint64_t next_deadline(uint64_t now_us)
 {
-    uint64_t button = power_button_next_us();
+    uint64_t others = MIN(power_button_next_us(), watchdog_next_us(&router.watchdog));
     if (!router.dataplane)
-        return button;
+        return others;
     uint64_t dataplane = dataplane_next_us(router.dataplane, now_us);
     uint64_t host = host_next_us(router.host, now_us);
     uint64_t state = state_next_us(&router.state, now_us);
-    return MIN(MIN(dataplane, host), MIN(state, button));
+    return MIN(MIN(dataplane, host), MIN(state, others));
 }
 
 /* False: there is work already, and nothing was let in. */
@@ -329,6 +337,7 @@ static void look_around(uint64_t now_us)
     clock_sleep_until(0);
     notice_copy();
     heed_power_button(now_us);
+    watchdog_poll(&router.watchdog, now_us);
     serve_console();
 }
 
@@ -359,6 +368,7 @@ NORETURN static void run(void)
         if (slept) {
             notice_copy();
             heed_power_button(now_us);
+            watchdog_poll(&router.watchdog, now_us);
             looked_us = now_us;
         }
     }
@@ -371,6 +381,8 @@ void app_main(const struct boot_info *boot)
     power_at_exit(stop_devices);
     vmgenid_open(&router.vmgenid, fw_cfg_ports());
     read_texts(boot);
+    tell_drivers();
+    entropy_devices_read();
     make_ports();
     print_ports();
     if (understand() && start_forwarding())
@@ -378,5 +390,3 @@ void app_main(const struct boot_info *boot)
                  (unsigned long long)(clock_now_us() / 1000));
     run();
 }
-    tell_drivers();
-    entropy_devices_read();

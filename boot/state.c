@@ -14,7 +14,7 @@
 
 #define READ_MAX_WAIT_US   1000000  /* at start, for one request */
 #define WRITE_MAX_WAIT_US  30000000 /* later; nobody waits for it */
-#define FINISH_MAX_WAIT_US 5000000  /* at the end */
+#define FINISH_MAX_WAIT_US 3000000  /* at the end */
 #define STEP_US            10
 #define LOOK_US            1000 /* while something is pending */
 #define FILL_MAX           2    /* blocks that are put together at a time: some ten us each */

@@ -236,9 +236,10 @@ struct config {
     uint16_t dnsfwd_count;
     uint16_t dhcpopt_count;
     uint16_t dnsprivate_count;
-    uint32_t flows; /* flow table capacity; 0: from memory size */
-    uint32_t macs;  /* switch table capacity; 0: 65,536, fewer on small machines */
-    be32 dmz;       /* where what is not otherwise forwarded goes; 0: nowhere */
+    uint32_t flows;      /* flow table capacity; 0: from memory size */
+    uint32_t watchdog_s; /* 0: off */
+    uint32_t macs;       /* switch table capacity; 0: 65,536, fewer on small machines */
+    be32 dmz;            /* where what is not otherwise forwarded goes; 0: nowhere */
     uint8_t dmz_net;
     uint64_t seed;
     char hostname[CONFIG_DOMAIN_BYTES]; /* the router's own name */

@@ -29,7 +29,8 @@ void power_debug_exit(uint8_t code);
 NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 void panic_set_halt(bool halt);
 
-/* Called once by panic and power-off before the machine goes, to stop device DMA. */
-void power_at_exit(void (*stop_devices)(void));
+/* Called once by panic and power-off before the machine goes, to stop device DMA. comes_back: it
+ * resets next, and what watches over it should go on doing so until it has. */
+void power_at_exit(void (*stop_devices)(bool comes_back));
 
 #endif

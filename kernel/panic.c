@@ -28,6 +28,7 @@ NORETURN static void leave(void)
 {
     if (!halt_instead)
         power_reset();
+    power_stop_devices(false); /* if another panic came before it was done */
     static const char text[] = "halted (panic=halt)\n";
     console_write(text, sizeof(text) - 1);
     cpu_halt();
@@ -74,7 +75,7 @@ void panic_end(uint64_t rip, uint64_t rsp, uint64_t rbp)
     backtrace_print(rip, rsp, rbp, panic_line);
     panic_line("last log lines:");
     log_ring_walk(print_log_line);
-    power_stop_devices();
+    power_stop_devices(!halt_instead);
     leave();
 }
 

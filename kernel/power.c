@@ -17,19 +17,19 @@
 #define DEBUG_EXIT             0xF4 /* QEMU's isa-debug-exit, as tests place it */
 #define EFFECT_WAIT_US         20000
 
-static void (*stop)(void);
+static void (*stop)(bool comes_back);
 
-void power_at_exit(void (*stop_devices)(void))
+void power_at_exit(void (*stop_devices)(bool comes_back))
 {
     stop = stop_devices;
 }
 
-void power_stop_devices(void)
+void power_stop_devices(bool comes_back)
 {
-    void (*call)(void) = stop;
+    void (*call)(bool) = stop;
     stop = NULL;
     if (call)
-        call();
+        call(comes_back);
 }
 
 void power_debug_exit(uint8_t code)
@@ -40,7 +40,7 @@ void power_debug_exit(uint8_t code)
 void power_off(void)
 {
     interrupts_off();
-    power_stop_devices();
+    power_stop_devices(false);
     acpi_try_power_off();
     power_debug_exit(0);
     cpu_halt();
@@ -49,7 +49,7 @@ void power_off(void)
 void power_reset(void)
 {
     interrupts_off();
-    power_stop_devices();
+    power_stop_devices(true);
     acpi_try_reset();
     out8(RESET_CONTROL, RESET_CONTROL_SYSTEM);
     out8(RESET_CONTROL, RESET_CONTROL_SYSTEM | RESET_CONTROL_GO);

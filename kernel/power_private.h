@@ -5,7 +5,9 @@
 #ifndef POWER_PRIVATE_H
 #define POWER_PRIVATE_H
 
+#include "base.h"
+
 /* Calls what power_at_exit was given, once. */
-void power_stop_devices(void);
+void power_stop_devices(bool comes_back);
 
 #endif

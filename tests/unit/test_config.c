@@ -199,6 +199,7 @@ static void test_defaults(void **state)
     assert_string_equal(c->hostname, "sluice");
     assert_int_equal(c->log_level, LOG_INFO);
     assert_false(c->panic_halt);
+    assert_int_equal(c->watchdog_s, 0);
     assert_false(c->seed_given);
     assert_int_equal(c->flows, 0);
     assert_true(c->uplink.present && c->uplink.dhcp);
@@ -225,7 +226,7 @@ static void test_values_arrive(void **state)
         "dns=10.1.0.9+8.8.8.8,mtu=9000 net=lab,hostonly,lease=inf,dns=self "
         "host=52:54:00:AA:bb:01,10.1.9.9,Web,lease=30s host=52:54:00:aa:bb:02,deny "
         "fwd=both:203.0.113.2:8080:WEB:80,from=198.51.100.7 "
-        "log=debug panic=halt flows=1000000 seed=00000000deadBEEF hostname=gate"));
+        "log=debug panic=halt watchdog=on flows=1000000 seed=00000000deadBEEF hostname=gate"));
     const struct config *c = &f.config;
     assert_int_equal(c->uplink.port, 1);
     assert_false(c->uplink.dhcp);
@@ -279,6 +280,7 @@ static void test_values_arrive(void **state)
 
     assert_int_equal(c->log_level, LOG_DEBUG);
     assert_true(c->panic_halt);
+    assert_int_equal(c->watchdog_s, 30);
     assert_int_equal(c->flows, 1000000);
     assert_true(c->seed_given);
     assert_true(c->seed == 0xdeadbeefu);

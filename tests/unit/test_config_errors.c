@@ -173,6 +173,9 @@ static const struct fake_config_row rows[] = {
     {59, 2, "net=lan,nat,lease=99999999999999999999d",
      "19 '99999999999999999999d' in net=lan,nat,lease=99999999999999999999d: expected "
      "a duration like 30s, 5m, 12h, 7d or inf\n"},
+    {59, 2, "watchdog=yes", "10 'yes' in watchdog=yes: expected on, off, or 5s to 600s\n"},
+    {159, 2, "watchdog=4s", "10 '4s' in watchdog=4s: expected on, off, or 5s to 600s\n"},
+    {160, 2, "watchdog=30", "10 '30' in watchdog=30: expected on, off, or 5s to 600s\n"},
     {60, 2, "flows=63",
      "7 '63' in flows=63: expected 64 to 16M flows, like 1000, 500K or 4M\n"},
     {61, 2, "flows=1e6",

@@ -224,6 +224,10 @@ class Router:
             if "return" in answer:
                 return answer["return"]
 
+    def events_to_the_end(self):
+        """The names of QMP's events that nobody has waited for, until QEMU ends."""
+        return {json.loads(line).get("event") for line in self._qmp_file}
+
     def set_link(self, number, up):
         """Plugs or pulls a port's cable."""
         self.qmp("set_link", name=f"nic{number}", up=up)

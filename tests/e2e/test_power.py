@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ends and watchdogs: the power button, as `virsh shutdown` presses it, and a router that hangs.
+
+    [lan1] eth0 ---- port 1 [ router ] port 0 ---- eth0 [isp]
+                              +- power button, watchdog, disk
+
+Where no client is needed, port 0 is the only one, and its far end is the test.
+"""
+
+import time
+
+import pytest
+
+import lab
+from lab import gdb, uefi
+from lab.clients import lease_by
+from lab.home import ROUTER, Home
+from test_state import drive, image, restored
+
+SHUTDOWN_LIMIT_S = 10
+WATCHDOG_S = 5
+BROADCAST_TO_NOBODY = b"\xff" * 6 + b"\x02\0\0\0\0\x01" + b"\x88\xb5" + bytes(46)
+WATCHDOGS = {"i6300esb": ("pc", ["-device", "i6300esb"]),
+             "tco": ("q35", ["-global", "ICH9-LPC.noreboot=false"])}
+
+
+def alone(config="", **options):
+    """(a router that nobody uses, the other end of its port)"""
+    port, far = lab.Port.frames()
+    return lab.Router([port], f"net=lan,hostonly {config}", **options), far
+
+
+def press(router):
+    """The power button, twice; the machine is off soon, and had said so."""
+    router.qmp("system_powerdown")
+    try:
+        router.qmp("system_powerdown")
+    except (OSError, ValueError):
+        pass  # it was off already
+    assert router.wait_exit(SHUTDOWN_LIMIT_S) == 0
+    router.stop(check=False)
+    assert router.console.endswith("power button: off\n"), router.tail()
+
+
+@pytest.mark.parametrize("machine", ["pc", "q35"])
+def test_button_wakes_an_idle_router(machine):
+    """By its interrupt: nothing else wakes it. watchdog=on is obeyed as far as there is one."""
+    router, _far = alone("watchdog=on", machine=machine)
+    with router:
+        router.wait_for({"pc": "watchdog  none is armed", "q35": "watchdog  tco at 00:1f.0"}[machine])
+        router.wait_for("^.*ready ")
+        time.sleep(1.2)
+        press(router)
+
+
+def test_button_under_uefi(tmp_path):
+    """The loader leaves it to the router."""
+    path = uefi.volume(tmp_path, {uefi.REMOVABLE: uefi.LOADER})
+    router, _far = alone(memory_mb=uefi.MEMORY_MB, boot=uefi.firmware(tmp_path) + uefi.disk(path))
+    with router:
+        router.wait_for("^.*ready ", 90)
+        press(router)
+
+
+def test_leases_are_on_the_disk(tmp_path):
+    """One that was given a moment before, under load, is there after the next start."""
+    with Home(config="net=lan,nat,lease=1h state=auto", leases=False,
+              extra=drive(image(tmp_path, 1 << 20))) as home:
+        home.router.wait_for("^.*ready ")
+        lease = lease_by("udhcpc", home.hosts[0])
+        home.hosts[0].spawn("ping", "-f", "-q", ROUTER)
+        press(home.router)
+        home.restart()
+        assert restored(home.router) == 1
+        assert lease_by("udhcpc", home.hosts[0]).address == lease.address
+
+
+@pytest.mark.parametrize("name", WATCHDOGS)
+def test_watchdog_resets_a_router_that_hangs(name, tmp_path):
+    """And no other: not one that has nothing to do, and not one that has much to do."""
+    machine, extra = WATCHDOGS[name]
+    router, far = alone(f"watchdog={WATCHDOG_S}s", machine=machine, extra=[*extra, *gdb.stub(tmp_path)])
+    with router:
+        router.wait_for(f"watchdog +{name} at .* {WATCHDOG_S} s")
+        router.wait_for("^.*ready ")
+        far.settimeout(5)
+        end = time.monotonic() + WATCHDOG_S * 1.3
+        while time.monotonic() < end:
+            if name == "tco":
+                far.send(BROADCAST_TO_NOBODY)
+            else:
+                time.sleep(0.1)
+        assert f"watchdog  {name}  {WATCHDOG_S} s  fed " in router.status().text
+        router.qmp("query-status")  # so that events come
+        gdb.hang(tmp_path, "clock_now_us")
+        assert router.wait_exit(WATCHDOG_S * 3) == 0  # a reset, which -no-reboot makes an end
+        assert {"WATCHDOG", "SHUTDOWN"} <= router.events_to_the_end()
+        router.stop(check=False)
+
+
+def test_watchdog_leaves_a_halted_router_alone():
+    """panic=halt is there to be read."""
+    machine, extra = WATCHDOGS["i6300esb"]
+    router, _far = alone(f"watchdog={WATCHDOG_S}s panic=halt", machine=machine, extra=extra)
+    with router:
+        router.wait_for("^.*ready ")
+        router.qmp("inject-nmi")
+        router.wait_for("halted")
+        time.sleep(WATCHDOG_S * 1.3)
+        assert router.process.poll() is None
+        router.stop(check=False)
