@@ -199,10 +199,19 @@ static void tx_put_packet(struct e1000 *e, struct pkt *p)
         tx_report(tx);
 }
 
+/* Tells the device of all there is to send. */
+static void tx_tell(struct e1000 *e)
+{
+    tx_report(&e->tx);
+    e1000_write(e, e->kind->tx_queue + E1000_QUEUE_TAIL, e->tx.next & RING_MASK);
+    e->nic.counters.tx_doorbells++;
+}
+
 unsigned e1000_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
 {
     struct e1000 *e = e1000_of(nic);
     struct e1000_tx *tx = &e->tx;
+    uint16_t told = tx->next;
     uint64_t bytes = 0;
     unsigned i;
 
@@ -210,7 +219,10 @@ unsigned e1000_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
         struct pkt *p = pkts[i];
         unsigned needed = p->segs + 2u; /* a context, and a super-packet's headers */
         if (UNLIKELY(tx_free(tx) < needed || tx->room < p->segs)) {
-            tx_report(tx);
+            /* A virtual device sends while it is told, and has room then. */
+            if (tx->next != told)
+                tx_tell(e);
+            told = tx->next;
             e1000_tx_reclaim(nic);
             if (tx_free(tx) < needed || tx->room < p->segs)
                 break;
@@ -221,11 +233,8 @@ unsigned e1000_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
     nic->counters.tx_packets += i;
     nic->counters.tx_bytes += bytes;
     nic->counters.tx_full += n - i;
-    if (i > 0) {
-        tx_report(tx);
-        e1000_write(e, e->kind->tx_queue + E1000_QUEUE_TAIL, tx->next & RING_MASK);
-        nic->counters.tx_doorbells++;
-    }
+    if (tx->next != told)
+        tx_tell(e);
     return i;
 }
 
