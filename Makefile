@@ -270,6 +270,16 @@ e2e-boots: image efi
 e2e-nics: image
 	@$(TESTS) nics
 
+## qemu-new     build/qemu-new/run, QEMU of Debian trixie: fetched (50 MB), never installed; it has igb
+qemu-new: $(BUILD)/qemu-new/run
+$(BUILD)/qemu-new/run: tools/fetch-qemu tools/trixie-apt
+	@tools/fetch-qemu $(@D)
+	@touch $@
+
+## e2e-igb      the drivers' tests end to end on Intel's 82576, which only that QEMU has
+e2e-igb: image qemu-new
+	@SLUICE_QEMU=$(abspath $(BUILD))/qemu-new/run E2E="tests/e2e/test_drivers.py -k igb" $(TESTS) e2e
+
 ## bench        figures, Sluice's beside a Linux VM's (docs/performance.md); ROWS="DNS DHCP" for some of the VMs'
 bench: $(BENCH) $(BUILD)/bench/load $(BUILD)/bench/insn.so image
 	@tools/install-packages $(PACKAGES_RUN) $(PACKAGES_BENCH)
@@ -300,7 +310,7 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: bench image efi images help clean docs run test check unit proofs fuzz machine e2e e2e-boots e2e-nics deps format
+.PHONY: bench image efi images help clean docs run test check unit proofs fuzz machine e2e e2e-boots e2e-nics e2e-igb qemu-new deps format
 # The compiler writes these beside the objects; nothing here makes them, and no built-in rule may try.
 %.d: ;
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
