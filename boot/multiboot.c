@@ -117,7 +117,8 @@ static void read_module(const struct multiboot_info *info, struct boot_info *boo
     const void *at = at_address(info->modules, sizeof(module));
     if (at)
         memcpy(&module, at, sizeof(module));
-    if (module.start == 0 || module.end < module.start) {
+    /* GRUB says 0 to 0 of a file that is empty. */
+    if (!at || module.end < module.start || (module.start == 0 && module.end != 0)) {
         boot->error = "multiboot: the loader's module cannot be true";
         return;
     }

@@ -86,10 +86,11 @@ def test_the_configuration_can_be_edited(images):
 
 @pytest.mark.parametrize("text,words", [
     (b"# The attic's.\nfrobnicate=1\n", r"(?s)sluice\.cfg, line 2, column 1: .*frobnicate.*nothing is forwarded"),
+    (b"", r"^ready "),
     (None, r"^ready "),
-], ids=["mistake", "none"])
+], ids=["mistake", "empty", "none"])
 def test_a_bios_takes_the_file_as_it_is(images, text, words, tmp_path):
-    """By GRUB: edited as the documentation says, with a mistake; and removed, which is a home router."""
+    """By GRUB: edited as the documentation says, with a mistake; emptied and removed, a home router."""
     image = tmp_path / "edited.img"
     subprocess.run(["cp", "--sparse=always", images / "sluice.img", image], check=True)
     if text is None:

@@ -333,6 +333,11 @@ static void multiboot_module_is_the_file(void **state)
         assert_int_equal(boot.file_cut, rows[i].cut);
         assert_memory_equal(boot.file, (uint8_t *)(uintptr_t)(end - rows[i].bytes), rows[i].kept);
     }
+    clear_arena(state);
+    mb_module(0, 0, 1); /* an empty file, as GRUB tells it */
+    mb();
+    assert_null(boot.error);
+    assert_int_equal(boot.file_bytes, 0);
     /* Without the flag, or with none in the list, there is no file. */
     clear_arena(state);
     mb_module(end - 19, end, 1);
