@@ -27,6 +27,7 @@
 #define IP_MAX_BYTES  65535u
 #define FLAGS_LEFT    TCP_PSH         /* on the last one */
 #define FLAGS_ALIKE   (TCP_ACK | 64u) /* and ECE (RFC 3168, section 6.1), on all of them or none */
+#define ALIKE_BYTES   (ETH_HDR_BYTES + 2)
 #define MIN_HDR_BYTES (ETH_HDR_BYTES + IP4_HDR_BYTES + TCP_HDR_BYTES)
 
 /* The super-packet in the making, which is one packet at first. */
@@ -37,6 +38,7 @@ struct merge {
     uint32_t size; /* payload of each packet but the last */
     uint32_t seq;  /* the next one's */
     uint16_t id;
+    uint16_t ip_sum; /* sum_of_changing() of all */
 };
 
 /* n is a multiple of 4. */
@@ -48,30 +50,44 @@ static inline bool same(const uint8_t *a, const uint8_t *b, uint32_t n)
     return n == 0 || load_raw32(a) == load_raw32(b);
 }
 
-/* A cheap look, which sorts out most of what does not belong together. */
+/* A cheap look, which sorts out most of what does not belong together: up to where IP's length is,
+ * if there is no tag. */
 static inline bool alike(const struct pkt *a, const struct pkt *b)
 {
     return a->len >= MIN_HDR_BYTES + OFFLOAD_MIN_GSO_SIZE && b->len > MIN_HDR_BYTES &&
-           b->len == b->total_bytes && same(a->data, b->data, ETH_HDR_BYTES + 2);
+           b->len == b->total_bytes && same(a->data, b->data, ALIKE_BYTES);
 }
 
-/* True if the header's checksum is the one that offload_cut() would write. */
-static bool ip_csum_ok(const uint8_t *ip, const struct offload_headers *h)
+/* What of an IPv4 header differs between the packets adds up to the same in all of them, if their
+ * checksums are right, or all equally wrong. */
+static inline uint16_t sum_of_changing(const uint8_t *ip)
 {
-    return h->ip6 || (csum_of(ip, IP4_HDR_BYTES) == 0 && load_raw16(ip + IP4_CSUM_OFF) != ODD_ZERO);
+    return csum_fold((uint32_t)load_raw16(ip + IP4_LEN_OFF) + load_raw16(ip + IP4_ID_OFF) +
+                     load_raw16(ip + IP4_CSUM_OFF));
 }
 
-static bool tcp_csum_ok(const struct pkt *p, const struct offload_headers *h)
+static bool tcp_sum_is_right(const struct pkt *p, const struct offload_headers *h)
 {
-    const uint8_t *tcp = p->data + h->l4_off;
     uint32_t bytes = p->len - h->l4_off;
 
-    if (load_raw16(tcp + TCP_CSUM_OFF) == ODD_ZERO)
+    return csum_fold(offload_pseudo_sum(p->data + h->l3_off, h, bytes) +
+                     csum_add(0, p->data + h->l4_off, bytes)) == 0xFFFF;
+}
+
+static inline bool tcp_csum_ok(const struct pkt *p, const struct offload_headers *h)
+{
+    return load_raw16(p->data + h->l4_off + TCP_CSUM_OFF) != ODD_ZERO &&
+           ((p->flags & PKT_CSUM_VALID) || tcp_sum_is_right(p, h));
+}
+
+/* The same for the first one, and its IP header. */
+static bool csums_ok(const struct pkt *p, const struct offload_headers *h)
+{
+    const uint8_t *ip = p->data + h->l3_off;
+
+    if (!h->ip6 && (csum_of(ip, IP4_HDR_BYTES) != 0 || load_raw16(ip + IP4_CSUM_OFF) == ODD_ZERO))
         return false;
-    if (p->flags & PKT_CSUM_VALID)
-        return true;
-    return csum_fold(offload_pseudo_sum(p->data + h->l3_off, h, bytes) + csum_add(0, tcp, bytes)) ==
-           0xFFFF;
+    return tcp_csum_ok(p, h);
 }
 
 /* Looks at p as the first of several: UNVERIFIED or CLOSED. */
@@ -94,15 +110,17 @@ static void begin(struct merge *m, struct pkt *p, uint32_t types)
     m->head = m->tail = p;
     m->seq = load_be32(tcp + TCP_SEQ_OFF) + m->size;
     m->id = (uint16_t)(load_be16(p->data + h->l3_off + IP4_ID_OFF) + 1);
+    m->ip_sum = sum_of_changing(p->data + h->l3_off);
     m->state = UNVERIFIED;
 }
 
-static bool ip_continues(const struct merge *m, const struct pkt *p)
+/* alike() has looked at what is before the length. */
+static inline bool ip_continues(const struct merge *m, const struct pkt *p)
 {
     const uint8_t *a = m->head->data + m->h.l3_off, *b = p->data + m->h.l3_off;
     uint32_t bytes = p->len - m->h.l3_off;
 
-    if (!same(m->head->data, p->data, m->h.l3_off + 2))
+    if (!same(m->head->data + ALIKE_BYTES, p->data + ALIKE_BYTES, m->h.l3_off + 2 - ALIKE_BYTES))
         return false;
     if (m->h.ip6)
         return load_raw16(a + 2) == load_raw16(b + 2) &&
@@ -111,10 +129,11 @@ static bool ip_continues(const struct merge *m, const struct pkt *p)
                same(a + IP6_SRC_OFF, b + IP6_SRC_OFF, IP6_ADDRESS_BYTES);
     return load_be16(b + IP4_LEN_OFF) == bytes && load_be16(b + IP4_ID_OFF) == m->id &&
            load_raw32(a + IP4_FRAG_OFF) == load_raw32(b + IP4_FRAG_OFF) &&
-           load_raw64(a + IP4_SRC_OFF) == load_raw64(b + IP4_SRC_OFF);
+           load_raw64(a + IP4_SRC_OFF) == load_raw64(b + IP4_SRC_OFF) &&
+           sum_of_changing(b) == m->ip_sum && load_raw16(b + IP4_CSUM_OFF) != ODD_ZERO;
 }
 
-static bool tcp_continues(const struct merge *m, const struct pkt *p)
+static inline bool tcp_continues(const struct merge *m, const struct pkt *p)
 {
     const uint8_t *a = m->head->data + m->h.l4_off, *b = p->data + m->h.l4_off;
 
@@ -139,11 +158,11 @@ static bool continues(struct merge *m, const struct pkt *p)
         return false;
     if (m->state == UNVERIFIED) {
         m->state = CLOSED;
-        if (!ip_csum_ok(m->head->data + m->h.l3_off, &m->h) || !tcp_csum_ok(m->head, &m->h))
+        if (!csums_ok(m->head, &m->h))
             return false;
         m->state = OPEN;
     }
-    return ip_csum_ok(p->data + m->h.l3_off, &m->h) && tcp_csum_ok(p, &m->h);
+    return tcp_csum_ok(p, &m->h);
 }
 
 static void append(struct merge *m, struct pkt *p)
