@@ -26,6 +26,7 @@
 #include "boot/idle.h"
 #include "boot/options.h"
 #include "boot/plan.h"
+#include "boot/port_watch.h"
 #include "boot/state.h"
 #include "drivers/fw_cfg.h"
 #include "drivers/vmgenid.h"
@@ -51,6 +52,7 @@ static struct {
     struct state state;
     struct vmgenid vmgenid;
     struct watchdog watchdog;
+    struct port_watch watch;
 } router;
 
 static void print_line(const char *text)
@@ -138,6 +140,11 @@ static void print_ports(void)
     for (unsigned i = 0; i < router.nic_count; i++) {
         const struct nic *nic = router.nics[i];
         const uint8_t *m = nic->mac;
+        if (nic->dead) {
+            log_error("port %-2u  %-10s  failed: %s  at %s", i, nic->driver, nic->dead,
+                      nic->location);
+            continue;
+        }
         log_info("port %-2u  %-10s  %02x:%02x:%02x:%02x:%02x:%02x  link %-4s  at %s%s%s%s", i,
                  nic->driver, m[0], m[1], m[2], m[3], m[4], m[5],
                  nic->ops->link_up(router.nics[i]) ? "up" : "down", nic->location,
@@ -292,10 +299,11 @@ static uint64_t next_deadline(uint64_t now_us)
 /* False: there is work already, and nothing was let in. */
 static bool sleep_until_needed(uint64_t now_us)
 {
+    uint64_t look_us = port_watch_sleep(&router.watch, now_us);
     bool work = router.dataplane && dataplane_arm(router.dataplane);
 
     if (!work)
-        clock_sleep_until(next_deadline(now_us));
+        clock_sleep_until(MIN(look_us, next_deadline(now_us)));
     if (router.dataplane)
         dataplane_disarm(router.dataplane);
     return !work;
@@ -330,8 +338,7 @@ static void heed_power_button(uint64_t now_us)
     power_off();
 }
 
-/* What else would wait for a sleep, which may be long in coming under load, and never comes with a
- * port that has no interrupt. */
+/* What else would wait for a sleep, which may be long in coming under load. */
 static void look_around(uint64_t now_us)
 {
     clock_sleep_until(0);
@@ -346,6 +353,7 @@ NORETURN static void run(void)
     struct idle idle;
     idle_init(&idle);
     uint64_t looked_us = 0, now_us = clock_now_us();
+    bool slept = false;
     for (;;) {
         if (now_us - looked_us >= LOOK_AROUND_US) {
             looked_us = now_us;
@@ -357,7 +365,12 @@ NORETURN static void run(void)
             work += host_poll(router.host, now_us);
             state_poll(&router.state, now_us);
         }
-        bool rest = idle_should_sleep(&idle, work != 0, now_us), slept = false;
+        if (slept)
+            port_watch_woke(&router.watch);
+        if (port_watch_beat(&router.watch, now_us))
+            nic_look_for_gone();
+        bool rest = idle_should_sleep(&idle, work != 0, now_us);
+        slept = false;
         if (rest) {
             serve_console();
             slept = sleep_until_needed(now_us);
@@ -385,6 +398,7 @@ void app_main(const struct boot_info *boot)
     entropy_devices_read();
     make_ports();
     print_ports();
+    port_watch_init(&router.watch, router.nics, router.nic_count, clock_now_us());
     if (understand() && start_forwarding())
         log_info("ready     %llu ms after start; press Enter for the status",
                  (unsigned long long)(clock_now_us() / 1000));

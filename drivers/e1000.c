@@ -54,7 +54,7 @@ static bool link_up(struct nic *nic)
 {
     struct e1000 *e = e1000_of(nic);
 
-    if (UNLIKELY(e->link_changed || !e->has_irq)) {
+    if (UNLIKELY(e->link_changed || nic->irq != NIC_IRQ_PROVEN)) {
         e->link_changed = false; /* before the look, so that a change after it is not lost */
         uint32_t status = e1000_read(e, E1000_STATUS);
         e->link = status & E1000_STATUS_LU;
@@ -92,8 +92,9 @@ static bool irq_arm(struct nic *nic)
     struct e1000 *e = e1000_of(nic);
     bool tx = e->tx.clean != e->tx.next && buffers_are_short(e);
 
+    /* A line that nobody listens to must not be pulled: it may be another device's. */
     if (!e->has_irq)
-        return true;
+        return e1000_rx_pending(e);
     /* What came while nobody slept has been seen: it must not end the sleep. */
     if (!e->has_msix && (e1000_read(e, e->kind->icr) & E1000_INT_LSC))
         e->link_changed = true;
@@ -125,8 +126,7 @@ static void irq_setup(struct e1000 *e)
         e->has_msix || (e->kind->message && pci_msi_attach(&e->pci, on_interrupt, e) == 0);
 
     e->has_irq = message || pci_intx_attach(&e->pci, on_interrupt, e) == 0;
-    if (!e->has_irq)
-        log_warn("%s: no interrupt to be had, the device is polled all the time", e->nic.location);
+    e->nic.irq = e->has_irq ? NIC_IRQ_UNPROVEN : NIC_IRQ_NONE;
 }
 
 /* ---- counters, and the end ---- */
@@ -285,21 +285,19 @@ static int start(struct e1000 *e, const struct nic_limits *limits)
     err = e->kind->begin(e);
     if (err)
         return err;
-    e1000_write(e, e->kind->ims, E1000_INT_LSC);
+    if (e->has_irq)
+        e1000_write(e, e->kind->ims, E1000_INT_LSC);
     e->link = e1000_read(e, E1000_STATUS) & E1000_STATUS_LU;
     return 0;
 }
 
-struct nic *e1000_probe(struct pci_dev *pci, const struct nic_id *chip,
-                        const struct nic_limits *limits, const struct e1000_kind *kind,
-                        uint16_t mtu_max)
+struct nic *e1000_probe(struct pci_dev *pci, const struct nic_limits *limits,
+                        const struct e1000_kind *kind, uint16_t mtu_max)
 {
     struct e1000 *e = mem_alloc(sizeof(*e), CACHE_LINE_BYTES);
 
-    if (!e) {
-        log_error("%s: no memory for the port", pci->location);
+    if (!e)
         return NULL;
-    }
     e->pci = *pci;
     e->kind = kind;
     e->nic.ops = &live_ops;
@@ -312,12 +310,11 @@ struct nic *e1000_probe(struct pci_dev *pci, const struct nic_id *chip,
     int err = pci_enable(&e->pci);
     if (!err) {
         e->regs = pci_map_bar(&e->pci, 0, 0, E1000_REGS_BYTES);
-        err = e->regs ? start(e, limits) : -ENODEV;
+        err = e->regs ? start(e, limits) : -ENXIO;
     }
     if (err) {
-        log_error("%s: the %s does not start (error %d)", pci->location, chip->name, -err);
         pci_disable(&e->pci);
-        return NULL;
+        return nic_failed(&e->nic, nic_why(err));
     }
     return &e->nic;
 }
@@ -335,7 +332,7 @@ static const struct e1000_kind kind_8254x = OLDER("e1000", 0, false),
 static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
                          const struct nic_limits *limits)
 {
-    return e1000_probe(pci, chip, limits, chip->variant & IS_82574 ? &kind_82574 : &kind_8254x,
+    return e1000_probe(pci, limits, chip->variant & IS_82574 ? &kind_82574 : &kind_8254x,
                        chip->variant & NO_JUMBO ? DEFAULT_MTU : JUMBO_MTU);
 }
 

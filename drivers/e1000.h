@@ -129,9 +129,8 @@ static inline void e1000_set_ring(const struct e1000 *e, unsigned queue, const v
 void e1000_die(struct e1000 *e, const char *why);
 
 /* Starts a device as one of this kind. NULL: it cannot be used, which has been logged. */
-struct nic *e1000_probe(struct pci_dev *pci, const struct nic_id *chip,
-                        const struct nic_limits *limits, const struct e1000_kind *kind,
-                        uint16_t mtu_max);
+struct nic *e1000_probe(struct pci_dev *pci, const struct nic_limits *limits,
+                        const struct e1000_kind *kind, uint16_t mtu_max);
 
 /* Resets the device, which is cut off from memory. 0 or -ETIMEDOUT. */
 int e1000_reset(struct e1000 *e);

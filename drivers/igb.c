@@ -129,7 +129,7 @@ static const struct e1000_kind igb = YOUNGER("igb", E1000_ICR, E1000_IMS, E1000_
 static struct nic *probe(struct pci_dev *pci, const struct nic_id *chip,
                          const struct nic_limits *limits)
 {
-    struct nic *nic = e1000_probe(pci, chip, limits, chip->variant & IGC ? &igc : &igb, MTU_MAX);
+    struct nic *nic = e1000_probe(pci, limits, chip->variant & IGC ? &igc : &igb, MTU_MAX);
 
     if (!nic || nic->dead)
         return nic;

@@ -7,6 +7,8 @@
 #include "entropy.h"
 #include "log.h"
 
+#define DEFAULT_MTU 1500
+
 static unsigned dead_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
 {
     (void)nic, (void)out, (void)max;
@@ -48,6 +50,41 @@ void nic_taken_down(struct nic *nic, const char *why)
     nic->dead = why;
     nic->ops = &dead_ops;
     log_error("port at %s: device offered %s; port taken down", nic->location, why);
+}
+
+struct nic *nic_failed(struct nic *nic, const char *why)
+{
+    nic->dead = why;
+    nic->ops = &dead_ops;
+    nic->offloads = 0;
+    /* A network may get its MAC here, as its first port's, but must not get its MTU. */
+    nic->mtu = DEFAULT_MTU;
+    nic->mtu_max = UINT16_MAX;
+    nic_mac_make(nic->mac);
+    return nic;
+}
+
+const char *nic_why(int error)
+{
+    static const struct {
+        int error;
+        const char *why;
+    } rows[] = {
+        {-ENOMEM, "too little memory"},
+        {-ENXIO, "its registers are nowhere in memory"},
+        {-ENOSPC, "there is no room for its registers"},
+        {-ETIMEDOUT, "it does not come out of its reset"},
+        {-EPROTO, "it refuses what it has offered"},
+        {-ENODEV, "it offers no interface that is known here"},
+        {-ENOENT, "it has too few queues"},
+        {-EINVAL, "what it says about itself cannot be"},
+        {-EIO, "it refuses its queues"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++)
+        if (rows[i].error == error)
+            return rows[i].why;
+    return "it does not start";
 }
 
 bool nic_mac_is_usable(const uint8_t *mac)

@@ -17,7 +17,8 @@ struct nic_id {
 
 struct nic_driver {
     const struct nic_id *ids; /* ended by one without a name */
-    /* Starts the device. NULL if it cannot be used; the driver has logged why and stopped it. */
+    /* Starts the device. What cannot be used is stopped, and returned as nic_failed() makes it;
+     * NULL if there is no memory even for that. */
     struct nic *(*probe)(struct pci_dev *pci, const struct nic_id *id,
                          const struct nic_limits *limits);
 };
@@ -29,6 +30,14 @@ extern const struct nic_driver *const nic_drivers[];
 
 /* Sets nic->dead and logs one line, the first time. From then on its operations do nothing. */
 void nic_taken_down(struct nic *nic, const char *why);
+
+/* A device that did not start keeps its port's number, or all behind it would belong to other
+ * networks. Makes nic, whose driver is known, a port that is dead from the beginning; returns it.
+ */
+struct nic *nic_failed(struct nic *nic, const char *why);
+
+/* The negative errno values of a start, for people. */
+const char *nic_why(int error);
 
 /* True if the address can be a NIC's own: individual, and not 0. */
 bool nic_mac_is_usable(const uint8_t *mac);

@@ -32,9 +32,13 @@ static struct nic *probe_virtio_net(struct pci_dev *pci, const struct nic_id *id
     struct virtio_pci *vp = mem_alloc(sizeof(*vp), CACHE_LINE_BYTES);
 
     (void)id;
-    if (!vp || virtio_pci_open(vp, pci) != 0)
+    if (!vp)
         return NULL;
-    return virtio_net_start(&vp->dev, limits);
+    int error = virtio_pci_open(vp, pci);
+    if (error == 0)
+        return virtio_net_start(&vp->dev, limits);
+    struct nic *nic = mem_alloc(sizeof(*nic), CACHE_LINE_BYTES);
+    return nic ? nic_failed(nic, nic_why(error)) : NULL;
 }
 
 static const struct nic_id virtio_net_ids[] = {
@@ -49,7 +53,15 @@ static const struct nic_driver virtio_net_driver = {.ids = virtio_net_ids,
 const struct nic_driver *const nic_drivers[] = {&virtio_net_driver, &e1000_driver, &igb_driver,
                                                 NULL};
 
+#define NOBODY 0xFFFF /* what is read as the vendor of a device that is not there */
+
 static struct pci_dev devices[PCI_DEVS_MAX];
+
+/* Ports on PCI, which may leave it. */
+static struct {
+    struct nic *nic; /* NULL: there are no more */
+    const struct pci_dev *pci;
+} places[NIC_MAX];
 
 static unsigned scan(void)
 {
@@ -107,13 +119,19 @@ static bool has_room(struct ports *ports)
     return false;
 }
 
-/* nic is NULL if the driver could not start it, and has said why. */
-static void add_port(struct ports *ports, struct nic *nic, const char *location, const char *name)
+/* Whatever became of the device, it has its place. */
+static struct nic *add_port(struct ports *ports, struct nic *nic, const char *location,
+                            const char *name)
 {
-    if (nic)
-        ports->nics[ports->n++] = nic;
-    else
-        log_error("%s: %s is not used", location, name);
+    static struct nic unstarted[NIC_MAX];
+
+    if (!nic)
+        nic = nic_failed(&unstarted[ports->n], nic_why(-ENOMEM));
+    if (!nic->driver)
+        nic->driver = name;
+    memcpy(nic->location, location, MIN(strlen(location), sizeof(nic->location) - 1));
+    ports->nics[ports->n++] = nic;
+    return nic;
 }
 
 unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsigned max)
@@ -126,8 +144,12 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
         const struct nic_driver *driver = driver_of(&devices[i], &id);
         if (!driver)
             tell_of_no_driver(&devices[i]);
-        else if (has_room(&ports))
-            add_port(&ports, driver->probe(&devices[i], id, limits), devices[i].location, id->name);
+        else if (has_room(&ports)) {
+            struct nic *nic = driver->probe(&devices[i], id, limits);
+            nic = add_port(&ports, nic, devices[i].location, id->name);
+            places[ports.n - 1].nic = nic;
+            places[ports.n - 1].pci = &devices[i];
+        }
     }
     for (struct virtio_mmio *vm = NULL; (vm = virtio_mmio_next(VIRTIO_NET, vm)) != NULL;)
         if (has_room(&ports))
@@ -135,6 +157,13 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
     if (ports.left > 0)
         log_warn("%u more network devices than the %u that are used", ports.left, ports.n);
     return ports.n;
+}
+
+void nic_look_for_gone(void)
+{
+    for (unsigned i = 0; i < NIC_MAX && places[i].nic; i++)
+        if (!places[i].nic->dead && pci_read(places[i].pci, PCI_VENDOR_ID, 2) == NOBODY)
+            nic_taken_down(places[i].nic, "nothing any more");
 }
 
 /* The next virtio device of this type, PCI's first: *pci and *mmio are where the last was found.

@@ -105,13 +105,16 @@ int pci_msi_attach(const struct pci_dev *dev, irq_handler handler, void *arg)
 int pci_intx_attach(const struct pci_dev *dev, irq_handler handler, void *arg)
 {
     unsigned line = pci_read(dev, PCI_INTERRUPT_LINE, 1);
+    int status = -ENODEV;
 
     /* Line 0 is the timer's: it means that nobody has routed the pin, as 255 does. */
-    if (pci_read(dev, PCI_INTERRUPT_PIN, 1) == 0 || line == 0 || line > 15)
-        return -ENODEV;
-    int status = irq_attach_line(line, handler, arg);
-    if (status != 0)
+    if (pci_read(dev, PCI_INTERRUPT_PIN, 1) != 0 && line != 0 && line <= 15)
+        status = irq_attach_line(line, handler, arg);
+    if (status != 0) {
+        /* Wherever the pin leads, it must not disturb those who are there. */
+        pci_write(dev, PCI_COMMAND, 2, pci_read(dev, PCI_COMMAND, 2) | PCI_COMMAND_INTX_OFF);
         return status;
+    }
     switch_off(dev, PCI_CAP_ID_MSI, PCI_MSI_CONTROL_ENABLE);
     switch_off(dev, PCI_CAP_ID_MSIX, PCI_MSIX_CONTROL_ENABLE);
     pci_write(dev, PCI_COMMAND, 2, pci_read(dev, PCI_COMMAND, 2) & ~PCI_COMMAND_INTX_OFF);

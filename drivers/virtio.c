@@ -49,7 +49,7 @@ int virtio_negotiate(struct virtio_dev *dev, uint64_t wanted)
         dev->ops->set_accepted(dev, dev->features);
         add_status(dev, VIRTIO_STATUS_FEATURES_OK);
         if (!(dev->ops->get_status(dev) & VIRTIO_STATUS_FEATURES_OK))
-            return -ENODEV;
+            return -EPROTO;
     }
     return 0;
 }

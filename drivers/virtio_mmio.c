@@ -193,8 +193,6 @@ static void irq_setup(struct virtio_dev *dev)
 
     dev->has_irq = irq_attach_gsi(vm->place.gsi, vm->place.level, on_interrupt, vm) == 0 ||
                    irq_attach_line(vm->place.gsi, on_interrupt, vm) == 0;
-    if (!dev->has_irq)
-        log_warn("%s: no interrupt to be had, the device is polled all the time", dev->location);
 }
 
 static void cut_off(struct virtio_dev *dev)

@@ -14,6 +14,7 @@
 #define MTU_MIN          68
 #define ETH_HEADER_BYTES 14
 #define VLAN_TAG_BYTES   4
+#define GONE             UINT8_MAX /* the status of a device that is not there any more */
 
 #define WANTED_ALWAYS                                                                              \
     (VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_EVENT_IDX |        \
@@ -110,11 +111,12 @@ static bool link_up(struct nic *nic)
 {
     struct virtio_net *vn = virtio_net_of(nic);
 
-    if (LIKELY(!vn->dev->config_changed))
+    if (LIKELY(!vn->dev->config_changed && nic->irq == NIC_IRQ_PROVEN))
         return vn->link;
     vn->dev->config_changed = false; /* before the look, so that a change after it is not lost */
-    if (vn->dev->ops->get_status(vn->dev) & VIRTIO_STATUS_NEEDS_RESET) {
-        virtio_net_die(vn, "its own wish to be reset");
+    unsigned status = vn->dev->ops->get_status(vn->dev);
+    if (status & VIRTIO_STATUS_NEEDS_RESET) {
+        virtio_net_die(vn, status == GONE ? "nothing but ones" : "its own wish to be reset");
         return false;
     }
     read_link(vn);
@@ -131,9 +133,8 @@ static bool buffers_are_short(const struct virtio_net *vn)
 static bool irq_arm(struct nic *nic)
 {
     struct virtio_net *vn = virtio_net_of(nic);
-    bool work = !vn->dev->has_irq;
+    bool work = virtq_irq_arm(&vn->rx.q, 0);
 
-    work |= virtq_irq_arm(&vn->rx.q, 0);
     work |= vn->rx.missing > 0 && nic->pool->free_count > 0;
     if (vn->tx.q.next_avail != vn->tx.q.last_used && buffers_are_short(vn)) {
         vn->tx.irq_armed = true;
@@ -199,10 +200,8 @@ struct nic *virtio_net_start(struct virtio_dev *dev, const struct nic_limits *li
     struct virtio_net *vn = mem_alloc(sizeof(*vn), CACHE_LINE_BYTES);
     struct virtq ctrl;
 
-    if (!vn) {
-        log_error("%s: no memory for the port", dev->location);
+    if (!vn)
         return NULL;
-    }
     vn->dev = dev;
     vn->nic.pool = limits->pool;
     vn->nic.driver = "virtio-net";
@@ -218,12 +217,12 @@ struct nic *virtio_net_start(struct virtio_dev *dev, const struct nic_limits *li
     if (status == 0)
         status = open_queues(vn, &ctrl, limits);
     if (status != 0) {
-        log_error("%s: virtio-net does not start (error %d)", dev->location, -status);
         virtio_fail(dev);
-        return NULL;
+        return nic_failed(&vn->nic, nic_why(status));
     }
     read_mac(vn);
     read_mtu(vn);
+    vn->nic.irq = dev->has_irq ? NIC_IRQ_UNPROVEN : NIC_IRQ_NONE;
     vn->nic.offloads = nic_offloads_of(dev);
     vn->nic.ops = &live_ops;
     virtio_ready(dev);

@@ -74,10 +74,7 @@ void virtio_pci_irq_setup(struct virtio_pci *vp,
     vp->queue_vector = VIRTIO_PCI_NO_VECTOR;
     vp->config_vector = VIRTIO_PCI_NO_VECTOR;
     pci_msix_enable(&vp->pci, false);
-    if (pci_intx_attach(&vp->pci, on_line, &vp->dev) == 0)
-        vp->dev.has_irq = true;
-    else
-        log_warn("%s: no interrupt to be had, the device is polled all the time", vp->dev.location);
+    vp->dev.has_irq = pci_intx_attach(&vp->pci, on_line, &vp->dev) == 0;
 }
 
 void virtio_pci_let_in(struct virtio_dev *dev)

@@ -27,11 +27,15 @@ struct nic_limits {
  * but to read its configuration space; may be called again. */
 unsigned nic_count(void);
 
-/* Starts the NICs in PCI order (bus, device, function) and returns how many are running; what
- * nics[0..n) point to is never freed. A NIC that cannot be started is logged and left out. The
- * ports' own memory comes from mem_alloc, their receive buffers from the pool. max is at most
- * NIC_MAX. */
+/* Starts the NICs in PCI order (bus, device, function) and returns how many there are; what
+ * nics[0..n) point to is never freed. A NIC that cannot be started keeps its place: it is there,
+ * dead. The ports' own memory comes from mem_alloc, their receive buffers from the pool. max is at
+ * most NIC_MAX. */
 unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsigned max);
+
+/* Takes down the NICs that nic_probe_all started and that have left their bus since. What their
+ * rings hold of the pool is not given back. */
+void nic_look_for_gone(void);
 
 /* Reads every hardware source of randomness on the PCI buses (virtio-rng) into entropy_mix(),
  * waiting at most 10 ms for each. Returns the number of bytes mixed in. */

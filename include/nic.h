@@ -30,6 +30,14 @@ enum nic_offloads {                       /* what the device does to a packet it
 
 #define NIC_NEAR_BYTES 255
 
+/* Whether the device's interrupts can be relied on. The driver says so where none can be attached,
+ * the loop where it finds out (boot/port_watch.h). */
+enum nic_irq {
+    NIC_IRQ_UNPROVEN, /* attached; none has been seen */
+    NIC_IRQ_PROVEN,
+    NIC_IRQ_NONE, /* the loop looks at the port now and then instead */
+};
+
 struct nic;
 
 struct nic_ops {
@@ -49,13 +57,14 @@ struct nic_ops {
 
     /* Asks for an interrupt on received packets and link changes (and on transmit completions if
      * that is what the driver is short of). Returns true if there is work already, in which case
-     * the caller must poll again rather than sleep. */
+     * the caller must poll again rather than sleep; that there is no interrupt is no work. */
     bool (*irq_arm)(struct nic *nic);
 
     /* No more interrupts: the caller polls. */
     void (*irq_disarm)(struct nic *nic);
 
-    /* The link as the device reports it now; true where a device cannot tell. */
+    /* The link as the device reports it; true where a device cannot tell. With proven interrupts
+     * the device is asked after one only, else at every call. */
     bool (*link_up)(struct nic *nic);
 
     /* Adds what the device has counted by itself since the last call to the counters. NULL: it
@@ -88,7 +97,8 @@ struct nic {
     uint16_t mtu;      /* bytes of L3; 1500 unless the device says otherwise */
     uint16_t mtu_max;  /* what it takes, either way, if the configuration says so; 0: just mtu */
     uint32_t offloads; /* enum nic_offloads */
-    const char *dead;  /* NULL, or why the port was taken down */
+    const char *dead;  /* NULL, or why the port was taken down or never started */
+    uint8_t irq;       /* enum nic_irq */
     struct pkt_pool *pool;
     struct nic_counters counters;
 };

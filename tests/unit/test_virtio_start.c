@@ -123,6 +123,7 @@ static void test_link_follows_configuration_interrupts(void **state)
     (void)state;
     prepare(F_ALL | F_V1);
     start();
+    nic->irq = NIC_IRQ_PROVEN;
     assert_true(nic->ops->link_up(nic));
     device.config[VIRTIO_NET_CONFIG_STATUS] = 0;
     assert_true(nic->ops->link_up(nic)); /* not told yet: cached */
@@ -133,13 +134,19 @@ static void test_link_follows_configuration_interrupts(void **state)
     finish();
 }
 
-static void test_without_interrupts_it_is_polled(void **state)
+static void test_without_interrupts_it_is_asked(void **state)
 {
     (void)state;
     prepare(F_ALL | F_V1);
     start();
-    device.dev.has_irq = false;
-    assert_true(nic->ops->irq_arm(nic));
+    nic->irq = NIC_IRQ_NONE;
+    assert_false(nic->ops->irq_arm(nic)); /* which is no work */
+    assert_true(nic->ops->link_up(nic));
+    device.config[VIRTIO_NET_CONFIG_STATUS] = 0;
+    assert_false(nic->ops->link_up(nic));
+    device.status = 0xFF;
+    assert_false(nic->ops->link_up(nic));
+    assert_string_equal(nic->dead, "nothing but ones");
     finish();
 }
 
@@ -149,7 +156,7 @@ int main(void)
         cmocka_unit_test(test_what_is_negotiated),
         cmocka_unit_test(test_mac_and_mtu),
         cmocka_unit_test(test_link_follows_configuration_interrupts),
-        cmocka_unit_test(test_without_interrupts_it_is_polled),
+        cmocka_unit_test(test_without_interrupts_it_is_asked),
     };
     return cmocka_run_group_tests_name("virtio_start", tests, NULL, NULL);
 }
