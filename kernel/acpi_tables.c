@@ -207,13 +207,13 @@ bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b
         if (!skip_package_length(aml, n, &at) || at >= n || aml[at] < 1)
             continue;
         uint8_t elements = aml[at++];
-        if (!read_small_constant(aml, n, &at, type_a))
+        uint8_t a, b = 0;
+        if (!read_small_constant(aml, n, &at, &a))
             continue;
-        *type_b = 0;
-        if (elements >= 2 && !read_small_constant(aml, n, &at, type_b))
+        if (elements >= 2 && !read_small_constant(aml, n, &at, &b))
             continue;
-        *type_a &= 7; /* a field of three bits */
-        *type_b &= 7;
+        *type_a = a & 7; /* a field of three bits */
+        *type_b = b & 7;
         return true;
     }
     return false;

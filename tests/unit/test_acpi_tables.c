@@ -389,7 +389,7 @@ static void s5_forms(void **state)
         memcpy(aml, rows[i].aml, rows[i].n);
         uint8_t a = 0, b = 0;
         bool found = acpi_find_s5(aml, rows[i].n, &a, &b);
-        if (found != rows[i].found || (found && (a != rows[i].a || b != rows[i].b)))
+        if (found != rows[i].found || a != rows[i].a || b != rows[i].b)
             fail_msg("row %u: %d %u %u", i + 1, found, a, b);
         free(aml);
     }
