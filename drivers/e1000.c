@@ -16,6 +16,7 @@
 #define WAIT_STEP_US    10
 #define RESET_MAX_US    20000
 #define RESET_SETTLE_US 5000
+#define EEPROM_MAX_US   2000 /* a word, bit by bit */
 #define INT_RX          (E1000_INT_RXT0 | E1000_INT_RXO)
 
 /* What differs between chips. */
@@ -204,13 +205,30 @@ int e1000_reset(struct e1000 *e)
     return 0;
 }
 
+/* Bochs leaves RAL and RAH empty: its drivers read the EEPROM (sections 5.6.1 and 13.4.4). */
+static bool read_eeprom_mac(struct e1000 *e)
+{
+    for (unsigned word = 0; word < MAC_BYTES / 2; word++) {
+        e1000_write(e, E1000_EERD, E1000_EERD_START | word << E1000_EERD_ADDR);
+        if (e1000_wait(e, E1000_EERD, E1000_EERD_DONE, E1000_EERD_DONE, EEPROM_MAX_US))
+            return false;
+        uint32_t data = e1000_read(e, E1000_EERD) >> E1000_EERD_DATA;
+        e->nic.mac[2 * word] = (uint8_t)data;
+        e->nic.mac[2 * word + 1] = (uint8_t)(data >> 8);
+    }
+    return true;
+}
+
 static void read_mac(struct e1000 *e)
 {
     uint32_t low = e1000_read(e, E1000_RAL0), high = e1000_read(e, E1000_RAH0);
+    bool found = high & E1000_RAH_AV;
 
     for (unsigned i = 0; i < MAC_BYTES; i++)
         e->nic.mac[i] = (uint8_t)(i < 4 ? low >> 8 * i : high >> 8 * (i - 4));
-    if (!(high & E1000_RAH_AV) || !nic_mac_is_usable(e->nic.mac))
+    if (!found && !e->kind->advanced && !e->kind->message)
+        found = read_eeprom_mac(e);
+    if (!found || !nic_mac_is_usable(e->nic.mac))
         nic_mac_make(e->nic.mac);
 }
 

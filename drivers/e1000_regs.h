@@ -27,6 +27,11 @@
 #define E1000_CTRL_PHY_RST (1u << 31)
 #define E1000_STATUS       0x0008u /* R */
 #define E1000_STATUS_LU    (1u << 1)
+#define E1000_EERD         0x0014u /* RW: a word of the EEPROM; of the 82541 laid out otherwise */
+#define E1000_EERD_START   (1u << 0)
+#define E1000_EERD_DONE    (1u << 4)
+#define E1000_EERD_ADDR    8       /* the first bit of the address, */
+#define E1000_EERD_DATA    16      /* and of the data */
 #define E1000_FCAL         0x0028u /* flow control: address, type, timer; RW, 0 */
 #define E1000_FCAH         0x002Cu
 #define E1000_FCT          0x0030u

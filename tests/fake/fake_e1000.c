@@ -102,6 +102,18 @@ static void answer_mdic(struct fake_e1000 *f)
     fake_e1000_set(f, IGB_MDIC, (mdic & ~IGB_MDIC_DATA_MASK) | f->phy_control | IGB_MDIC_READY);
 }
 
+/* The word of the EEPROM that EERD asks for. */
+static void answer_eerd(struct fake_e1000 *f)
+{
+    uint32_t eerd = fake_e1000_reg(f, E1000_EERD);
+    unsigned word = eerd >> E1000_EERD_ADDR;
+
+    if (f->mac_by_word && (eerd & E1000_EERD_START) && word < MAC_BYTES / 2)
+        fake_e1000_set(f, E1000_EERD,
+                       (uint32_t)load_raw16(f->eeprom_mac + 2 * word) << E1000_EERD_DATA |
+                           E1000_EERD_DONE);
+}
+
 static void while_waiting(void)
 {
     struct fake_e1000 *f = waiting;
@@ -111,6 +123,7 @@ static void while_waiting(void)
         reset_done(f);
         return;
     }
+    answer_eerd(f);
     if (!f->advanced)
         return;
     if ((ctrl & IGB_CTRL_MASTER_OFF) && !f->stuck_master)

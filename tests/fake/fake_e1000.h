@@ -44,6 +44,7 @@ struct fake_e1000 {
     const char *fault;           /* what the driver did wrong, or NULL */
     uint8_t eeprom_mac[MAC_BYTES];
     bool no_mac, stuck_in_reset;
+    bool mac_by_word; /* EERD is answered */
     bool stuck_master, stuck_queue, no_eeprom, firmware_has_phy, semaphore_taken, silent_phy;
     uint16_t phy_control;
     bool was_reset;

@@ -130,13 +130,15 @@ static void test_macs(void **state)
     static const struct {
         int id;
         uint8_t mac[MAC_BYTES];
-        bool invalid, used;
+        bool invalid, by_word, used;
     } rows[] = {
-        {1, {0x52, 0x54, 0, 1, 2, 3}, false, true},
-        {2, {0x52, 0x54, 0, 1, 2, 3}, true, false},
-        {3, {0, 0, 0, 0, 0, 0}, false, false},
-        {4, {255, 255, 255, 255, 255, 255}, false, false},
-        {5, {1, 2, 3, 4, 5, 6}, false, false},
+        {1, {0x52, 0x54, 0, 1, 2, 3}, false, false, true},
+        {2, {0x52, 0x54, 0, 1, 2, 3}, true, false, false},
+        {3, {0, 0, 0, 0, 0, 0}, false, false, false},
+        {4, {255, 255, 255, 255, 255, 255}, false, false, false},
+        {5, {1, 2, 3, 4, 5, 6}, false, false, false},
+        {6, {0x52, 0x54, 0, 1, 2, 3}, true, true, true}, /* the EEPROM is asked */
+        {7, {1, 2, 3, 4, 5, 6}, true, true, false},
     };
 
     (void)state;
@@ -144,6 +146,7 @@ static void test_macs(void **state)
         prepare(FAKE_E1000_82540EM);
         memcpy(device.eeprom_mac, rows[i].mac, MAC_BYTES);
         device.no_mac = rows[i].invalid;
+        device.mac_by_word = rows[i].by_word;
         begin(0);
         if ((memcmp(nic->mac, rows[i].mac, MAC_BYTES) == 0) != rows[i].used || (nic->mac[0] & 1))
             fail_msg("row %d", rows[i].id);
