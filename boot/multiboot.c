@@ -123,6 +123,8 @@ static void read_module(const struct multiboot_info *info, struct boot_info *boo
         return;
     }
     uint32_t bytes = module.end - module.start;
+    if (bytes == 0)
+        return;
     boot->file_cut = bytes > BOOT_FILE_MAX;
     boot->file_bytes = MIN(bytes, (uint32_t)BOOT_FILE_MAX);
     memcpy(boot->file, (const void *)(uintptr_t)module.start, boot->file_bytes);
