@@ -199,6 +199,18 @@ static void warn_of_mtu(const char *name, uint8_t network, uint16_t wanted)
         log_warn("%s: mtu=%u is more than every NIC there can send: it is %u", name, wanted, mtu);
 }
 
+static void warn_of_uplink(void)
+{
+    const struct config_uplink *uplink = &router.config.uplink;
+    struct nic *nic = uplink->present ? router.nics[uplink->port] : NULL;
+
+    if (nic && nic->dead)
+        log_error("uplink    port %u has failed: there is no way to the outside", uplink->port);
+    else if (nic && !nic->ops->link_up(nic))
+        log_warn("uplink    port %u has no link: all is well once its cable is plugged in",
+                 uplink->port);
+}
+
 /* False: there is too little memory for what the configuration asks, and the console has said so.
  */
 static bool start_forwarding(void)
@@ -246,6 +258,7 @@ static bool start_forwarding(void)
     state_restore(&router.state, host_dhcp(router.host));
     if (router.config.uplink.present)
         warn_of_mtu("uplink", NETWORK_UPLINK, router.config.uplink.mtu);
+    warn_of_uplink();
     for (unsigned i = 0; i < router.config.net_count; i++)
         if (!config_mode(&router.config.nets[i])->joins_uplink)
             warn_of_mtu(router.config.nets[i].name, (uint8_t)i, router.config.nets[i].mtu);

@@ -18,10 +18,9 @@
 #include "net/dataplane_internal.h"
 #include "net/rules.h"
 
-#define LINK_LOOK_US    250000 /* between looks at the links while busy */
-#define FLOWS_LOOK_MS   100    /* between looks at the flow table's wheel */
-#define EXPIRY_BUDGET   256    /* flows a round */
-#define NEIGHBOR_BUDGET 64     /* questions a round */
+#define FLOWS_LOOK_MS   100 /* between looks at the flow table's wheel */
+#define EXPIRY_BUDGET   256 /* flows a round */
+#define NEIGHBOR_BUDGET 64  /* questions a round */
 #define RANDOM_BYTES    64
 
 /* ---- creation ---- */
@@ -345,49 +344,6 @@ static unsigned poll_port(struct dataplane *dp, unsigned i)
     return n;
 }
 
-static void link_changed(struct dataplane *dp, unsigned i, bool up)
-{
-    struct dp_port *port = &dp->ports[i];
-
-    port->up = up;
-    dp->ports_up = up ? dp->ports_up | 1u << i : dp->ports_up & ~(1u << i);
-    if (port->nic->dead)
-        log_error("port %u down: %s", i, port->nic->dead);
-    else
-        log_info("port %u link %s", i, up ? "up" : "down");
-    if (!port->networks)
-        return;
-    if (!up) {
-        switch_forget_port(&dp->table, (uint8_t)i);
-        neighbor_port_lost(&dp->neighbors, (uint8_t)i);
-        if (port->lock == LOCK_FIRST)
-            port->lock_mac = 0;
-    }
-    /* A machine on a bridge that comes and goes says nothing about the outside. */
-    for (unsigned n = 0; n < NETWORK_COUNT; n++)
-        if (dp->self_ops->link && (port->networks >> n & 1) &&
-            (n != NETWORK_UPLINK || i == dp->uplink_port) &&
-            (up || !(dp->networks[n].ports & dp->ports_up)))
-            dp->self_ops->link(dp->self, (uint8_t)n, up);
-}
-
-static unsigned look_at_links(struct dataplane *dp)
-{
-    unsigned changes = 0;
-
-    dp->link_look = false;
-    dp->link_look_us = dp->now_us + LINK_LOOK_US;
-    for (unsigned i = 0; i < dp->port_count; i++) {
-        struct nic *nic = dp->ports[i].nic;
-        bool up = !nic->dead && nic->ops->link_up(nic);
-        if (up != dp->ports[i].up) {
-            link_changed(dp, i, up);
-            changes++;
-        }
-    }
-    return changes;
-}
-
 /* When the first of the timers has something to do, as things are now. */
 static uint64_t first_timer_us(const struct dataplane *dp)
 {
@@ -439,7 +395,7 @@ unsigned dataplane_poll(struct dataplane *dp, uint64_t now_us)
     if (UNLIKELY(fragment_is_ready(&dp->datagrams)))
         dp_fragments_again(dp);
     if (dp->link_look || now_us >= dp->link_look_us)
-        work += look_at_links(dp);
+        work += dp_look_at_links(dp);
     if (now_us >= dp->alarm_us)
         work += run_timers(dp);
     dataplane_flush(dp);

@@ -64,6 +64,8 @@ struct dp_port {
     struct dp_bucket rate_in, rate_out, storm;
     uint64_t coalesced;                                    /* merged into the one before */
     uint64_t locked, stormed, over_rate_in, over_rate_out; /* dropped for these reasons */
+    uint32_t link_told_s; /* when the lines about its link began to be counted */
+    uint8_t link_lines;
 };
 
 struct dp_network {
@@ -310,6 +312,11 @@ struct pkt *dp_vlan_insert(struct dataplane *dp, struct pkt *p, be16 id);
 
 /* True if p, sent as it is, would be taken for a frame of a network that is tagged on this port. */
 bool dp_vlan_forged(const struct dp_port *port, const struct pkt *p);
+
+/* ---- dataplane_link.c ---- */
+
+/* Asks the ports for their links; returns how many have changed. */
+unsigned dp_look_at_links(struct dataplane *dp);
 
 /* ---- dataplane_admit.c ---- */
 

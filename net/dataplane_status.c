@@ -102,11 +102,17 @@ static void print_port(const struct dataplane *dp, unsigned i, void (*line)(cons
     const struct {
         const char *name;
         uint64_t value;
-    } rare[] = {{"coalesced", port->coalesced},  {"rx-bad", c->rx_bad},
-                {"no-buffer", c->rx_no_buffer},  {"missed", c->rx_missed},
-                {"rx-errors", c->rx_errors},     {"tx-full", c->tx_full},
-                {"locked", port->locked},        {"storm", port->stormed},
-                {"rate-in", port->over_rate_in}, {"rate-out", port->over_rate_out}};
+    } rare[] = {{"coalesced", port->coalesced},
+                {"rx-bad", c->rx_bad},
+                {"no-buffer", c->rx_no_buffer},
+                {"missed", c->rx_missed},
+                {"rx-errors", c->rx_errors},
+                {"no-interrupt", port->nic->irq == NIC_IRQ_NONE && !port->nic->dead},
+                {"tx-full", c->tx_full},
+                {"locked", port->locked},
+                {"storm", port->stormed},
+                {"rate-in", port->over_rate_in},
+                {"rate-out", port->over_rate_out}};
 
     for (unsigned k = 0; k < ARRAY_COUNT(rare); k++)
         if (rare[k].value)

@@ -390,6 +390,22 @@ static void test_links(void **state)
     assert_true(fake_log_has("port 6 link down"));
 }
 
+/* A loose cable has ten lines a minute, and one that says so. */
+static void test_loose_cable(void **state)
+{
+    (void)state;
+    for (unsigned minute = 0; minute < 2; minute++) {
+        fake_log_clear();
+        for (unsigned i = 0; i < 20; i++) {
+            r.nics[6].up = !r.nics[6].up;
+            rig_pass(&r, 1000, 100);
+            assert_int_equal(fake_log_count, MIN(i + 1, 11u));
+        }
+        assert_true(fake_log_has("port 6 link goes up and down"));
+        rig_pass(&r, 60000, 1000);
+    }
+}
+
 /* The router's own frames. */
 static void test_sending(void **state)
 {
@@ -511,6 +527,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_batch_a_burst, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_and_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_loose_cable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sending, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty_pool, setup, teardown),
         cmocka_unit_test_setup_teardown(test_arm, setup, teardown),
