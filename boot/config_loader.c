@@ -91,10 +91,8 @@ static const char *mmio_read(struct span *text, void *to)
     struct span rest = *text, size, base, gsi;
     uint64_t number;
 
-    if (span_count(rest, '@') != 2)
-        return value_mmio.what;
     span_cut(&rest, '@', &size);
-    if (span_count(rest, ':') < 2 || span_count(rest, ':') > 3)
+    if (!rest.s || span_count(rest, ':') < 2 || span_count(rest, ':') > 3)
         return value_mmio.what;
     span_cut(&rest, ':', &base);
     span_cut(&rest, ':', &gsi);

@@ -87,8 +87,6 @@ static void set_accepted(struct virtio_dev *dev, uint64_t features)
 /* The driver may have any smaller size, so it is a power of two. */
 static uint16_t queue_max(struct virtio_dev *dev, unsigned index)
 {
-    if (index >= VIRTIO_MMIO_QUEUES_MAX)
-        return 0;
     set(mmio_of(dev), VIRTIO_MMIO_QUEUE_SEL, index);
     uint32_t size = MIN(get(mmio_of(dev), VIRTIO_MMIO_QUEUE_NUM_MAX), (uint32_t)QUEUE_SIZE_MAX);
     if (size == 0)
