@@ -223,6 +223,7 @@ PACKAGES_TEST := clang libclang-rt-14-dev clang-format libcmocka-dev isc-dhcp-cl
 	tcpdump natpmpc coturn iputils-tracepath mtr-tiny python3-pyftpdlib python3-pytest python3-pytest-xdist \
 	python3-scapy ovmf kea-admin systemd
 PACKAGES_IMAGES := fdisk grub-common grub-pc-bin xorriso mtools qemu-utils
+PACKAGES_BOCHS := bochs bochsbios
 PACKAGES_BENCH := valgrind ethtool dnsmasq-base nftables kea-admin dnsperf
 TESTS := $(PYTHON) tools/run-tests --build $(BUILD) --lwip $(LWIP_DIR)
 
@@ -265,6 +266,11 @@ e2e: image
 e2e-boots: image efi
 	@tools/install-packages $(PACKAGES_IMAGES)
 	@$(TESTS) boots
+
+## bochs        the CD in Bochs, with its own BIOS and e1000: a second opinion beside QEMU's
+bochs: image efi
+	@tools/install-packages $(PACKAGES_IMAGES) $(PACKAGES_BOCHS)
+	@E2E=tests/e2e/bochs.py $(TESTS) e2e
 
 ## e2e-nics     all of e2e on each NIC that is not virtio's, for hours; SLUICE_NIC="e1000e vmxnet3" for some
 e2e-nics: image
@@ -310,7 +316,7 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: bench image efi images help clean docs run test check unit proofs fuzz machine e2e e2e-boots e2e-nics e2e-igb qemu-new deps format
+.PHONY: bench image efi images help clean docs run test check unit proofs fuzz machine e2e e2e-boots e2e-nics bochs e2e-igb qemu-new deps format
 # The compiler writes these beside the objects; nothing here makes them, and no built-in rule may try.
 %.d: ;
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
