@@ -52,7 +52,7 @@ KERNEL_CFLAGS := $(COMMON) -O2 -ffreestanding -fbuiltin -fno-pic -fno-pie -fno-s
 	-fno-tree-slp-vectorize -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
 	-fcf-protection=none -nostdinc -isystem $(MUSL_INC) -isystem $(CC_INC)
 # Interrupt handlers run on whatever vector registers the loop was using, so they may not touch any.
-GENERAL_REGS_ONLY := kernel/irq kernel/acpi_button kernel/apic kernel/ioapic kernel/pic kernel/serial drivers/virtio_pci drivers/virtio_mmio drivers/pci_msi drivers/e1000 drivers/igb_msix
+GENERAL_REGS_ONLY := kernel/irq kernel/acpi_button kernel/apic kernel/ioapic kernel/pic kernel/serial drivers/virtio_pci drivers/virtio_mmio drivers/pci_msi drivers/e1000 drivers/vmxnet3 drivers/igb_msix
 KERNEL_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,noexecstack \
 	-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 

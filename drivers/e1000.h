@@ -49,8 +49,7 @@ struct e1000_rx {
     uint16_t filled;     /* posted up to here */
     uint16_t told;       /* the device knows up to here */
     uint16_t posted_max; /* at a time */
-    struct pkt *partial, *partial_tail;
-    bool spoilt;   /* what comes up to the end of this frame is dropped */
+    struct nic_gather gather;
     bool advanced; /* what is written back is a younger chip's */
 };
 

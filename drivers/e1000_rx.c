@@ -6,9 +6,8 @@
 
 #include "mem.h"
 
-#define RING_MASK      (E1000_RING - 1u)
-#define TELL_EVERY     32  /* buffers */
-#define HEAD_BYTES_MIN 128 /* of a frame in several buffers, in the first (nic.h) */
+#define RING_MASK  (E1000_RING - 1u)
+#define TELL_EVERY 32 /* buffers */
 
 static inline uint64_t written_at(const struct e1000_rx *rx, uint16_t at)
 {
@@ -50,47 +49,6 @@ static void rx_tell(struct e1000 *e)
     e->rx.told = e->rx.filled;
     e1000_write(e, e->kind->rx_queue + E1000_QUEUE_TAIL, e->rx.filled & RING_MASK);
     e->nic.counters.rx_doorbells++;
-}
-
-static void rx_drop_partial(struct e1000_rx *rx)
-{
-    if (rx->partial)
-        pkt_free(rx->partial);
-    rx->partial = NULL;
-}
-
-/* Adds one buffer to the frame that it is a part of. Returns the frame once it is whole and good.
- */
-static struct pkt *rx_gather(struct e1000 *e, struct pkt *p, uint64_t written)
-{
-    struct e1000_rx *rx = &e->rx;
-    bool end = written & E1000_RXD_EOP;
-    struct pkt *whole = NULL;
-
-    rx->spoilt |= (written & E1000_RXD_ERR_FRAME) != 0 || (p->len == 0 && !(rx->partial && end)) ||
-                  (!rx->partial && !end && p->len < HEAD_BYTES_MIN) ||
-                  (rx->partial && (rx->partial->segs == PKT_MAX_SEGS ||
-                                   rx->partial->total_bytes + p->len > PKT_MAX_BYTES));
-    if (rx->spoilt) {
-        pkt_free(p);
-        rx_drop_partial(rx);
-    } else if (p->len == 0) {
-        pkt_free(p); /* there was the FCS, which the device has taken off */
-    } else if (!rx->partial) {
-        rx->partial = rx->partial_tail = p;
-    } else {
-        rx->partial_tail->next = p;
-        rx->partial_tail = p;
-        rx->partial->segs++;
-        rx->partial->total_bytes += p->len;
-    }
-    if (end) {
-        e->nic.counters.rx_bad += rx->spoilt;
-        rx->spoilt = false;
-        whole = rx->partial;
-        rx->partial = NULL;
-    }
-    return whole;
 }
 
 /* The buffer of the next descriptor, which is done, made a packet; NULL: nonsense, the port is
@@ -135,8 +93,9 @@ unsigned e1000_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
         if (UNLIKELY(!p))
             break;
         if (UNLIKELY((written & (E1000_RXD_EOP | E1000_RXD_ERR_FRAME)) != E1000_RXD_EOP ||
-                     rx->partial || rx->spoilt || p->len == 0))
-            p = rx_gather(e, p, written);
+                     nic_is_gathering(&rx->gather) || p->len == 0))
+            p = nic_gather(nic, &rx->gather, p, written & E1000_RXD_ERR_FRAME,
+                           written & E1000_RXD_EOP);
         if (LIKELY(p != NULL)) {
             bytes += p->total_bytes;
             out[n++] = p;
@@ -172,7 +131,7 @@ void e1000_rx_release(struct e1000 *e)
         pkt_free(rx->slots[i]);
         rx->slots[i] = NULL;
     }
-    rx_drop_partial(rx);
+    nic_gather_drop(&rx->gather);
 }
 
 int e1000_rx_init(struct e1000 *e, const struct nic_limits *limits)

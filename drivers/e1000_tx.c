@@ -125,14 +125,6 @@ static void tx_put_csum_context(struct e1000 *e, const struct pkt *p)
     tx_put_context(e, p);
 }
 
-/* Takes n out of a sum of the one's complement that is not complemented. */
-static uint16_t sum_without(uint16_t sum, uint16_t n)
-{
-    uint32_t v = (uint32_t)sum + (uint16_t)~n;
-
-    return (uint16_t)((v & 0xFFFF) + (v >> 16));
-}
-
 /* Writes the lengths out of a super-packet's headers: the device puts those of each segment in, and
  * adds them to the sum (section 3.5.3). */
 static void clear_lengths(const struct pkt *p, uint8_t *frame, unsigned network)
@@ -145,7 +137,7 @@ static void clear_lengths(const struct pkt *p, uint8_t *frame, unsigned network)
     } else {
         store_be16(frame + network + IP6_LENGTH_AT, 0);
     }
-    store_be16(csum, sum_without(load_be16(csum), (uint16_t)(p->total_bytes - p->csum_start)));
+    store_be16(csum, nic_sum_without(load_be16(csum), (uint16_t)(p->total_bytes - p->csum_start)));
 }
 
 /* The context and the headers of a super-packet; returns the bytes of the head that are in the

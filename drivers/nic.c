@@ -9,6 +9,8 @@
 
 #define DEFAULT_MTU 1500
 
+#define HEAD_BYTES_MIN 128 /* of a frame in several buffers, in the first (nic.h) */
+
 static unsigned dead_rx_batch(struct nic *nic, struct pkt **out, unsigned max)
 {
     (void)nic, (void)out, (void)max;
@@ -85,6 +87,55 @@ const char *nic_why(int error)
         if (rows[i].error == error)
             return rows[i].why;
     return "it does not start";
+}
+
+void nic_gather_drop(struct nic_gather *g)
+{
+    if (g->head)
+        pkt_free(g->head);
+    g->head = NULL;
+}
+
+struct pkt *nic_gather(struct nic *nic, struct nic_gather *g, struct pkt *p, bool bad, bool end)
+{
+    struct pkt *whole = NULL;
+
+    g->spoilt |= bad || (p->len == 0 && !(g->head && end)) ||
+                 (!g->head && !end && p->len < HEAD_BYTES_MIN) ||
+                 (g->head &&
+                  (g->head->segs == PKT_MAX_SEGS || g->head->total_bytes + p->len > PKT_MAX_BYTES));
+    if (g->spoilt) {
+        pkt_free(p);
+        nic_gather_drop(g);
+    } else if (p->len == 0) {
+        pkt_free(p); /* there was the FCS, which the device has taken off */
+    } else if (!g->head) {
+        g->head = g->tail = p;
+    } else {
+        g->tail->next = p;
+        g->tail = p;
+        g->head->segs++;
+        g->head->total_bytes += p->len;
+    }
+    if (end) {
+        nic->counters.rx_bad += g->spoilt;
+        g->spoilt = false;
+        whole = g->head;
+        g->head = NULL;
+    }
+    return whole;
+}
+
+bool nic_buffers_are_short(const struct pkt_pool *pool)
+{
+    return pool->free_count <= pool->count / 16 || pool->free_count < PKT_MAX_SEGS;
+}
+
+uint16_t nic_sum_without(uint16_t sum, uint16_t n)
+{
+    uint32_t v = (uint32_t)sum + (uint16_t)~n;
+
+    return (uint16_t)((v & 0xFFFF) + (v >> 16));
 }
 
 bool nic_mac_is_usable(const uint8_t *mac)

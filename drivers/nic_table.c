@@ -51,7 +51,7 @@ static const struct nic_driver virtio_net_driver = {.ids = virtio_net_ids,
                                                     .probe = probe_virtio_net};
 
 const struct nic_driver *const nic_drivers[] = {&virtio_net_driver, &e1000_driver, &igb_driver,
-                                                NULL};
+                                                &vmxnet3_driver, NULL};
 
 #define NOBODY 0xFFFF /* what is read as the vendor of a device that is not there */
 
@@ -88,7 +88,7 @@ static void tell_of_no_driver(const struct pci_dev *pci)
 {
     if (pci_read(pci, PCI_CLASS, 1) == PCI_CLASS_NETWORK)
         log_warn("%s: no driver for this network device (%04x:%04x); it is not used: make it "
-                 "virtio-net or e1000",
+                 "virtio-net, e1000 or vmxnet3",
                  pci->location, pci->vendor, pci->device);
 }
 

@@ -16,7 +16,8 @@ from lab.site import FRAMES, Site
 from lab.storm import Storm, marked
 from lab.sums import Sums
 
-NICS = {MMIO: "virtio-net over MMIO", "e1000": "82540EM", "e1000-82544gc": "82544GC", "e1000-82545em": "82545EM", "e1000e": "82574L",
+NICS = {"e1000": "82540EM", "e1000-82544gc": "82544GC", "e1000-82545em": "82545EM", "e1000e": "82574L",
+        "vmxnet3": "vmxnet3", MMIO: "virtio-net over MMIO",
         **({"igb": "82576"} if QEMU_IS_NEW else {})}
 FILE_MB, SMALL_MB = 20, 5
 SEGMENT_BYTES = 1460
@@ -108,7 +109,7 @@ def test_cable_pulled_and_plugged(home):
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("nic", [nic for nic in NICS if nic in ("e1000", "e1000e", "igb", MMIO)])
+@pytest.mark.parametrize("nic", [nic for nic in NICS if nic in ("e1000", "e1000e", "vmxnet3", "igb", MMIO)])
 def test_idle_costs_next_to_nothing(nic, say):
     """With interrupts armed and nothing to do, it sleeps."""
     with Home(nics=nic) as home:
@@ -122,7 +123,7 @@ def test_idle_costs_next_to_nothing(nic, say):
         reaches(home.hosts[0], SERVER, 56)
 
 
-MIXTURES = [(VIRTIO, "e1000"), ("e1000e", VIRTIO), ("e1000", "e1000e"),
+MIXTURES = [(VIRTIO, "e1000"), ("e1000e", VIRTIO), ("e1000", "e1000e"), (VIRTIO, "vmxnet3"),
             *([(VIRTIO, "igb"), ("igb", VIRTIO)] if QEMU_IS_NEW else [])]
 
 
@@ -193,7 +194,10 @@ def test_trunk_jumbo_and_flood(nic):
         after.check_sum()
         for port, other in ((1, 2), (2, 1)):
             received = after.ports[port].received - before.ports[port].received
-            assert received == seen.sent[port] == FLOOD, after.text
+            # For the other NICs QEMU keeps what comes faster than it is taken; its vmxnet3 drops and counts it.
+            missed = after.ports[port].rare.get("missed", 0) - before.ports[port].rare.get("missed", 0)
+            assert missed == 0 or nic == "vmxnet3" and received > FLOOD / 10, after.text
+            assert received + missed == seen.sent[port] == FLOOD, after.text
             assert seen.marks(other)[port] == after.ports[other].sent - before.ports[other].sent, after.text
 
 
