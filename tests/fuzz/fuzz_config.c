@@ -310,6 +310,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(copy);
         at = stop + 1;
     } while (at < end);
+    REQUIRE(draft.mmio_count <= DRAFT_MAX_MMIO && !(draft.mmio_count && (data[0] & 0x80)));
+    for (unsigned i = 0; i < draft.mmio_count; i++) {
+        const struct draft_mmio_place *place = &draft.mmio[i].place;
+        REQUIRE(place->bytes >= 256 && place->bytes <= 1 << 20 && place->base % 4 == 0);
+        REQUIRE(place->base + place->bytes <= 1ull << 52 && place->gsi <= 1023);
+    }
     bool ok = config_resolve(&draft, ports, count, &config, &report);
     REQUIRE(ok == config.ok);
     if (ok)

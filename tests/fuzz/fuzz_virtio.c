@@ -7,7 +7,7 @@
 #include "drivers/virtio_net.h"
 #include "tests/fake/fake_base.h"
 #include "tests/fake/fake_machine.h"
-#include "tests/fake/fake_virtio.h"
+#include "tests/fake/fake_virtio_mmio.h"
 
 #include <stdlib.h>
 
@@ -17,6 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n);
 
 static struct fake_virtio device;
+static struct fake_vmmio registers;
 static struct pkt_pool pool;
 static _Alignas(CACHE_LINE_BYTES) uint8_t memory[POOL_COUNT * PKT_BUF_BYTES];
 static struct nic *nic;
@@ -77,7 +78,7 @@ static void step(void)
         break;
     case 2:
         if (!nic->ops->irq_arm(nic) && nic->dead == NULL && (byte() & 1))
-            device.dev.config_changed = true;
+            virtio_net_of(nic)->dev->config_changed = true;
         nic->ops->irq_disarm(nic);
         break;
     case 3:
@@ -146,7 +147,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
     fake_virtio_init(&device, offered, QUEUE, legacy);
     device.pool = &pool;
     struct nic_limits limits = {.pool = &pool, .rx_buffers_max = more % 40};
-    nic = virtio_net_start(&device.dev, &limits);
+    struct virtio_dev *dev = &device.dev;
+    /* Not the legacy version, whose memory is not given back. */
+    if ((more & 0x40) && !legacy)
+        dev = fake_vmmio_front(&registers, &device);
+    nic = virtio_net_start(dev, &limits);
     if (!nic)
         abort();
     while (at < end)
