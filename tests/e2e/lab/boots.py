@@ -70,7 +70,8 @@ WAYS = {  # (what is started, whether by UEFI)
 }
 
 
-def arguments(way, directory, config):
-    """QEMU's arguments for a way; files it needs are made in the directory."""
+def arguments(way, directory, config, memory_mb):
+    """QEMU's arguments for a way, which come behind its -m; files it needs are made in the directory."""
     media, by_uefi = WAYS[way]
-    return (uefi.firmware(directory) if by_uefi else []) + media(directory, config.encode())
+    firmware = uefi.firmware(directory) + ["-m", str(max(memory_mb, uefi.MEMORY_MB))] if by_uefi else []
+    return firmware + media(directory, config.encode())

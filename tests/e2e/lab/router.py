@@ -82,7 +82,7 @@ class Router:
         if BOOT != "pvh" and boot is None and image is None and machine in ("pc", "q35"):
             from . import boots  # which knows this module
             self._files = tempfile.TemporaryDirectory(prefix="sluice-boot-")
-            boot = boots.arguments(BOOT, self._files.name, config)
+            boot = boots.arguments(BOOT, self._files.name, config, memory_mb)
         ours, theirs = socket.socketpair()
         # microvm has no serial port of its own accord with -nodefaults; -serial makes one everywhere.
         argv = [QEMU, "-accel", accel, "-M", MACHINES[machine], "-cpu", "max", "-smp", "1",
