@@ -144,6 +144,7 @@ def test_killed_in_the_middle_of_writing(tmp_path):
             assert found >= seen and "damaged" not in home.router.console, home.router.tail()
             seen = found
         assert seen > 200
+        wait_until(lambda: all(port.state == "up" for port in home.router.status().ports), 10, "links are up")
         host.run(*crowd(50), check=False)  # says 3 if one of them was too slow for it
         wait_written(home.router, seen)
         leases = state_of(home.router)["leases"]

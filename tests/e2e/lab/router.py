@@ -134,14 +134,16 @@ class Router:
     def _place(self, number, machine):
         """Where on the bus a port goes, if that must be said: (arguments before the device's, properties).
 
-        The virtual functions of an igb lie 16 slots behind it and fill two, so such a port has a bus of its own, or where
-        it stands among others and the order of buses would be that of the ports, room.
+        The virtual functions of an igb lie 16 slots behind it and fill two: two ports, as on the chip, have a bus of their
+        own. Where such a port stands among others, and the order of buses would be that of the ports, it has room.
         """
         models = {port.model for port in self.ports}
         if "igb" not in models:
             return [], ""
         if models == {"igb"} and machine == "q35":
-            return ["-device", f"pcie-root-port,id=root{number},chassis={number}"], f",bus=root{number}"
+            bus, function = divmod(number, 2)
+            before = [] if function else ["-device", f"pcie-root-port,id=root{bus},chassis={bus}"]
+            return before, f",bus=root{bus},addr=0.{function}" + ("" if function else ",multifunction=on")
         return [], f",addr={2 * number + 2:#x}"
 
     def __enter__(self):
