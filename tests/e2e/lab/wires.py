@@ -26,7 +26,7 @@ import struct
 
 from scapy.all import ARP, BOOTP, DHCP, ICMP, IP, TCP, UDP, Ether, Raw, raw
 
-from .router import Port, Router
+from .router import MMIO, NIC, VIRTIO, Port, Router
 
 ROUTER, UPLINK, GATEWAY = "192.168.8.1", "203.0.113.2", "203.0.113.1"
 FAR, FARTHER = "198.51.100.10", "198.51.100.77"  # hosts outside
@@ -53,7 +53,8 @@ class Line:
 
     def __init__(self, number, properties=""):
         self.number = number
-        self.port, self.socket = Port.frames(properties)
+        # microvm has no PM timer, which now() needs; what is on virtio's transports is the same.
+        self.port, self.socket = Port.frames(properties, model=VIRTIO if NIC == MMIO else NIC)
         self.socket.setblocking(False)
         self.hosts = {}  # address: MAC. The MAC of None is that of all other addresses
         self.frames = []
