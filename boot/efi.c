@@ -206,7 +206,7 @@ static EFI_STATUS make_low(const struct efi_image *image, struct low **made)
     EFI_STATUS status =
         efi->BootServices->AllocatePages(AllocateMaxAddress, EfiLoaderData, pages, &at);
     if (EFI_ERROR(status))
-        return give_up(status, "no memory below 4 GB; give the machine 64 MB or more");
+        return give_up(status, "firmware has no memory left below 4 GB; give the machine more");
     uint64_t code = (uint64_t)(uintptr_t)efi_enter;
     if ((at < image->end && at + pages * PAGE_BYTES > image->start) ||
         (code >= image->start && code < image->end)) {
