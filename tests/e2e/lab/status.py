@@ -38,6 +38,11 @@ class Status:
     text: str
 
     @property
+    def missed(self):
+        """Frames that devices had no buffer for, on all ports. QEMU's vmxnet3 alone does not wait for one."""
+        return sum(port.rare.get("missed", 0) for port in self.ports)
+
+    @property
     def coalesced(self):
         """Packets that were put together with the one before them, on all ports."""
         return sum(port.rare.get("coalesced", 0) for port in self.ports)
