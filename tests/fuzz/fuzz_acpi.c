@@ -4,11 +4,11 @@
  * begins with the RSDP. The first byte chooses which tables get right checksums before they are
  * read, so that damage gets through. What is mapped is a copy of exactly the bytes asked for.
  */
+#include "tests/fuzz/fuzz.h"
+
 #include "check.h"
 #include "kernel/acpi_tables.h"
 #include "tests/fake/fake_base.h"
-
-#include <stdlib.h>
 
 #define BASE         0x7FE00000u /* where make_acpi_corpus.py puts it */
 #define MEMORY_BYTES 65536
@@ -16,8 +16,6 @@
 
 #define SIGN_RSDP   1
 #define SIGN_TABLES 2
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n);
 
 static uint8_t memory[MEMORY_BYTES];
 static size_t memory_bytes;

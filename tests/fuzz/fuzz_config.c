@@ -4,7 +4,7 @@
  * texts are files; 0xFF separates texts. Whatever is accepted must satisfy what config.h promises,
  * checked here the slow way, and whatever is printed must be printable.
  */
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "boot/config_draft.h"
 #include "boot/options.h"
@@ -12,14 +12,6 @@
 #include "net/hash.h"
 #include "net/rules.h"
 #include "tests/model/naive_rules.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
 
 static struct config_draft draft;
 static struct config_report report;

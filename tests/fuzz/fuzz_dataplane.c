@@ -17,12 +17,12 @@
  *   224..239 the stack: answers or silence, room or none, frames of its own
  *   240..255 links, full transmit queues, an empty pool, the uplink's address
  */
+#include "tests/fuzz/fuzz.h"
+
 #include "tests/fake/fake_alloc.h"
 #include "tests/fake/router_rig.h"
 #include "net/wire/eth.h"
 #include "net/wire/ip4.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct script {
     const uint8_t *at;

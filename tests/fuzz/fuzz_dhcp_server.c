@@ -12,24 +12,13 @@
  * that asked, with an address inside the pool; no address is held live by two slots; and an address
  * is bound exactly while it is leased.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "net/dhcp_server.h"
 #include "tests/fake/fake_alloc.h"
 #include "tests/fake/lease_judge.h"
 
-#include <stdlib.h>
-
-#define REQUIRE(cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
-
 #define SHORT_BYTES 20
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct config config;
 static struct dhcp_server server;

@@ -14,22 +14,11 @@
  * Judged: names of our own are not sent on; who waits and waits no more has been answered, once;
  * ports do not leak, nor what is asked by TCP; all queries end.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "net/dns_proxy_internal.h"
 #include "net/wire/dns.h"
 #include "tests/fake/fake_alloc.h"
-
-#include <stdlib.h>
-
-#define REQUIRE(cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define OUTSIDE       16
 #define INSIDE        3

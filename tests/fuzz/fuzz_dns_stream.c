@@ -6,22 +6,11 @@
  * Judged: whatever the cuts, the messages are those that a look at the whole stream finds, up to
  * where it is broken; and a sender who keeps to the window never finds no room.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "net/dns_stream.h"
 
-#include <stdlib.h>
-
 #define MOST 512
-
-#define REQUIRE(cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Takes what is there; true if that was the end. *seen: how much of the stream has come out. */
 static bool take(struct dns_stream *s, const uint8_t *stream, size_t put, size_t *seen)

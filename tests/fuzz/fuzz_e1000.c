@@ -5,63 +5,10 @@
  * register. Whatever happens, no memory outside is touched and no buffer is lost.
  */
 #include "drivers/e1000.h"
-#include "tests/fake/fake_base.h"
 #include "tests/fake/fake_e1000.h"
-#include "tests/fake/fake_machine.h"
-
-#include <stdlib.h>
-
-#define POOL_COUNT 96
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n);
+#include "tests/fuzz/fuzz_nic.h"
 
 static struct fake_e1000 device;
-static struct pkt_pool pool;
-static _Alignas(CACHE_LINE_BYTES) uint8_t memory[POOL_COUNT * PKT_BUF_BYTES];
-static struct nic *nic;
-
-static const uint8_t *at, *end;
-
-static uint32_t byte(void)
-{
-    return at < end ? *at++ : 0;
-}
-
-static uint32_t word(void)
-{
-    uint32_t low = byte();
-    return low | byte() << 8;
-}
-
-static void receive(void)
-{
-    struct pkt *out[8];
-    unsigned n = nic->ops->rx_batch(nic, out, 1 + byte() % 8);
-
-    for (unsigned i = 0; i < n; i++) {
-        const struct pkt *p = out[i];
-        size_t bytes = 0;
-        if (p->segs == 0 || p->segs > PKT_MAX_SEGS || p->total_bytes > PKT_MAX_BYTES ||
-            p->total_bytes == 0 || p->len < MIN(p->total_bytes, 128u))
-            abort();
-        for (const struct pkt *s = p; s; s = s->next) {
-            if (!pkt_pool_owns(&pool, s) || s->len == 0 || s->len > E1000_RX_BUFFER_BYTES)
-                abort();
-            bytes += s->len;
-        }
-        if (bytes != p->total_bytes || (p->flags & ~PKT_CSUM_VALID) || p->gso_size != 0)
-            abort();
-        /* Half of them are forwarded, some with a sum to complete. */
-        uint32_t what = byte();
-        if ((what & 2) && out[i]->len > 100) {
-            out[i]->flags = PKT_NEEDS_CSUM;
-            out[i]->csum_start = (uint16_t)(34 + (what >> 2));
-            out[i]->csum_offset = what & 4 ? 6 : 16;
-        }
-        if ((what & 1) || nic->ops->tx_batch(nic, &out[i], 1) == 0)
-            pkt_free(out[i]);
-    }
-}
 
 static void write_descriptor(void)
 {
@@ -90,7 +37,7 @@ static void step(void)
     switch (byte() % 8) {
     case 0:
     case 1:
-        receive();
+        receive(E1000_RX_BUFFER_BYTES, PKT_CSUM_VALID, false);
         break;
     case 2:
         nic->ops->tx_reclaim(nic);
@@ -120,11 +67,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
     static const uint16_t ids[] = {FAKE_E1000_82540EM, FAKE_E1000_82574L, FAKE_IGB_82576,
                                    FAKE_IGB_I225};
 
-    at = input;
-    end = input + n;
+    open_input(input, n);
     uint32_t kind = byte();
 
-    pkt_pool_init(&pool, memory, POOL_COUNT);
     fake_e1000_init(&device, ids[kind & 3], &pool);
     struct nic_limits limits = {.pool = &pool, .rx_buffers_max = kind >> 2};
     nic = fake_e1000_start(&device, &limits);

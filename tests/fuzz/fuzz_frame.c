@@ -17,15 +17,12 @@
  * Nothing here only "must not crash": whatever comes out is judged by frame_build's own arithmetic,
  * and the pool must be whole afterwards. Bytes behind each segment are poisoned.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "net/offload.h"
 #include "net/wire/icmp_error.h"
 #include "net/wire/tcp_mss.h"
 #include "tests/fake/frame_build.h"
-
-#include <stdlib.h>
 
 enum mode {
     MODE_FIX_LENGTH = 1, /* the IP length says what is there (else: as it is) */
@@ -38,13 +35,6 @@ enum mode {
 #define CONTROL_BYTES 12
 #define POOL_COUNT    400
 #define MERGED        4 /* frames of a stream */
-#define REQUIRE(cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct pkt_pool pool;
 static struct frame f;

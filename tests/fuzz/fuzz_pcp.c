@@ -11,25 +11,14 @@
  * and names a port only where the translator gave it; nobody gets another's port; what is held is
  * what there are entries for; a lifetime is within its bounds; and all ends.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "net/pcp.h"
 #include "net/wire/ip4.h"
 #include "tests/fake/fake_alloc.h"
 
-#include <stdlib.h>
-
-#define REQUIRE(cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
-
 #define OUTSIDE  BE_IP4(203, 0, 113, 2)
 #define HELD_MAX 512
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct config config;
 static struct pcp pcp;

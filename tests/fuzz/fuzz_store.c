@@ -10,8 +10,7 @@
  * A block is made of a good one, with some leases of both networks, and the pieces. Judged: the
  * lease tables are in order; what is written back is whole, and read again gives the same leases.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "net/dhcp_store.h"
 #include "tests/fake/dhcp_lab.h"
@@ -19,19 +18,10 @@
 #include "tests/fake/lease_judge.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define GROUPS 2
 #define BLOCKS (GROUPS * STORE_COPIES)
 #define ID     7
-
-#define REQUIRE(cond)                                                                              \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct store_group blocks[BLOCKS];
 

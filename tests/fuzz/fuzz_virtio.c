@@ -5,63 +5,13 @@
  * headers or the status. Whatever happens, no memory outside is touched and no buffer is lost.
  */
 #include "drivers/virtio_net.h"
-#include "tests/fake/fake_base.h"
-#include "tests/fake/fake_machine.h"
 #include "tests/fake/fake_virtio_mmio.h"
+#include "tests/fuzz/fuzz_nic.h"
 
-#include <stdlib.h>
-
-#define POOL_COUNT 96
-#define QUEUE      32
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n);
+#define QUEUE 32
 
 static struct fake_virtio device;
 static struct fake_vmmio registers;
-static struct pkt_pool pool;
-static _Alignas(CACHE_LINE_BYTES) uint8_t memory[POOL_COUNT * PKT_BUF_BYTES];
-static struct nic *nic;
-
-static const uint8_t *at, *end;
-
-static uint32_t byte(void)
-{
-    return at < end ? *at++ : 0;
-}
-
-static uint32_t word(void)
-{
-    uint32_t low = byte();
-    return low | byte() << 8;
-}
-
-static void receive(void)
-{
-    struct pkt *out[8];
-    unsigned n = nic->ops->rx_batch(nic, out, 1 + byte() % 8);
-
-    for (unsigned i = 0; i < n; i++) {
-        const struct pkt *p = out[i];
-        size_t bytes = 0;
-        if (p->segs == 0 || p->segs > PKT_MAX_SEGS || p->total_bytes > PKT_MAX_BYTES)
-            abort();
-        for (const struct pkt *s = p; s; s = s->next) {
-            if (!pkt_pool_owns(&pool, s) || s->data < (const uint8_t *)s + PKT_META_BYTES ||
-                s->data + s->len > (const uint8_t *)s + PKT_BUF_BYTES)
-                abort();
-            bytes += s->len;
-        }
-        if (bytes != p->total_bytes ||
-            ((p->flags & PKT_NEEDS_CSUM) && p->csum_start + p->csum_offset + 2u > p->len) ||
-            (p->gso_type != PKT_GSO_NONE) != (p->gso_size != 0))
-            abort();
-        /* Half of them are forwarded. */
-        if (byte() & 1)
-            pkt_free(out[i]);
-        else if (nic->ops->tx_batch(nic, &out[i], 1) == 0)
-            pkt_free(out[i]);
-    }
-}
 
 static void step(void)
 {
@@ -71,7 +21,7 @@ static void step(void)
 
     switch (byte() % 10) {
     case 0:
-        receive();
+        receive(PKT_BUF_BYTES, UINT32_MAX, true);
         break;
     case 1:
         nic->ops->tx_reclaim(nic);
@@ -133,8 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
     };
     uint64_t offered = 0;
 
-    at = input;
-    end = input + n;
+    open_input(input, n);
     uint32_t bits = byte();
     for (unsigned i = 0; i < ARRAY_COUNT(features); i++)
         offered |= bits & 1u << i ? features[i] : 0;
@@ -143,7 +92,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
     offered |= more & 0x80 ? VIRTIO_F_INDIRECT_DESC : 0;
 
     fake_log_clear();
-    pkt_pool_init(&pool, memory, POOL_COUNT);
     fake_virtio_init(&device, offered, QUEUE, legacy);
     device.pool = &pool;
     struct nic_limits limits = {.pool = &pool, .rx_buffers_max = more % 40};
