@@ -5,63 +5,10 @@
  * memory outside is touched and no buffer is lost.
  */
 #include "drivers/vmxnet3.h"
-#include "tests/fake/fake_base.h"
-#include "tests/fake/fake_machine.h"
 #include "tests/fake/fake_vmxnet3.h"
-
-#include <stdlib.h>
-
-#define POOL_COUNT 96
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n);
+#include "tests/fuzz/fuzz_nic.h"
 
 static struct fake_vmxnet3 device;
-static struct pkt_pool pool;
-static _Alignas(CACHE_LINE_BYTES) uint8_t memory[POOL_COUNT * PKT_BUF_BYTES];
-static struct nic *nic;
-
-static const uint8_t *at, *end;
-
-static uint32_t byte(void)
-{
-    return at < end ? *at++ : 0;
-}
-
-static uint32_t word(void)
-{
-    uint32_t low = byte();
-    return low | byte() << 8;
-}
-
-static void receive(void)
-{
-    struct pkt *out[8];
-    unsigned n = nic->ops->rx_batch(nic, out, 1 + byte() % 8);
-
-    for (unsigned i = 0; i < n; i++) {
-        const struct pkt *p = out[i];
-        size_t bytes = 0;
-        if (p->segs == 0 || p->segs > PKT_MAX_SEGS || p->total_bytes > PKT_MAX_BYTES ||
-            p->total_bytes == 0 || p->len < MIN(p->total_bytes, 128u))
-            abort();
-        for (const struct pkt *s = p; s; s = s->next) {
-            if (!pkt_pool_owns(&pool, s) || s->len == 0 || s->len > VMXNET3_RX_BUFFER_BYTES)
-                abort();
-            bytes += s->len;
-        }
-        if (bytes != p->total_bytes || p->flags != 0 || p->gso_size != 0)
-            abort();
-        /* Half of them are forwarded, some with a sum to complete. */
-        uint32_t what = byte();
-        if ((what & 2) && p->len > 100) {
-            out[i]->flags = PKT_NEEDS_CSUM;
-            out[i]->csum_start = (uint16_t)(34 + (what >> 2));
-            out[i]->csum_offset = what & 4 ? 6 : 16;
-        }
-        if ((what & 1) || nic->ops->tx_batch(nic, &out[i], 1) == 0)
-            pkt_free(out[i]);
-    }
-}
 
 static void lie(void)
 {
@@ -101,7 +48,7 @@ static void step(void)
     switch (byte() % 8) {
     case 0:
     case 1:
-        receive();
+        receive(VMXNET3_RX_BUFFER_BYTES, 0, false);
         break;
     case 2:
         nic->ops->tx_reclaim(nic);
@@ -122,11 +69,9 @@ static void step(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 {
-    at = input;
-    end = input + n;
+    open_input(input, n);
     uint32_t kind = byte();
 
-    pkt_pool_init(&pool, memory, POOL_COUNT);
     fake_vmxnet3_init(&device, &pool);
     device.interrupt_kind = kind & 7;
     struct nic_limits limits = {.pool = &pool, .rx_buffers_max = kind >> 3};
