@@ -21,13 +21,11 @@ static void fail(const char *what, uint32_t a, uint32_t b)
     exit(1);
 }
 
-/* The plain definition: add as integers, bring the carries round. */
+/* The plain definition: add as integers, bring the carry round; of two words there is but one. */
 static uint16_t naive_add(uint16_t a, uint16_t b)
 {
     uint32_t sum = (uint32_t)a + b;
-    while (sum >> 16)
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    return (uint16_t)sum;
+    return (uint16_t)(sum > 0xFFFF ? sum - 0xFFFF : sum);
 }
 
 /* Both zeros are one number. */
@@ -36,17 +34,29 @@ static uint32_t number(uint16_t sum)
     return sum % 0xFFFFu;
 }
 
-/* Every pair of words: add_round and csum_apply are the definition. */
+/* Zero if add_round and csum_apply are the definition for this pair. And a sum that is not zero
+ * never becomes the zero that is written 0000: so a complete checksum never comes out as FFFF by
+ * mistake, and a partial one never as "none". */
+static uint32_t wrong(uint32_t a, uint32_t b)
+{
+    uint16_t x = (uint16_t)a, y = (uint16_t)b, sum = add_round(x, y);
+
+    return (uint32_t)(sum ^ naive_add(x, y)) |
+           (uint32_t)(uint16_t) ~(csum_apply(x, y) ^ naive_add((uint16_t)~x, y)) |
+           (a != 0 && sum == 0);
+}
+
+/* Every pair of words. Row by row, which compilers make quick; a wrong one is gone through again.
+ */
 static void prove_addition(void)
 {
     for (uint32_t a = 0; a <= 0xFFFF; a++) {
-        for (uint32_t b = 0; b <= 0xFFFF; b++) {
-            uint16_t x = (uint16_t)a, y = (uint16_t)b;
-            if (add_round(x, y) != naive_add(x, y))
-                fail("add_round", a, b);
-            if ((csum_apply(x, y) ^ naive_add((uint16_t)~x, y)) != 0xFFFF)
-                fail("csum_apply", a, b);
-        }
+        uint32_t bad = 0;
+        for (uint32_t b = 0; b <= 0xFFFF; b++)
+            bad |= wrong(a, b);
+        for (uint32_t b = 0; bad && b <= 0xFFFF; b++)
+            if (wrong(a, b))
+                fail("addition", a, b);
     }
 }
 
@@ -70,21 +80,10 @@ static void prove_deltas(void)
     }
 }
 
-/* A sum that is not zero never becomes the zero that is written 0000: so a complete checksum never
- * comes out as FFFF by mistake, and a partial one never as "none". */
-static void prove_no_false_zero(void)
-{
-    for (uint32_t a = 1; a <= 0xFFFF; a++)
-        for (uint32_t b = 0; b <= 0xFFFF; b += 1)
-            if (add_round((uint16_t)a, (uint16_t)b) == 0)
-                fail("zero", a, b);
-}
-
 int main(void)
 {
     prove_addition();
     prove_deltas();
-    prove_no_false_zero();
-    printf("prove_csum: 4,294,967,296 pairs, 613,566,757 changes, 4,294,901,760 zeros: proved\n");
+    printf("prove_csum: 4,294,967,296 pairs, 613,566,757 changes: proved\n");
     return 0;
 }
