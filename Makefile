@@ -68,7 +68,7 @@ LWIP_SRC := $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c n
 # What also runs on a host: everything pure. Objects are linked only where a test asks for them.
 HOST_SRC := $(wildcard net/*.c net/wire/*.c net/host/*.c drivers/*.c) \
 	$(filter-out boot/main.c boot/entry.c boot/efi.c,$(wildcard boot/*.c)) \
-	$(addprefix kernel/,acpi_tables.c chacha20.c framebuffer.c random.c screen.c) screen_font.c \
+	$(addprefix kernel/,acpi_aml.c acpi_tables.c chacha20.c framebuffer.c random.c screen.c) screen_font.c \
 	$(wildcard tests/fake/*.c tests/model/*.c)
 
 # The screen's font is not in the tree: its C is made from Debian's package, and found by vpath.

@@ -93,14 +93,4 @@ long acpi_search_rsdp(const uint8_t *bytes, size_t n);
  * bad table is left out and the others are read. */
 int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts);
 
-/* The sleep types of \_S5 in a table's AML bytes; false if it is not there in the usual form. */
-bool acpi_find_s5(const uint8_t *aml, size_t n, uint8_t *type_a, uint8_t *type_b);
-
-/* The base of PCI configuration space that _CBA names (PCI Firmware Specification 3.2, 4.1.3). */
-bool acpi_find_cba(const uint8_t *aml, size_t n, uint64_t *base);
-
-/* The next virtio device on memory from *at on, which is moved behind its name. */
-bool acpi_find_virtio_mmio(const uint8_t *aml, size_t n, size_t *at,
-                           struct acpi_virtio_mmio *device);
-
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * kernel/acpi_tables.c: a small machine's tables built by hand, each way of damaging them, and
- * random damage. Every mapping is a copy of exactly the bytes asked for, so that the address
- * sanitizer sees any read beyond.
+ * kernel/acpi_tables.c and acpi_aml.c: a small machine's tables built by hand, each way of damaging
+ * them, and random damage. Every mapping is a copy of exactly the bytes asked for, so that the
+ * address sanitizer sees any read beyond.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <stdlib.h>
-#include "kernel/acpi_tables.h"
+#include "kernel/acpi_aml.h"
 
 #define BASE      0x7FFE0000ULL
 #define ROM_BYTES 4096

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * acpi_find_virtio_mmio() of kernel/acpi_tables.c: devices as QEMU's and Firecracker's AML have
+ * acpi_find_virtio_mmio() of kernel/acpi_aml.c: devices as QEMU's and Firecracker's AML have
  * them, cut in each place, and others that only look alike.
  */
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "kernel/acpi_tables.h"
+#include "kernel/acpi_aml.h"
 
 /* Device (VR13) { Name (_HID, "LNRO0005") Name (_UID, 13) Name (_CCA, One)
  *     Name (_CRS, ResourceTemplate () { Memory32Fixed, Interrupt }) } */
