@@ -36,6 +36,7 @@
 #include "net/host/host.h"
 
 #define LOOK_AROUND_US   50000
+#define TYPED_MAX        256 /* bytes at a time: a port gone bad would have us read for ever */
 #define FILE_TEXT_BYTES  BOOT_FILE_MAX
 #define LARGE_POOL_BYTES (1u << 20) /* worth to be named when memory is short */
 
@@ -279,7 +280,8 @@ static void stop_devices(bool comes_back)
 static void serve_console(void)
 {
     bool wanted = false;
-    for (int c = console_read(); c >= 0; c = console_read())
+    int c;
+    for (unsigned n = 0; n < TYPED_MAX && (c = console_read()) >= 0; n++)
         wanted |= c == '\r' || c == '\n';
     if (!wanted)
         return;
@@ -291,10 +293,10 @@ static void serve_console(void)
         dataplane_print_status(router.dataplane, print_line);
         host_print_status(router.host, print_line);
         state_print(&router.state, clock_now_us(), print_line);
-        watchdog_print(&router.watchdog, print_line);
     } else {
         log_info("nothing is forwarded: the configuration has errors (see above)");
     }
+    watchdog_print(&router.watchdog, print_line);
     log_info("status    end");
 }
 
@@ -347,6 +349,7 @@ static void heed_power_button(uint64_t now_us)
     if (!power_button_pressed(now_us))
         return;
     log_info("power button: off");
+    watchdog_feed(&router.watchdog, now_us); /* a disk that hangs is waited for */
     state_finish(&router.state);
     power_off();
 }
@@ -415,5 +418,6 @@ void app_main(const struct boot_info *boot)
     if (understand() && start_forwarding())
         log_info("ready     %llu ms after start; press Enter for the status",
                  (unsigned long long)(clock_now_us() / 1000));
+    watchdog_ready(&router.watchdog, clock_now_us());
     run();
 }

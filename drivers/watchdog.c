@@ -2,6 +2,9 @@
  *
  * Finding the watchdog and feeding it. The table's order is that of preference: a device of its own
  * was put there on purpose, a chipset's is always there.
+ *
+ * The start has a time of its own: it waits for disks that may hang, and a router that is reset
+ * before it could give them up would be reset for ever.
  */
 #include "drivers/watchdog.h"
 
@@ -44,12 +47,19 @@ static bool take(struct watchdog *w, const struct watchdog_kind *kind, const str
     return true;
 }
 
+static void arm(struct watchdog *w, uint32_t timeout_s, uint64_t now_us)
+{
+    w->timeout_s = timeout_s;
+    w->feed_us = now_us + timeout_s * US_PER_S / WATCHDOG_FEEDS;
+    w->ops->start(w);
+}
+
 bool watchdog_start(struct watchdog *w, uint32_t timeout_s, uint64_t now_us)
 {
     struct pci_dev devices[PCI_DEVS_MAX];
     unsigned found = pci_scan(devices, PCI_DEVS_MAX);
 
-    *w = (struct watchdog){.timeout_s = timeout_s};
+    *w = (struct watchdog){.ready_s = timeout_s};
     for (unsigned k = 0; k < ARRAY_COUNT(kinds) && !w->ops; k++)
         for (unsigned i = 0; i < found && !w->ops; i++)
             take(w, &kinds[k], &devices[i]);
@@ -58,20 +68,31 @@ bool watchdog_start(struct watchdog *w, uint32_t timeout_s, uint64_t now_us)
                  "one whose chipset has a TCO (ICH9 to 8 series, QEMU's q35)");
         return false;
     }
-    w->feed_us = now_us + timeout_s * US_PER_S / WATCHDOG_FEEDS;
-    w->ops->start(w);
+    arm(w, MAX(timeout_s, WATCHDOG_START_S), now_us);
     log_info("watchdog  %s at %s  resets what does not loop for %u s", w->name, w->pci.location,
              timeout_s);
     return true;
 }
 
-void watchdog_poll(struct watchdog *w, uint64_t now_us)
+void watchdog_ready(struct watchdog *w, uint64_t now_us)
 {
-    if (!w->ops || now_us < w->feed_us)
+    if (w->ops)
+        arm(w, w->ready_s, now_us);
+}
+
+void watchdog_feed(struct watchdog *w, uint64_t now_us)
+{
+    if (!w->ops)
         return;
     w->feed_us = now_us + w->timeout_s * US_PER_S / WATCHDOG_FEEDS;
     w->ops->feed(w);
     w->fed++;
+}
+
+void watchdog_poll(struct watchdog *w, uint64_t now_us)
+{
+    if (now_us >= w->feed_us)
+        watchdog_feed(w, now_us);
 }
 
 void watchdog_print(const struct watchdog *w, void (*line)(const char *text))

@@ -9,7 +9,8 @@
 #include "clock.h"
 #include "drivers/pci.h"
 
-#define WATCHDOG_FEEDS 3 /* in each timeout, so that one may be late */
+#define WATCHDOG_FEEDS   3   /* in each timeout, so that one may be late */
+#define WATCHDOG_START_S 60u /* until watchdog_ready(), at least */
 
 struct watchdog;
 
@@ -24,8 +25,9 @@ struct watchdog_ops {
 struct watchdog {
     const char *name;
     const struct watchdog_ops *ops; /* NULL: there is none, or it is stopped */
-    uint32_t timeout_s;
-    uint64_t feed_us; /* when next */
+    uint32_t timeout_s;             /* what it is armed with */
+    uint32_t ready_s;               /* ... from watchdog_ready() on */
+    uint64_t feed_us;               /* when next */
     uint64_t fed;
     struct pci_dev pci;
     volatile uint8_t *regs; /* 6300ESB */
@@ -34,8 +36,15 @@ struct watchdog {
 
 extern const struct watchdog_ops i6300esb_ops, tco_ops;
 
-/* Finds a watchdog and arms it, or says on the console that there is none. After nic_count(). */
+/* Finds a watchdog and arms it, with WATCHDOG_START_S if that is more, or says on the console that
+ * there is none. After nic_count(). */
 bool watchdog_start(struct watchdog *w, uint32_t timeout_s, uint64_t now_us);
+
+/* The start is over: what was asked for counts. */
+void watchdog_ready(struct watchdog *w, uint64_t now_us);
+
+/* Before something that takes a while. */
+void watchdog_feed(struct watchdog *w, uint64_t now_us);
 
 /* To be called when watchdog_next_us() has come, and as often as one likes. */
 void watchdog_poll(struct watchdog *w, uint64_t now_us);

@@ -7,6 +7,7 @@
 Where no client is needed, port 0 is the only one, and its far end is the test.
 """
 
+import contextlib
 import re
 import time
 
@@ -52,10 +53,11 @@ def press(router):
 @pytest.mark.parametrize("machine", ["pc", "q35"])
 def test_button_wakes_an_idle_router(machine):
     """By its interrupt, line 9 of the 8259, which QEMU counts. watchdog=on is obeyed as far as there is one."""
-    router, _far = alone("watchdog=on", machine=machine, extra=["-no-shutdown"])
+    router, _far = alone("watchdog=on log=debug", machine=machine, extra=["-no-shutdown"])
     with router:
         router.wait_for({"pc": "watchdog  none is armed", "q35": "watchdog  tco at 00:1f.0"}[machine])
         router.wait_for("^.*ready ")
+        assert "acpi: power button by line 9" in router.console, "said before log=debug was read"
         router.qmp("system_powerdown")
         router.wait_for("power button: off", SHUTDOWN_LIMIT_S)
         wait_until(lambda: router.qmp("query-status")["status"] == "shutdown", SHUTDOWN_LIMIT_S, "the machine is off")
@@ -86,37 +88,37 @@ def test_leases_are_on_the_disk(tmp_path):
         assert lease_by("udhcpc", home.hosts[0]).address == lease.address
 
 
-@pytest.mark.parametrize("name", WATCHDOGS)
-def test_watchdog_resets_a_router_that_hangs(name, tmp_path):
-    """And no other: not one that has nothing to do, and not one that has much to do."""
-    machine, extra = WATCHDOGS[name]
-    router, far = alone(f"watchdog={WATCHDOG_S}s", machine=machine, extra=[*extra, *gdb.stub(tmp_path)])
-    with router:
-        router.wait_for(f"watchdog +{name} at .* {WATCHDOG_S} s")
-        router.wait_for("^.*ready ")
-        far.settimeout(5)
+def test_watchdogs(tmp_path):
+    """Both reset a router that hangs, and no other: not one that has nothing to do, nor one that has much to do, nor one
+    that has halted to be read. All at once, as each takes its time."""
+    with contextlib.ExitStack() as stack:
+        routers, ends = {}, {}
+        for name, (machine, extra) in WATCHDOGS.items():
+            directory = tmp_path / name
+            directory.mkdir()
+            routers[name], ends[name] = alone(f"watchdog={WATCHDOG_S}s", machine=machine,
+                                              extra=[*extra, *gdb.stub(directory)])
+        machine, extra = WATCHDOGS["i6300esb"]
+        halted, _far = alone(f"watchdog={WATCHDOG_S}s panic=halt", machine=machine, extra=extra)
+        for router in [*routers.values(), halted]:
+            stack.enter_context(router)
+        for name, router in routers.items():
+            router.wait_for(f"watchdog +{name} at .* {WATCHDOG_S} s")
+        for router in [*routers.values(), halted]:
+            router.wait_for("^.*ready ")
+        halted.qmp("inject-nmi")
+        halted.wait_for("halted")
+        ends["tco"].settimeout(5)
         end = time.monotonic() + WATCHDOG_S * 1.3
         while time.monotonic() < end:
-            if name == "tco":
-                far.send(BROADCAST_TO_NOBODY)
-            else:
-                time.sleep(0.1)
-        assert f"watchdog  {name}  {WATCHDOG_S} s  fed " in router.status().text
-        router.qmp("query-status")  # so that events come
-        gdb.hang(tmp_path, "clock_now_us")
-        assert router.wait_exit(WATCHDOG_S * 3) == 0  # a reset, which -no-reboot makes an end
-        assert {"WATCHDOG", "SHUTDOWN"} <= router.events_to_the_end()
-        router.stop(check=False)
-
-
-def test_watchdog_leaves_a_halted_router_alone():
-    """panic=halt is there to be read."""
-    machine, extra = WATCHDOGS["i6300esb"]
-    router, _far = alone(f"watchdog={WATCHDOG_S}s panic=halt", machine=machine, extra=extra)
-    with router:
-        router.wait_for("^.*ready ")
-        router.qmp("inject-nmi")
-        router.wait_for("halted")
-        time.sleep(WATCHDOG_S * 1.3)
-        assert router.process.poll() is None
-        router.stop(check=False)
+            ends["tco"].send(BROADCAST_TO_NOBODY)
+        for name, router in routers.items():
+            assert f"watchdog  {name}  {WATCHDOG_S} s  fed " in router.status().text
+            router.qmp("query-status")  # so that events come
+            gdb.hang(tmp_path / name, "clock_now_us")
+        for router in routers.values():
+            assert router.wait_exit(WATCHDOG_S * 3) == 0  # a reset, which -no-reboot makes an end
+            assert {"WATCHDOG", "SHUTDOWN"} <= router.events_to_the_end()
+            router.stop(check=False)
+        assert halted.process.poll() is None, "panic=halt is there to be read"
+        halted.stop(check=False)
