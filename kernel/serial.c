@@ -44,6 +44,7 @@ static bool stuck;    /* it did not empty in time: no more waiting until it is s
 
 static volatile uint8_t input[INPUT_BYTES];
 static volatile unsigned input_in, input_out; /* free-running */
+static volatile bool left_over; /* more may wait than had room: its line stays up, and is no edge */
 
 static bool is_there(void)
 {
@@ -98,17 +99,18 @@ void serial_write(const char *text, size_t n)
     }
 }
 
-/* Empties the receive FIFO into the ring; what does not fit is lost. Bounded, since a port gone bad
- * could say "ready" for ever. */
+/* Empties the receive FIFO into the ring, as far as there is room: so it ends, also with a port
+ * gone bad that says "ready" for ever. */
 static void receive(void *arg)
 {
     (void)arg;
-    for (unsigned i = 0; i < INPUT_BYTES; i++) {
-        if (!(in8(UART_LINE_STATUS) & UART_LINE_STATUS_READY))
+    left_over = true;
+    while (input_in - input_out < INPUT_BYTES) {
+        if (!(in8(UART_LINE_STATUS) & UART_LINE_STATUS_READY)) {
+            left_over = false;
             return;
-        uint8_t byte = in8(UART_DATA);
-        if (input_in - input_out < INPUT_BYTES)
-            input[input_in++ % INPUT_BYTES] = byte;
+        }
+        input[input_in++ % INPUT_BYTES] = in8(UART_DATA);
     }
 }
 
@@ -125,7 +127,7 @@ int serial_read(void)
 {
     if (!present)
         return -1;
-    if (!by_interrupt)
+    if (!by_interrupt || (left_over && input_out == input_in))
         receive(NULL);
     if (input_out == input_in)
         return -1;
