@@ -12,7 +12,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 #define LOG_LINE_MAX 160 /* characters; longer lines are cut */
 
-/* Lines above this level are not printed. LOG_INFO at start. */
+/* Lines above this level are not printed. LOG_INFO at start; LOG_DEBUG prints what came before,
+ * too, as far as it is kept: the machine's own lines are older than the configuration. */
 void log_set_level(enum log_level level);
 
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -17,19 +17,33 @@
 
 static enum log_level threshold = LOG_INFO;
 static char ring[RING_LINES][TIME_MAX + LOG_LINE_MAX + 1];
-static unsigned ring_next; /* free-running */
+static bool unsaid[RING_LINES]; /* of level debug, and not printed */
+static unsigned ring_next;      /* free-running */
 
 static const char *const prefixes[] = {
     [LOG_ERROR] = "error: ", [LOG_WARN] = "warning: ", [LOG_INFO] = "", [LOG_DEBUG] = ""};
 
+static void print(const char *line)
+{
+    console_write(line, strlen(line));
+    console_write("\n", 1);
+}
+
 void log_set_level(enum log_level level)
 {
     threshold = level;
+    for (unsigned i = 0; level >= LOG_DEBUG && i < RING_LINES; i++) {
+        unsigned slot = (ring_next + i) % RING_LINES;
+        if (unsaid[slot])
+            print(ring[slot]);
+        unsaid[slot] = false;
+    }
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    char *line = ring[ring_next++ % RING_LINES];
+    unsigned slot = ring_next++ % RING_LINES;
+    char *line = ring[slot];
     uint64_t now_us = clock_now_us();
     int time_length =
         snprintf(line, TIME_MAX, "[%5llu.%06llu] ", (unsigned long long)(now_us / 1000000),
@@ -44,11 +58,9 @@ void log_line(enum log_level level, const char *format, ...)
     vsnprintf(text + prefix_length, LOG_LINE_MAX + 1 - prefix_length, format, args);
     va_end(args);
 
-    if (level > threshold)
-        return;
-    const char *shown = threshold >= LOG_DEBUG ? line : text;
-    console_write(shown, strlen(shown));
-    console_write("\n", 1);
+    unsaid[slot] = level > threshold && level == LOG_DEBUG;
+    if (level <= threshold)
+        print(threshold >= LOG_DEBUG ? line : text);
 }
 
 void log_ring_walk(void (*show)(const char *text))
