@@ -8,7 +8,7 @@
 #include "base.h"
 #include "boot_info.h"
 
-void clock_start(void); /* time zero */
+void clock_start(void);                          /* time zero */
 void console_init(const struct boot_info *boot); /* the serial port */
 void cpu_init(void);
 void trap_init(void);

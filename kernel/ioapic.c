@@ -185,8 +185,7 @@ void ioapic_end_stay(void)
     for (unsigned i = 0; i < pin_count; i++) {
         pins[i].requests = 0;
         if (pins[i].to_tell)
-            log_error("interrupt %u never falls silent: masked; its devices may stall",
-                      pins[i].gsi);
+            log_error("interrupt %u never falls silent: masked; its ports are polled", pins[i].gsi);
         pins[i].to_tell = false;
     }
 }

@@ -130,7 +130,7 @@ static void end_stay(void)
     for (unsigned line = 0; line < PIC_LINES; line++) {
         lines[line].requests = 0;
         if (storms_to_tell & 1u << line)
-            log_error("interrupt line %u never falls silent: masked; its devices may stall", line);
+            log_error("interrupt line %u never falls silent: masked; its ports are polled", line);
     }
     storms_to_tell = 0;
 }

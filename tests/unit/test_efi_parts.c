@@ -516,6 +516,8 @@ static void framebuffers_are_checked(void **state)
         {{3 * GB, 4096, 1024, 0, 0xFFFFFF, 4}, false},
         {{3 * GB, UINT32_MAX, 32769, 768, 0xFFFFFF, 4}, false},
         {{3 * GB, UINT32_MAX, 1024, 32769, 0xFFFFFF, 4}, false},
+        {{3 * GB, 131072, 32768, 32768, 0xFFFFFF, 4}, true},
+        {{3 * GB, 131073, 1024, 768, 0xFFFFFF, 4}, false}, /* would map what is no screen */
         {{LIMIT - MB, 4096, 1024, 768, 0xFFFFFF, 4}, false},
         {{UINT64_MAX - PAGE, 4096, 1024, 768, 0xFFFFFF, 4}, false},
         {{8 * MB - 4096 * 768, 4096, 1024, 768, 0xFFFFFF, 4}, true}, /* ends where RAM begins */
