@@ -23,11 +23,12 @@ struct nic_limits {
 #define NIC_RX_BUFFERS_MIN PKT_MAX_SEGS /* enough for one super-packet */
 #define NIC_TX_BUFFERS_MIN (PKT_MAX_SEGS + 1)
 
-/* The number of NICs on the PCI buses that a driver here knows, at most NIC_MAX. Touches no device
- * but to read its configuration space; may be called again. */
+/* The number of NICs that a driver here knows, on the PCI buses and by virtio over MMIO, at most
+ * NIC_MAX. Touches no device but to read what it is; may be called again. */
 unsigned nic_count(void);
 
-/* Starts the NICs in PCI order (bus, device, function) and returns how many there are; what
+/* Starts the NICs in PCI order (bus, device, function), then those on MMIO in the order in which
+ * the command line or else the firmware names them, and returns how many there are; what
  * nics[0..n) point to is never freed. A NIC that cannot be started keeps its place: it is there,
  * dead. The ports' own memory comes from mem_alloc, their receive buffers from the pool. max is at
  * most NIC_MAX. */
@@ -37,7 +38,7 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
  * rings hold of the pool is not given back. */
 void nic_look_for_gone(void);
 
-/* Reads every hardware source of randomness on the PCI buses (virtio-rng) into entropy_mix(),
+/* Reads every hardware source of randomness that there is (virtio-rng) into entropy_mix(),
  * waiting at most 10 ms for each. Returns the number of bytes mixed in. */
 size_t entropy_devices_read(void);
 
