@@ -92,8 +92,8 @@ def test_allocations(image):
 
 
 def test_large_pages(image):
-    """1 GB pages where the CPU has them."""
-    text = run(image, "do=memory", memory="5G", more=("-cpu", "max,pdpe1gb=on"))
+    """1 GB pages where the CPU has them. Of 3 GB, q35 has one above 4 GB."""""
+    text = run(image, "do=memory", memory="3G", more=("-cpu", "max,pdpe1gb=on"))
     assert " 0 words wrong" in text
 
 
@@ -121,15 +121,14 @@ def test_grub(image, machine, tmp_path):
     assert " 0 words wrong" in text
 
 
-@pytest.mark.parametrize("machine", ("pc", "q35"))
-@pytest.mark.parametrize("memory", ("128M", "5G"))
+@pytest.mark.parametrize("machine, memory", (("pc", "128M"), ("q35", "3G")))
 def test_uefi(image, firmware, machine, memory):
     """What the firmware's map calls usable is: each page of it keeps what is written. And the machine goes off."""
     text = run(image.replace(".elf", ".efi"), "net=lan,nat do=memory", machine=machine, memory=memory, more=firmware)
     assert "loader UEFI\n" in text
     assert "cmdline [net=lan,nat do=memory]\n" in text
     total = int(re.search(r"total (\d+) KB", text).group(1))
-    size = {"128M": 128 << 10, "5G": 5 << 20}[memory]
+    size = {"128M": 128 << 10, "3G": 3 << 20}[memory]
     assert size * 0.9 < total <= size
     assert " 0 words wrong" in text
     assert "framebuffer" not in text

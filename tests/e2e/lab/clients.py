@@ -123,6 +123,15 @@ def stay(host):
     return read_lease("udhcpc", host)
 
 
+def stay_with(client, host):
+    """A lease of a client that stays and keeps it. dhclient asks again after a second or two, not after ten or more: a
+    short lease would be over by then."""
+    if client == "udhcpc":
+        return stay(host)
+    host.run("sh", "-c", "echo 'initial-interval 1; backoff-cutoff 2;' >/run/dhclient.conf")
+    return lease_by(client, host, arguments=("-cf", "/run/dhclient.conf") if client == "dhclient" else ())
+
+
 def signal(client, host, name):
     """Sends a client that stays a signal, by its name without SIG."""
     host.run("sh", "-c", f"kill -{name} $(cat /run/{client}.pid)")

@@ -240,6 +240,16 @@ class Router:
             fields = file.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def idle_share(self, limit, seconds=2, attempts=4):
+        """The share of a processor that QEMU takes while nothing is asked of it: the first that is below the limit, or the
+        least, for it may yet have had something to do."""
+        shares = []
+        while len(shares) < attempts and (not shares or shares[-1] >= limit):
+            before, start = self.cpu_seconds(), time.monotonic()
+            time.sleep(seconds)  # the time itself is what is measured
+            shares.append((self.cpu_seconds() - before) / (time.monotonic() - start))
+        return min(shares)
+
     def wait_exit(self, timeout=30):
         """Waits for the machine to end by itself; returns QEMU's status."""
         return self.process.wait(timeout)
