@@ -226,6 +226,19 @@ be32 dhcp_lab_yiaddr(void)
     return load_raw32(dhcp_lab.reply.bytes + DHCP_YIADDR_OFF);
 }
 
+be32 dhcp_lab_lease(unsigned client)
+{
+    struct dhcp_lab_request r = {.type = DHCP_TYPE_DISCOVER, .client = client};
+
+    CHECK(dhcp_lab_ask(r) == DHCP_TYPE_OFFER);
+    r.type = DHCP_TYPE_REQUEST;
+    r.requested = dhcp_lab_yiaddr();
+    r.server = ROUTER;
+    CHECK(dhcp_lab_ask(r) == DHCP_TYPE_ACK);
+    CHECK(dhcp_lab_yiaddr() == r.requested);
+    return r.requested;
+}
+
 /* The option's value, or NULL; *n its length. By a walk that shares nothing with the code under
  * test. */
 const uint8_t *dhcp_lab_option(uint8_t code, unsigned *n)

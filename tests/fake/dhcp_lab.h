@@ -66,6 +66,9 @@ size_t dhcp_lab_build(uint8_t *b, size_t room, const struct dhcp_lab_request *r)
 unsigned dhcp_lab_ask_on(unsigned network, struct dhcp_lab_request r);
 unsigned dhcp_lab_ask(struct dhcp_lab_request r);
 
+/* Discover and request, as a client does; the address. */
+be32 dhcp_lab_lease(unsigned client);
+
 /* What is due is answered: true, and the answer is in reply. */
 bool dhcp_lab_poll(uint64_t now_us);
 

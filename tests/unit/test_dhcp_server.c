@@ -36,21 +36,6 @@ static void assert_no_option(uint8_t code)
     assert_null(dhcp_lab_option(code, &n));
 }
 
-/* Discover and request; the address. */
-static be32 dhcp_lab_lease(unsigned client)
-{
-    assert_int_equal(
-        dhcp_lab_ask((struct dhcp_lab_request){.type = DHCP_TYPE_DISCOVER, .client = client}),
-        DHCP_TYPE_OFFER);
-    be32 ip = dhcp_lab_yiaddr();
-    assert_int_equal(
-        dhcp_lab_ask((struct dhcp_lab_request){
-            .type = DHCP_TYPE_REQUEST, .client = client, .requested = ip, .server = ROUTER}),
-        DHCP_TYPE_ACK);
-    assert_int_equal(dhcp_lab_yiaddr(), ip);
-    return ip;
-}
-
 static void test_lease_carries_all_options(void **state)
 {
     const be32 mask = BE_IP4(255, 255, 255, 0), broadcast = BE_IP4(192, 168, 8, 255), ip = ROUTER;
@@ -95,81 +80,87 @@ static void test_hostonly_has_no_router_and_forever_no_times(void **state)
 }
 
 /* RFC 2131, section 4.1. */
+#define RELAY_IP BE_IP4(192, 168, 8, 50)
+
+static const struct where {
+    int id;
+    struct dhcp_lab_request r;
+    unsigned type;
+    be32 to;
+    be16 port;
+    enum { CLIENT, EVERYONE, RELAY } mac;
+} where[] = {
+    {1,
+     {.type = DHCP_TYPE_DISCOVER, .requested = POOL(3)},
+     DHCP_TYPE_OFFER,
+     POOL(3),
+     BE16(68),
+     CLIENT},
+    {2,
+     {.type = DHCP_TYPE_DISCOVER, .requested = POOL(3), .flags = DHCP_FLAG_BROADCAST},
+     DHCP_TYPE_OFFER,
+     ALL,
+     BE16(68),
+     EVERYONE},
+    {3,
+     {.type = DHCP_TYPE_DISCOVER,
+      .requested = POOL(3),
+      .giaddr = RELAY_IP,
+      .flags = DHCP_FLAG_BROADCAST},
+     DHCP_TYPE_OFFER,
+     RELAY_IP,
+     BE16(67),
+     RELAY},
+    {4, {.type = DHCP_TYPE_REQUEST, .ciaddr = POOL(3)}, DHCP_TYPE_ACK, POOL(3), BE16(68), CLIENT},
+    {5,
+     {.type = DHCP_TYPE_REQUEST, .ciaddr = POOL(3), .flags = DHCP_FLAG_BROADCAST},
+     DHCP_TYPE_ACK,
+     POOL(3),
+     BE16(68),
+     CLIENT},
+    {6,
+     {.type = DHCP_TYPE_REQUEST, .requested = BE_IP4(10, 0, 0, 1)},
+     DHCP_TYPE_NAK,
+     ALL,
+     BE16(68),
+     EVERYONE},
+    {7,
+     {.type = DHCP_TYPE_REQUEST, .ciaddr = BE_IP4(10, 0, 0, 1)},
+     DHCP_TYPE_NAK,
+     ALL,
+     BE16(68),
+     EVERYONE},
+    {8,
+     {.type = DHCP_TYPE_REQUEST, .requested = BE_IP4(10, 0, 0, 1), .giaddr = RELAY_IP},
+     DHCP_TYPE_NAK,
+     RELAY_IP,
+     BE16(67),
+     RELAY},
+    {9,
+     {.type = DHCP_TYPE_INFORM, .ciaddr = BE_IP4(192, 168, 8, 77)},
+     DHCP_TYPE_ACK,
+     BE_IP4(192, 168, 8, 77),
+     BE16(68),
+     CLIENT},
+};
+
 static void test_where_answers_go(void **state)
 {
-    const be32 relay = BE_IP4(192, 168, 8, 50), mine = POOL(3);
     uint8_t mac[MAC_BYTES], all[MAC_BYTES];
-    const struct {
-        int id;
-        struct dhcp_lab_request r;
-        unsigned type;
-        be32 to;
-        be16 port;
-        const uint8_t *mac;
-    } rows[] = {
-        {1, {.type = DHCP_TYPE_DISCOVER, .requested = mine}, DHCP_TYPE_OFFER, mine, BE16(68), mac},
-        {2,
-         {.type = DHCP_TYPE_DISCOVER, .requested = mine, .flags = DHCP_FLAG_BROADCAST},
-         DHCP_TYPE_OFFER,
-         ALL,
-         BE16(68),
-         all},
-        {3,
-         {.type = DHCP_TYPE_DISCOVER,
-          .requested = mine,
-          .giaddr = relay,
-          .flags = DHCP_FLAG_BROADCAST},
-         DHCP_TYPE_OFFER,
-         relay,
-         BE16(67),
-         dhcp_lab_relay_mac},
-        {4, {.type = DHCP_TYPE_REQUEST, .ciaddr = mine}, DHCP_TYPE_ACK, mine, BE16(68), mac},
-        {5,
-         {.type = DHCP_TYPE_REQUEST, .ciaddr = mine, .flags = DHCP_FLAG_BROADCAST},
-         DHCP_TYPE_ACK,
-         mine,
-         BE16(68),
-         mac},
-        {6,
-         {.type = DHCP_TYPE_REQUEST, .requested = BE_IP4(10, 0, 0, 1)},
-         DHCP_TYPE_NAK,
-         ALL,
-         BE16(68),
-         all},
-        {7,
-         {.type = DHCP_TYPE_REQUEST, .ciaddr = BE_IP4(10, 0, 0, 1)},
-         DHCP_TYPE_NAK,
-         ALL,
-         BE16(68),
-         all},
-        {8,
-         {.type = DHCP_TYPE_REQUEST, .requested = BE_IP4(10, 0, 0, 1), .giaddr = relay},
-         DHCP_TYPE_NAK,
-         relay,
-         BE16(67),
-         dhcp_lab_relay_mac},
-        {9,
-         {.type = DHCP_TYPE_INFORM, .ciaddr = BE_IP4(192, 168, 8, 77)},
-         DHCP_TYPE_ACK,
-         BE_IP4(192, 168, 8, 77),
-         BE16(68),
-         mac},
-    };
+    const uint8_t *const macs[] = {[CLIENT] = mac, [EVERYONE] = all, [RELAY] = dhcp_lab_relay_mac};
 
     (void)state;
     dhcp_lab_mac_of(mac, 0);
     memset(all, 0xFF, sizeof(all));
-    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        if (dhcp_lab_ask(rows[i].r) != rows[i].type || dhcp_lab.reply.to != rows[i].to ||
-            dhcp_lab.reply.port != rows[i].port ||
-            memcmp(dhcp_lab.reply.mac, rows[i].mac, MAC_BYTES) != 0)
-            fail_msg("row %d", rows[i].id);
+    for (unsigned i = 0; i < ARRAY_COUNT(where); i++) {
+        const struct where *w = &where[i];
+        if (dhcp_lab_ask(w->r) != w->type || dhcp_lab.reply.to != w->to ||
+            dhcp_lab.reply.port != w->port ||
+            memcmp(dhcp_lab.reply.mac, macs[w->mac], MAC_BYTES) != 0)
+            fail_msg("row %d", w->id);
         /* A relay must broadcast a NAK. */
         be16 flags = load_raw16(dhcp_lab.reply.bytes + DHCP_FLAGS_OFF);
-        if (rows[i].id == 8)
-            assert_int_equal(flags, DHCP_FLAG_BROADCAST);
-        else
-            assert_int_equal(flags, rows[i].r.flags);
+        assert_int_equal(flags, w->id == 8 ? DHCP_FLAG_BROADCAST : w->r.flags);
     }
 }
 
