@@ -80,18 +80,10 @@ static void on_interrupt(void *arg)
     e->armed = false;
 }
 
-/* True if sleeping with sent packets unseen could starve somebody of buffers. */
-static bool buffers_are_short(const struct e1000 *e)
-{
-    const struct pkt_pool *pool = e->nic.pool;
-
-    return pool->free_count <= pool->count / 16 || pool->free_count < PKT_MAX_SEGS;
-}
-
 static bool irq_arm(struct nic *nic)
 {
     struct e1000 *e = e1000_of(nic);
-    bool tx = e->tx.clean != e->tx.next && buffers_are_short(e);
+    bool tx = e->tx.clean != e->tx.next && nic_buffers_are_short(nic->pool);
 
     /* A line that nobody listens to must not be pulled: it may be another device's. */
     if (!e->has_irq)

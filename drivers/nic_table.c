@@ -159,6 +159,8 @@ unsigned nic_probe_all(const struct nic_limits *limits, struct nic **nics, unsig
     return ports.n;
 }
 
+/* A device that answers no more cannot be cut off from memory, nor is it known to be: what its
+ * rings hold stays theirs. Nobody lacks it, for it is this port's share of the pool. */
 void nic_look_for_gone(void)
 {
     for (unsigned i = 0; i < NIC_MAX && places[i].nic; i++)

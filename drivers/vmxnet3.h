@@ -15,10 +15,10 @@
  * to be told.
  *
  * Transmit: a packet is handed over by its first descriptor's generation, which is written last;
- * the device is told once a burst. It completes sums and cuts packets where the first descriptor
- * says so, the sum of a packet to cut being one without a length. Such a packet's headers are
- * changed in a copy, since it may be another port's as well. So are those of a shared packet with a
- * sum to complete, because QEMU completes it in our memory.
+ * the device is told once a burst, or more often if that fills the ring. It completes sums and cuts
+ * packets where the first descriptor says so, the sum of a packet to cut being one without a
+ * length. Such a packet's headers are changed in a copy, since it may be another port's as well. So
+ * are those of a shared packet with a sum to complete, because QEMU completes it in our memory.
  *
  * Features that are not asked for: with checksums of received frames (RXCSUM) a frame from a
  * neighboring guest may come without a sum, with a word that it was right, which is true for whom

@@ -151,10 +151,19 @@ static bool tx_has_room(const struct vmxnet3_tx *tx, const struct pkt *p)
     return tx_free(tx) > p->segs && tx->room >= p->segs; /* one for the headers, too */
 }
 
+/* Tells the device of all there is to send. */
+static void tx_tell(struct vmxnet3 *v)
+{
+    io_order();
+    write32(v->bar0 + VMXNET3_TXPROD, v->tx.next & RING_MASK);
+    v->nic.counters.tx_doorbells++;
+}
+
 unsigned vmxnet3_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
 {
     struct vmxnet3 *v = vmxnet3_of(nic);
     struct vmxnet3_tx *tx = &v->tx;
+    uint16_t told = tx->next;
     uint64_t bytes = 0;
     unsigned i;
 
@@ -167,6 +176,10 @@ unsigned vmxnet3_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
             pkts[i] = p;
         }
         if (UNLIKELY(!tx_has_room(tx, p))) {
+            /* A virtual device sends while it is told, and has room then. */
+            if (tx->next != told)
+                tx_tell(v);
+            told = tx->next;
             vmxnet3_tx_reclaim(nic);
             if (nic->dead || !tx_has_room(tx, p))
                 break;
@@ -177,11 +190,8 @@ unsigned vmxnet3_tx_batch(struct nic *nic, struct pkt **pkts, unsigned n)
     nic->counters.tx_packets += i;
     nic->counters.tx_bytes += bytes;
     nic->counters.tx_full += n - i;
-    if (i > 0 && LIKELY(!nic->dead)) {
-        io_order();
-        write32(v->bar0 + VMXNET3_TXPROD, tx->next & RING_MASK);
-        nic->counters.tx_doorbells++;
-    }
+    if (tx->next != told && LIKELY(!nic->dead))
+        tx_tell(v);
     return i;
 }
 

@@ -46,10 +46,11 @@ struct nic_ops {
      * first MIN(total_bytes, 128) bytes in the head segment, whose first line is prefetched. */
     unsigned (*rx_batch)(struct nic *nic, struct pkt **out, unsigned max);
 
-    /* Queues packets for transmission, in order, and tells the device once. Returns how many were
-     * taken; those belong to the driver, which frees them when they are sent. The rest still
-     * belongs to the caller. Every packet given satisfies the nic's offloads and its MTU; it may be
-     * shared (see pkt.h). */
+    /* Queues packets for transmission, in order, and tells the device once, or again if the ring
+     * fills on the way. Puts another packet of the same bytes in a place of pkts if it needs one.
+     * Returns how many were taken; those belong to the driver, which frees them when they are sent.
+     * The rest still belongs to the caller. Every packet given satisfies the nic's offloads and its
+     * MTU; it may be shared (see pkt.h). */
     unsigned (*tx_batch)(struct nic *nic, struct pkt **pkts, unsigned n);
 
     /* Frees what the device has sent since. Cheap when there is nothing; called every round. */

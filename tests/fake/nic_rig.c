@@ -66,6 +66,11 @@ static const uint8_t *e1000_frame(unsigned number, size_t *n)
     return e1000.frames[number];
 }
 
+static void *e1000_doorbell(void)
+{
+    return &e1000.regs[e1000.tx_queue + E1000_QUEUE_TAIL];
+}
+
 static void e1000_report(unsigned n)
 {
     fake_e1000_report(&e1000, n);
@@ -122,6 +127,11 @@ static const uint8_t *vmxnet3_frame(unsigned number, size_t *n)
     return vmxnet3.frames[number];
 }
 
+static void *vmxnet3_doorbell(void)
+{
+    return &vmxnet3.bar0[VMXNET3_TXPROD];
+}
+
 static void vmxnet3_report(unsigned n)
 {
     fake_vmxnet3_report(&vmxnet3, n);
@@ -140,7 +150,8 @@ static unsigned vmxnet3_interrupts(void)
 #define RIG(kind)                                                                                  \
     .stop = kind##_stop, .fault = kind##_fault, .receive = kind##_receive,                         \
     .rx_room = kind##_rx_room, .transmit = kind##_transmit, .frame = kind##_frame,                 \
-    .report = kind##_report, .arm = kind##_arm, .interrupts = kind##_interrupts
+    .doorbell = kind##_doorbell, .report = kind##_report, .arm = kind##_arm,                       \
+    .interrupts = kind##_interrupts
 
 const struct nic_rig nic_rigs[] = {
     {.name = "e1000", .buffer_bytes = E1000_RX_BUFFER_BYTES, .start = e1000_start, RIG(e1000)},

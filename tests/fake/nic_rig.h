@@ -31,6 +31,9 @@ struct nic_rig {
     unsigned (*transmit)(void);
     const uint8_t *(*frame)(unsigned number, size_t *n);
 
+    /* Where the driver tells of packets. */
+    void *(*doorbell)(void);
+
     /* Reports up to n reports' worth of packets as sent. */
     void (*report)(unsigned n);
 

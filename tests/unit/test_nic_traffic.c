@@ -10,12 +10,13 @@
 #include <cmocka.h>
 
 #include "net/offload.h"
+#include "tests/fake/fake_doorbell.h"
 #include "tests/fake/fake_pool.h"
 #include "tests/fake/fake_random.h"
 #include "tests/fake/frame_build.h"
 #include "tests/fake/nic_rig.h"
 
-#define POOL_COUNT 400
+#define POOL_COUNT 1000
 #define RX_MAX     60
 
 static const struct nic_rig *rig;
@@ -41,7 +42,8 @@ static void finish(void)
 {
     assert_null(nic->dead);
     rig->stop(nic);
-    assert_null(rig->fault());
+    if (rig->fault())
+        fail_msg("%s: %s", rig->name, rig->fault());
     frame_unpoison(&pool);
     assert_int_equal(fake_pool_stop(&pool), 0);
 }
@@ -344,13 +346,62 @@ static void test_tx_full(void **state)
     }
 }
 
+static unsigned sent_at_once;
+
+static void send_at_once(void)
+{
+    while (rig->transmit() > 0)
+        sent_at_once++;
+    rig->report(POOL_COUNT);
+}
+
+/* A device that sends while it is told, as virtual ones do, has room for a burst of more than its
+ * ring or its buffers hold: it is told on the way. One that does not is not told again and again.
+ */
+static void tx_told_on_the_way(void)
+{
+    struct frame_plan plan = {.proto = 6, .payload_bytes = 18000, .tcp_flags = 0x10};
+    struct pkt *burst[32];
+
+    for (unsigned at_once = 0; at_once < 2; at_once++) {
+        uint64_t doorbells = nic->counters.tx_doorbells;
+        uint32_t at_start = pool.free_count;
+        for (unsigned i = 0; i < 32; i++) {
+            burst[i] = nic_rig_packet(&pool, &built, &plan, 1400, 60);
+            assert_true(burst[i]->segs <= PKT_MAX_SEGS);
+        }
+        frame_unpoison(&pool);
+        sent_at_once = 0;
+        if (at_once)
+            fake_doorbell(rig->doorbell(), send_at_once);
+        unsigned taken = nic->ops->tx_batch(nic, burst, 32);
+        if (at_once)
+            fake_doorbell(NULL, NULL);
+        if ((taken == 32) != at_once || (at_once && sent_at_once != 32) ||
+            (!at_once && nic->counters.tx_doorbells - doorbells != 1))
+            fail_msg("%s: %u taken, %u sent, told %u times", rig->name, taken, sent_at_once,
+                     (unsigned)(nic->counters.tx_doorbells - doorbells));
+        for (unsigned i = taken; i < 32; i++)
+            pkt_free(burst[i]);
+        send_at_once();
+        nic->ops->tx_reclaim(nic);
+        assert_int_equal(pool.free_count, at_start);
+    }
+}
+
+static void test_tx_told_on_the_way(void **state)
+{
+    (void)state;
+    on_every_nic(tx_told_on_the_way);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rx_lengths),       cmocka_unit_test(test_rx_starvation),
         cmocka_unit_test(test_tx_plain),         cmocka_unit_test(test_tx_checksums),
         cmocka_unit_test(test_tx_checksum_zero), cmocka_unit_test(test_tx_segments),
-        cmocka_unit_test(test_tx_full),
+        cmocka_unit_test(test_tx_full),          cmocka_unit_test(test_tx_told_on_the_way),
     };
     return cmocka_run_group_tests_name("nic_traffic", tests, NULL, NULL);
 }
