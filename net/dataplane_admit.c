@@ -51,6 +51,13 @@ bool dp_bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us)
     return true;
 }
 
+bool dp_bucket_take_frames(struct dp_bucket *b, const struct pkt *p, uint64_t now_us)
+{
+    uint32_t frames = p->gso_size ? 1 + (p->total_bytes - p->hdr_len - 1u) / p->gso_size : 1;
+
+    return dp_bucket_take(b, (uint32_t)MIN(frames, b->full_micro / MICRO), now_us);
+}
+
 /* Bits a second as bytes; a limit stays a limit however low it is. */
 static uint64_t bytes_per_s(uint64_t bps)
 {

@@ -160,7 +160,7 @@ static bool may_flood(struct dataplane *dp, unsigned in, struct pkt *p)
 {
     struct dp_port *port = &dp->ports[in];
 
-    if (!port->storm.per_s || dp_bucket_take(&port->storm, 1, dp->now_us))
+    if (!port->storm.per_s || dp_bucket_take_frames(&port->storm, p, dp->now_us))
         return true;
     port->stormed++;
     dp_drop(dp, p, DROP_STORM);

@@ -378,6 +378,53 @@ static void test_storm(void **state)
     assert_in_range(sent, 1998, 2002);
 }
 
+/* A super-packet for an unknown address, of 43 frames. */
+static struct pkt *super_packet(void)
+{
+    struct rig_packet k = {.src = RIG_HOST(5),
+                           .dst = RIG_HOST(6),
+                           .proto = IP_PROTO_TCP,
+                           .tcp_flags = TCP_ACK,
+                           .payload_bytes = 60000};
+
+    rig_make(&r, 1, &k);
+    memcpy(r.in.b, rig_mac(RIG_HOST(6)), MAC_BYTES);
+    frame_partial_csum(&r.in);
+    struct pkt *p = pkt_alloc(&r.pool);
+    assert_true(pkt_append(p, r.in.b, r.in.n));
+    p->flags = PKT_NEEDS_CSUM;
+    p->csum_start = (uint16_t)r.in.l4;
+    p->csum_offset = 16;
+    p->gso_size = 1400;
+    p->gso_type = PKT_GSO_TCP4;
+    return p;
+}
+
+/* As many frames as it becomes, but however little there is, now and then one. */
+static void test_storm_of_super_packets(void **state)
+{
+    static const struct {
+        uint32_t pps;
+        unsigned pass;
+    } rows[] = {{1000, 2}, {1290, 3}, {1289, 2}, {1, 1}, {0, 5}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        unsigned passed = 0;
+        c.ports[1].storm_pps = rows[i].pps;
+        rig_start_config(&r, &c, NIC_TX_CSUM | NIC_TX_TSO4);
+        for (unsigned n = 0; n < 5; n++) {
+            fake_nic_receive_pkt(&r.nics[1], super_packet());
+            rig_step(&r);
+            passed += rig_ports_sent(&r) != 0;
+        }
+        if (passed != rows[i].pass || rig_dropped(&r, DROP_STORM) != 5 - passed)
+            fail_msg("%u a second: %u passed", rows[i].pps, passed);
+        if (i + 1 < ARRAY_COUNT(rows))
+            rig_stop(&r);
+    }
+}
+
 static uint64_t bytes_sent(unsigned port)
 {
     return r.nics[port].nic.counters.tx_bytes;
@@ -421,29 +468,13 @@ static void test_rate(void **state)
 /* Super-packets fit through however little there is, and what the router sends counts as well. */
 static void test_rate_of_super_packets(void **state)
 {
-    struct rig_packet k = {.src = RIG_HOST(5),
-                           .dst = RIG_HOST(6),
-                           .proto = IP_PROTO_TCP,
-                           .tcp_flags = TCP_ACK,
-                           .payload_bytes = 60000};
-
     (void)state;
     c.ports[1].rate_in_bps = 100;
     c.ports[2].rate_out_bps = 100;
     rig_start_config(&r, &c, NIC_TX_CSUM | NIC_TX_TSO4);
     rig_appear(&r, 2, RIG_HOST(6));
     for (unsigned i = 0; i < 3; i++) {
-        rig_make(&r, 1, &k);
-        memcpy(r.in.b, rig_mac(RIG_HOST(6)), MAC_BYTES);
-        frame_partial_csum(&r.in);
-        struct pkt *p = pkt_alloc(&r.pool);
-        assert_true(pkt_append(p, r.in.b, r.in.n));
-        p->flags = PKT_NEEDS_CSUM;
-        p->csum_start = (uint16_t)r.in.l4;
-        p->csum_offset = 16;
-        p->gso_size = 1400;
-        p->gso_type = PKT_GSO_TCP4;
-        fake_nic_receive_pkt(&r.nics[1], p);
+        fake_nic_receive_pkt(&r.nics[1], super_packet());
         rig_step(&r);
         assert_int_equal(rig_ports_sent(&r), i < 2 ? 0x04 : 0);
     }
@@ -471,6 +502,7 @@ int main(void)
         TEST(test_lock_ip_elsewhere),
         TEST(test_lock_ip_short_header),
         TEST(test_storm),
+        TEST(test_storm_of_super_packets),
         TEST(test_rate),
         TEST(test_rate_of_super_packets),
     };
