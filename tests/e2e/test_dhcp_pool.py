@@ -42,16 +42,18 @@ def test_ten_thousand_leases(say):
         home.router.wait_for("lease     and others, more than can be told", 20)
         assert lease_by("udhcpc", host, timeout=10).lease_s == 43200
         out = load.communicate(timeout=60)[0].decode()
-        sent, received, twice, rejected, orphans = (
+        sent, received, twice, rejected, orphans, given_up = (
             sum(map(int, re.findall(rf"{name}: (\d+)", out)))
-            for name in ("sent packets", "received packets", "non unique addresses", "rejected leases", "orphans"))
+            for name in ("sent packets", "received packets", "non unique addresses", "rejected leases", "orphans",
+                         "collected packets"))
         status = home.router.status()
         status.check_sum()
         leased = int(re.search(r"lan: (\d+) of 16384 addresses leased", status.text).group(1))
         requests, offers, acks = map(int, re.search(
             r"requests (\d+)  offers (\d+)  acks (\d+)  naks 0  malformed 0  denied 0  refused 0  over share 0$",
             status.text, re.MULTILINE).groups())
-        assert (twice, rejected, orphans) == (0, 0, 0), out
+        # An orphan is an answer to what perfdhcp, not having been let run, has given up.
+        assert (twice, rejected) == (0, 0) and orphans <= given_up, out
         udp = udp_counts(crowd)
         came = udp["OutDatagrams"] + 2 - status.missed
         assert acks == leased > EXCHANGES and requests == offers + acks >= came, (udp, status.text)
