@@ -88,7 +88,6 @@ void acpi_button_init(void)
     add_block(facts->pm1b_event, facts->pm1_event_bytes);
     if (button.blocks == 0)
         return;
-    write_blocks(button.enable, 0);
     switch_off_general_events(facts);
     acpi_forget_wakers();
     button.interrupts = facts->sci != 0 && irq_attach_line(facts->sci, on_interrupt, NULL) == 0;

@@ -291,6 +291,12 @@ static void multiboot_map_ends(void **state)
     assert_null(boot.error);
     assert_int_equal(boot.ram_count, 1);
 
+    put(edge, 21, 4); /* by one byte */
+    memset(&boot, 0, sizeof(boot));
+    mb();
+    assert_null(boot.error);
+    assert_int_equal(boot.ram_count, 1);
+
     memset(&boot, 0, sizeof(boot));
     put(arena + MB_INFO + 44, 23, 4);
     mb();

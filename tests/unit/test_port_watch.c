@@ -212,6 +212,25 @@ static void test_ceases_to_come(void **state)
         assert_true(late_us[i] <= LOOK_POLLED_US + WAKE_US);
 }
 
+/* A message is lost now and then: as long as others come in between, the port has an interrupt. */
+static void test_strikes_are_in_a_row(void **state)
+{
+    (void)state;
+    prepare(NULL);
+    send_every(0, 2 * S_US);
+    send_every(1, S_US + 1000);
+    run(20 * S_US);
+    for (unsigned i = 0; i < 6; i++) {
+        deaf[0] = true;
+        run(14 * S_US);
+        assert_int_equal(nics[0].irq, NIC_IRQ_UNPROVEN);
+        deaf[0] = false;
+        run(10 * S_US);
+        assert_int_equal(nics[0].irq, NIC_IRQ_PROVEN);
+    }
+    assert_int_equal(fake_log_count, 0);
+}
+
 /* Where two ports share a line, the handlers of both are called, and see what has come. */
 static void test_others_interrupts_prove_nothing(void **state)
 {
@@ -231,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_believed_at_the_first_interrupt),
         cmocka_unit_test(test_never_comes),
         cmocka_unit_test(test_ceases_to_come),
+        cmocka_unit_test(test_strikes_are_in_a_row),
         cmocka_unit_test(test_others_interrupts_prove_nothing),
     };
     return cmocka_run_group_tests_name("port_watch", tests, NULL, NULL);

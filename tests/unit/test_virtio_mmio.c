@@ -305,6 +305,10 @@ static void test_where_devices_are_looked_for(void **state)
         regs[i][VIRTIO_MMIO_VERSION / 4] = 1 + i % 2;
         regs[i][VIRTIO_MMIO_DEVICE_ID / 4] = i == 3 ? 0 : i == 2 ? 2 : 1;
     }
+    /* Where none is takes no place from one. */
+    virtio_mmio_add(&(struct virtio_mmio_place){.base = 0xFEB00100, .bytes = 512, .gsi = 6});
+    assert_true(fake_log_has("0xfeb00100: no virtio device"));
+    fake_log_clear();
     virtio_mmio_add(&(struct virtio_mmio_place){.base = 0xFEB00200, .bytes = 512, .gsi = 7});
     virtio_mmio_add(&(struct virtio_mmio_place){.base = 0xFEB00200, .bytes = 512, .gsi = 8});
     const struct virtio_mmio *first = virtio_mmio_next(1, NULL);
