@@ -77,8 +77,8 @@ def test_button_under_uefi(tmp_path):
 
 def test_leases_are_on_the_disk(tmp_path):
     """One that was given a moment before, under load, is there after the next start."""
-    with Home(config="net=lan,nat,lease=1h state=auto", leases=False,
-              extra=drive(image(tmp_path, 1 << 20))) as home:
+    with Home(config="net=lan,nat,lease=1h state=auto", leases=False, machine="q35",
+              extra=drive(image(tmp_path, 1 << 20), machine="q35")) as home:
         home.router.wait_for("^.*ready ")
         lease = lease_by("udhcpc", home.hosts[0])
         home.hosts[0].spawn("ping", "-f", "-q", ROUTER)

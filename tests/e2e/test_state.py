@@ -21,7 +21,6 @@ from lab.outside import SERVER, wait_until
 from lab.router import MMIO, NIC
 
 NAK, KILL = 6, 9
-BLK = "virtio-blk-device" if NIC == MMIO else "virtio-blk-pci"
 LEASES = "net=lan,nat,lease=1h"
 
 
@@ -39,10 +38,15 @@ def image(folder, size):
     return path
 
 
-def drive(path, *more):
+def block(machine=None):
+    """QEMU's device for a disk, on the machine that a test asks for, if it does."""
+    return "virtio-blk-device" if NIC == MMIO and not machine else "virtio-blk-pci"
+
+
+def drive(path, *more, machine=None):
     """QEMU's arguments for the disk; more: options of its drive."""
     drive_options = ",".join(["if=none,id=state,format=raw", f"file={path}", *more])
-    return ["-drive", drive_options, "-device", f"{BLK},drive=state,serial=leases,werror=report"]
+    return ["-drive", drive_options, "-device", f"{block(machine)},drive=state,serial=leases,werror=report"]
 
 
 def state_of(router):
@@ -113,7 +117,7 @@ def test_a_locked_port_stays_open(disk):
 @pytest.mark.parametrize("machine", ["pc", "microvm"])
 def test_other_machines(machine, disk):
     """The disk on a bus of another kind."""
-    with Home(hosts=1, config=f"{LEASES} state=0", machine=machine, extra=drive(disk)) as home:
+    with Home(hosts=1, config=f"{LEASES} state=0", machine=machine, extra=drive(disk, machine=machine)) as home:
         wait_written(home.router, 1)
         home.restart()
         assert restored(home.router) == 1
@@ -130,7 +134,8 @@ def test_killed_in_the_middle_of_writing(tmp_path):
         host.ip("addr", "add", "10.7.0.2/16", "dev", "eth0")
 
         def crowd(clients):
-            return ("perfdhcp", "-4", "-u", "-d", 5, "-R", 20000, "-n", clients, "-r", 300, "-s",
+            # -W: an offer waits for ARP, and perfdhcp, once it has asked for all, would not wait for offers.
+            return ("perfdhcp", "-4", "-u", "-d", 5, "-W", 2000000, "-R", 20000, "-n", clients, "-r", 300, "-s",
                     chance.randrange(1, 1 << 30), "-l", "10.7.0.2", "10.7.0.1")
 
         for _ in range(3):
@@ -172,7 +177,7 @@ def test_a_disk_that_cannot_be_written(disk):
         pass
     bad = ["-blockdev", f"driver=file,node-name=file,filename={disk}",
            "-blockdev", "driver=blkdebug,node-name=bad,image=file,inject-error.0.event=none,inject-error.0.iotype=write,"
-           "inject-error.0.errno=5", "-device", f"{BLK},drive=bad,werror=report"]
+           "inject-error.0.errno=5", "-device", f"{block()},drive=bad,werror=report"]
     with Home(hosts=1, config=f"{LEASES} state=auto", extra=bad) as home:
         home.router.wait_for("refuses to be written.*look after the host's storage")
         wait_until(lambda: state_of(home.router)["errors"] >= 2, 20, "it is tried again")
