@@ -88,9 +88,9 @@ def who(site, name):
 
 
 def lossless(host, target, count=150):
-    """Pings every 20 ms, of which none may be lost."""
-    out = host.run("ping", "-c", count, "-i", EVERY_S, "-W", 5, target).stdout
-    assert " 0% packet loss" in out, out
+    """Pings every 20 ms, of which none may be lost. One may be late, and so ping waits for so many answers (-w)."""
+    out = host.run("ping", "-c", count, "-i", EVERY_S, "-w", 30, target).stdout
+    assert set(range(1, count + 1)) <= set(map(int, re.findall(r"icmp_seq=(\d+) ttl", out))), out
 
 
 # These two come first: the others lie, too, and what is told is told once in ten seconds.

@@ -45,6 +45,10 @@ class Home:
             self.router = stack.enter_context(router_module.Router(ports, config, **router))
             if leases:
                 self.leases = [lease_by("udhcpc", host) for host in self.hosts]
+                # The uplink may have its own later (QEMU's e1000 hears nothing in its first second), and until then
+                # the router says that nothing outside can be reached.
+                if upstream and "asking for an address by DHCP" in self.router.console:
+                    self.router.wait_for(r"^uplink +\S+/\d+ gateway .*DHCP", 60)
             self._stack = stack.pop_all()
 
     def __enter__(self):
