@@ -272,7 +272,7 @@ bochs: image efi
 	@tools/install-packages $(PACKAGES_IMAGES) $(PACKAGES_BOCHS)
 	@E2E=tests/e2e/bochs.py $(TESTS) e2e
 
-## e2e-nics     all of e2e on each NIC that is not virtio's, for hours; SLUICE_NIC="e1000e vmxnet3" for some
+## e2e-nics     all of e2e, for hours, on each of SLUICE_NIC="e1000 e1000-82545em e1000-82544gc e1000e vmxnet3 virtio-net-device"
 e2e-nics: image
 	@$(TESTS) nics
 
