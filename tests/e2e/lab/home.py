@@ -14,9 +14,10 @@ import time
 from . import router as router_module
 from .clients import lease_by
 from .hosts import Host
+from .listener import Listener
 from .outside import Outside
 from .router import Port
-from .trunk import PACKET_AUXDATA, SOL_PACKET, taken_tag
+from .trunk import PACKET_AUXDATA, taken_tag
 
 ROUTER = "192.168.8.1"  # the router's address in the default LAN
 
@@ -75,7 +76,7 @@ def host_mac(number):
     return f"52:54:00:aa:00:{number:02x}"
 
 
-class Capture:
+class Capture(Listener):
     """Frames that pass a host's interface, kept by a thread. A context manager.
 
     outgoing frames (our own) are left out unless asked for. VLAN tags, which the kernel takes out of what comes in, are
@@ -83,31 +84,16 @@ class Capture:
     """
 
     def __init__(self, host, interface="eth0", outgoing=False):
-        self._socket = host.frames(interface)
-        self._socket.settimeout(0.1)
-        self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        super().__init__(host, interface, PACKET_AUXDATA)
         self._outgoing = outgoing
         self._frames = []
         self._lock = threading.Lock()
-        self._stop = False
-        self._thread = threading.Thread(target=self._collect, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop = True
-        self._thread.join()
-        self._socket.close()
-
-    def _collect(self):
-        while not self._stop:
-            with contextlib.suppress(TimeoutError):
-                frame, ancillary, _, (_, _, kind, *_) = self._socket.recvmsg(65536, 128)
-                if self._outgoing or kind != 4:  # PACKET_OUTGOING
-                    with self._lock:
-                        self._frames.append(with_tag(frame, ancillary))
+    def take(self):
+        frame, ancillary, _, (_, _, kind, *_) = self._socket.recvmsg(65536, 128)
+        if self._outgoing or kind != 4:  # PACKET_OUTGOING
+            with self._lock:
+                self._frames.append(with_tag(frame, ancillary))
 
     @property
     def frames(self):

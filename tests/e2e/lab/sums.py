@@ -6,12 +6,11 @@ nobody does; the header in front of what a packet socket reads then says so (VIR
 holds the sum of the pseudo-header. Both kinds are judged here, of IPv4's TCP and UDP.
 """
 
-import contextlib
 import socket
 import struct
-import threading
 
-from .trunk import GSO_NONE, MAX_READ, NEEDS_CSUM, PACKET_IGNORE_OUTGOING, PACKET_VNET_HDR, SOL_PACKET, VNET_HDR
+from .listener import Listener
+from .trunk import GSO_NONE, MAX_READ, NEEDS_CSUM, PACKET_IGNORE_OUTGOING, PACKET_VNET_HDR, VNET_HDR
 
 RECEIVE_BYTES = 16 << 20
 FIELDS = {socket.IPPROTO_TCP: 16, socket.IPPROTO_UDP: 6}
@@ -22,7 +21,7 @@ def remainder(data):
     return int.from_bytes(data + b"\0" * (len(data) % 2), "big") % 0xFFFF
 
 
-class Sums:
+class Sums(Listener):
     """Counts from entering to leaving: finished and unfinished checksums, and super-packets. A context manager.
 
     wrong holds the frames of which a checksum is.
@@ -32,29 +31,15 @@ class Sums:
         self.finished = self.unfinished = self.super_packets = 0
         self.wrong = []
         self._frames = []
-        self._socket = host.frames(interface)
-        self._socket.settimeout(0.1)
-        self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        self._socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-        self._stop = False
-        self._thread = threading.Thread(target=self._collect, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
+        super().__init__(host, interface, PACKET_IGNORE_OUTGOING, PACKET_VNET_HDR, receive_bytes=RECEIVE_BYTES)
 
     def __exit__(self, *_):
-        self._stop = True
-        self._thread.join()
-        self._socket.close()
+        super().__exit__()
         for read in self._frames:  # not before: there was more to come
             self._judge(*VNET_HDR.unpack_from(read)[:2], read[VNET_HDR.size:])
 
-    def _collect(self):
-        while not self._stop:
-            with contextlib.suppress(TimeoutError):
-                self._frames.append(self._socket.recv(MAX_READ))
+    def take(self):
+        self._frames.append(self._socket.recv(MAX_READ))
 
     def _judge(self, flags, gso_type, frame):
         packet = frame[14:]
