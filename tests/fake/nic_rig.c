@@ -161,6 +161,32 @@ const struct nic_rig nic_rigs[] = {
 };
 const unsigned nic_rig_count = ARRAY_COUNT(nic_rigs);
 
+unsigned nic_rig_poll(struct nic *nic)
+{
+    struct pkt *out[32];
+    unsigned n = nic->ops->rx_batch(nic, out, ARRAY_COUNT(out));
+
+    for (unsigned i = 0; i < n; i++)
+        pkt_free(out[i]);
+    nic->ops->tx_reclaim(nic);
+    return n;
+}
+
+unsigned nic_rig_send(struct nic *nic, struct pkt_pool *pool, unsigned n)
+{
+    struct pkt *burst[32];
+
+    CHECK(n <= ARRAY_COUNT(burst));
+    for (unsigned i = 0; i < n; i++) {
+        burst[i] = pkt_alloc(pool);
+        pkt_append(burst[i], "0123456789abcdef", 16);
+    }
+    unsigned taken = nic->ops->tx_batch(nic, burst, n);
+    for (unsigned i = taken; i < n; i++)
+        pkt_free(burst[i]);
+    return taken;
+}
+
 struct pkt *nic_rig_packet(struct pkt_pool *pool, struct frame *built,
                            const struct frame_plan *plan, uint16_t gso_size, size_t head_bytes)
 {

@@ -47,6 +47,12 @@ struct nic_rig {
 struct pkt *nic_rig_packet(struct pkt_pool *pool, struct frame *built,
                            const struct frame_plan *plan, uint16_t gso_size, size_t head_bytes);
 
+/* Polls as the loop does; the frames that come out are freed and counted. */
+unsigned nic_rig_poll(struct nic *nic);
+
+/* Gives it n small packets, at most 32, at once; how many it took. */
+unsigned nic_rig_send(struct nic *nic, struct pkt_pool *pool, unsigned n);
+
 extern const struct nic_rig nic_rigs[];
 extern const unsigned nic_rig_count;
 

@@ -16,6 +16,7 @@
 #include "tests/fake/fake_machine.h"
 #include "tests/fake/fake_pool.h"
 #include "tests/fake/fake_random.h"
+#include "tests/fake/nic_rig.h"
 
 #define POOL_COUNT 200
 #define RX_MAX     50
@@ -48,32 +49,6 @@ static int finish(void **state)
     return fake_pool_stop(&pool);
 }
 
-/* Polls as the loop does; the frames that come out are freed and counted. */
-static unsigned poll(void)
-{
-    struct pkt *out[32];
-    unsigned n = nic->ops->rx_batch(nic, out, 32);
-
-    for (unsigned i = 0; i < n; i++)
-        pkt_free(out[i]);
-    nic->ops->tx_reclaim(nic);
-    return n;
-}
-
-static unsigned send_some(unsigned n)
-{
-    struct pkt *burst[32];
-
-    for (unsigned i = 0; i < n; i++) {
-        burst[i] = pkt_alloc(&pool);
-        pkt_append(burst[i], "0123456789abcdef", 16);
-    }
-    unsigned taken = nic->ops->tx_batch(nic, burst, n);
-    for (unsigned i = taken; i < n; i++)
-        pkt_free(burst[i]);
-    return taken;
-}
-
 /* It is down, has said so once, holds nothing, and takes nothing. */
 static void expect_dead(void)
 {
@@ -85,7 +60,7 @@ static void expect_dead(void)
     assert_false(device.fn->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
     assert_false(nic->ops->link_up(nic));
     assert_int_equal(nic->ops->tx_batch(nic, &p, 1), 0);
-    assert_int_equal(poll(), 0);
+    assert_int_equal(nic_rig_poll(nic), 0);
     assert_false(fake_e1000_arm(&device, nic));
     fake_irq_raise(0); /* one that was on its way */
     nic->ops->irq_disarm(nic);
@@ -109,8 +84,8 @@ static void test_lengths_over_the_buffer(void **state)
         fake_e1000_rx_write(&device, 60 | DD | EOP);
         fake_e1000_rx_write(&device, 500 | DD); /* a part that was already taken */
         fake_e1000_rx_write(&device, rows[i].written);
-        send_some(3);
-        if (poll() != 1 || nic->counters.rx_packets != 1 || !nic->dead)
+        nic_rig_send(nic, &pool, 3);
+        if (nic_rig_poll(nic) != 1 || nic->counters.rx_packets != 1 || !nic->dead)
             fail_msg("row %d", rows[i].id);
         expect_dead();
         finish(NULL);
@@ -139,15 +114,15 @@ static void test_parts(void **state)
             start(state);
             fake_e1000_rx_write(&device, rows[i].first | DD);
             for (unsigned k = 1; k <= rows[i].others_count; k++) {
-                n += each ? poll() : 0;
+                n += each ? nic_rig_poll(nic) : 0;
                 fake_e1000_rx_write(&device,
                                     rows[i].others | DD | (k == rows[i].others_count ? EOP : 0));
             }
-            n += poll();
+            n += nic_rig_poll(nic);
             if (n != rows[i].good || nic->counters.rx_bad != !rows[i].good || nic->dead)
                 fail_msg("row %d: %u", rows[i].id, n);
             fake_e1000_rx_write(&device, 60 | DD | EOP);
-            assert_int_equal(poll(), 1);
+            assert_int_equal(nic_rig_poll(nic), 1);
             finish(NULL);
         }
     }
@@ -159,17 +134,17 @@ static void test_a_frame_without_end(void **state)
     (void)state;
     for (unsigned i = 0; i < 1000; i++) {
         fake_e1000_rx_write(&device, 2000 | DD);
-        assert_int_equal(poll(), 0);
+        assert_int_equal(nic_rig_poll(nic), 0);
         assert_true(pool.free_count >= POOL_COUNT - RX_MAX - PKT_MAX_SEGS);
         assert_true(fake_e1000_rx_room(&device) > 0);
     }
     assert_false(fake_e1000_arm(&device, nic)); /* nothing to do: sleep */
     nic->ops->irq_disarm(nic);
     fake_e1000_rx_write(&device, 2000 | DD | EOP);
-    assert_int_equal(poll(), 0);
+    assert_int_equal(nic_rig_poll(nic), 0);
     assert_int_equal(nic->counters.rx_bad, 1);
     fake_e1000_rx_write(&device, 60 | DD | EOP);
-    assert_int_equal(poll(), 1);
+    assert_int_equal(nic_rig_poll(nic), 1);
 }
 
 /* Done with what was never given: the driver stops where its own count does. */
@@ -202,7 +177,7 @@ static void test_all_sent_at_once(void **state)
         nic->ops->tx_reclaim(nic);
         assert_int_equal(pool.free_count, POOL_COUNT - RX_MAX);
         unsigned n = 1 + rnd(31);
-        assert_int_equal(send_some(n), n);
+        assert_int_equal(nic_rig_send(nic, &pool, n), n);
         assert_int_equal(pool.free_count, POOL_COUNT - RX_MAX - n);
     }
 }
@@ -214,7 +189,7 @@ static void test_gone(void **state)
 {
     for (unsigned way = 0; way < 3; way++) {
         start(state);
-        send_some(2);
+        nic_rig_send(nic, &pool, 2);
         memset(device.regs, 0xFF, sizeof(device.regs));
         if (way == 0) {
             fake_irq_raise(fake_irq_count - 1); /* of the link, or of a line that is another's */
@@ -301,7 +276,7 @@ static void test_at_random(void **state)
                 fake_irq_raise(0);
                 break;
             case 5:
-                send_some(1 + rnd(8));
+                nic_rig_send(nic, &pool, 1 + rnd(8));
                 break;
             case 6:
                 nic->ops->irq_arm(nic);
@@ -313,7 +288,7 @@ static void test_at_random(void **state)
             default:
                 e->rx.desc[e->rx.next % E1000_RING].written =
                     fake_e1000_form(&device, (any & 0x7FF) | DD | (rnd(3) ? EOP : 0));
-                received += poll();
+                received += nic_rig_poll(nic);
             }
         }
         deaths += nic->dead != NULL;

@@ -15,6 +15,7 @@
 #include "tests/fake/fake_base.h"
 #include "tests/fake/fake_machine.h"
 #include "tests/fake/fake_virtio.h"
+#include "tests/fake/nic_rig.h"
 
 #include <stdlib.h>
 
@@ -62,32 +63,6 @@ static void finish(void)
     assert_int_equal(pool.free_count, POOL_COUNT);
     free(pool.memory);
     fake_machine_reset();
-}
-
-/* Polls as the loop does; the frames that come out are freed and counted. */
-static unsigned poll(void)
-{
-    struct pkt *out[32];
-    unsigned n = nic->ops->rx_batch(nic, out, 32);
-
-    for (unsigned i = 0; i < n; i++)
-        pkt_free(out[i]);
-    nic->ops->tx_reclaim(nic);
-    return n;
-}
-
-static unsigned send_some(unsigned n)
-{
-    struct pkt *burst[32];
-
-    for (unsigned i = 0; i < n; i++) {
-        burst[i] = pkt_alloc(&pool);
-        pkt_append(burst[i], "0123456789abcdef", 16);
-    }
-    unsigned taken = nic->ops->tx_batch(nic, burst, n);
-    for (unsigned i = taken; i < n; i++)
-        pkt_free(burst[i]);
-    return taken;
 }
 
 static uint16_t take(unsigned queue)
@@ -173,7 +148,7 @@ static void rx_index_jumps(void)
 static void rx_index_goes_back(void)
 {
     fake_virtio_receive(&device, &frame);
-    poll();
+    nic_rig_poll(nic);
     device.q[RX].published--;
     fake_virtio_publish(&device, RX, 0);
 }
@@ -199,21 +174,21 @@ static void rx_merged_part_over_the_buffer(void)
 
 static void tx_id_out_of_range(void)
 {
-    send_some(3);
+    nic_rig_send(nic, &pool, 3);
     fake_virtio_used(&device, TX, 0, QUEUE, 0);
     fake_virtio_publish(&device, TX, 1);
 }
 
 static void tx_id_not_outstanding(void)
 {
-    send_some(3);
+    nic_rig_send(nic, &pool, 3);
     fake_virtio_used(&device, TX, 0, 10, 0);
     fake_virtio_publish(&device, TX, 1);
 }
 
 static void tx_same_twice(void)
 {
-    send_some(3);
+    nic_rig_send(nic, &pool, 3);
     uint16_t head = take(TX);
     fake_virtio_used(&device, TX, 0, head, 0);
     fake_virtio_used(&device, TX, 1, head, 0);
@@ -233,16 +208,16 @@ static void tx_middle_of_a_chain(void)
 
 static void tx_index_jumps(void)
 {
-    send_some(3);
+    nic_rig_send(nic, &pool, 3);
     fake_virtio_publish(&device, TX, 30000);
 }
 
 static void tx_index_jumps_while_the_ring_is_full(void)
 {
-    while (send_some(1) == 1)
+    while (nic_rig_send(nic, &pool, 1) == 1)
         ;
     fake_virtio_publish(&device, TX, 30000);
-    send_some(10);
+    nic_rig_send(nic, &pool, 10);
 }
 
 static void wants_to_be_reset(void)
@@ -286,15 +261,15 @@ static void test_nonsense_takes_the_port_down(void **state)
         start(OFFERED);
         assert_non_null(nic);
         rows[i].lie();
-        poll();
+        nic_rig_poll(nic);
         if (!nic->dead || !strstr(nic->dead, rows[i].said) || !fake_log_has(rows[i].said))
             fail_msg("row %d: %s, \"%s\"", rows[i].id, nic->dead ? nic->dead : "alive",
                      fake_log_last);
         assert_int_equal(fake_log_count, 1);
         assert_false(device.dma_allowed);
         /* From now on nothing moves, and nothing is said. */
-        assert_int_equal(poll(), 0);
-        assert_int_equal(send_some(5), 0);
+        assert_int_equal(nic_rig_poll(nic), 0);
+        assert_int_equal(nic_rig_send(nic, &pool, 5), 0);
         assert_false(nic->ops->irq_arm(nic));
         nic->ops->irq_disarm(nic);
         assert_false(nic->ops->link_up(nic));
@@ -346,12 +321,12 @@ static void test_lying_headers(void **state)
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         start(OFFERED);
         hand_back(&rows[i].h, rows[i].bytes + VIRTIO_NET_HDR_BYTES);
-        unsigned n = poll();
+        unsigned n = nic_rig_poll(nic);
         if (n != rows[i].good || nic->counters.rx_bad != !rows[i].good || nic->dead)
             fail_msg("row %d: %u packets, %s", rows[i].id, n, nic->dead ? nic->dead : "alive");
         frame.hdr = (struct virtio_net_hdr){0};
         assert_true(fake_virtio_receive(&device, &frame)); /* and the next one comes through */
-        assert_int_equal(poll(), 1);
+        assert_int_equal(nic_rig_poll(nic), 1);
         finish();
     }
 }
@@ -365,7 +340,7 @@ static void test_offloads_nobody_negotiated(void **state)
     start(VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF);
     for (unsigned i = 0; i < ARRAY_COUNT(lies); i++) {
         hand_back(&lies[i], 200);
-        assert_int_equal(poll(), 0);
+        assert_int_equal(nic_rig_poll(nic), 0);
         assert_int_equal(nic->counters.rx_bad, i + 1);
     }
     struct pkt *p;
@@ -405,15 +380,15 @@ static void test_merged_buffers(void **state)
             hand_back(&h, rows[i].first + VIRTIO_NET_HDR_BYTES);
             for (unsigned k = 1; k < rows[i].come; k++) {
                 if (k % step == 0)
-                    n += poll();
+                    n += nic_rig_poll(nic);
                 hand_back(&h, rows[i].others);
             }
-            n += poll();
+            n += nic_rig_poll(nic);
             if (n != rows[i].good || nic->counters.rx_bad != !rows[i].good || nic->dead)
                 fail_msg("row %d: %u packets, %s", rows[i].id, n, nic->dead ? nic->dead : "alive");
             /* All parts are gone: the next frame is a frame again. */
             assert_true(fake_virtio_receive(&device, &frame));
-            assert_int_equal(poll(), 1);
+            assert_int_equal(nic_rig_poll(nic), 1);
             finish();
         }
     }
@@ -428,7 +403,7 @@ static void test_unfinished_packet(void **state)
     start(OFFERED);
     hand_back(&h, 2000);
     hand_back(&h, 2000);
-    assert_int_equal(poll(), 0);
+    assert_int_equal(nic_rig_poll(nic), 0);
     assert_false(nic->ops->irq_arm(nic)); /* nothing to do: sleep */
     finish();
 }

@@ -16,6 +16,7 @@
 #include "tests/fake/fake_pool.h"
 #include "tests/fake/fake_random.h"
 #include "tests/fake/fake_vmxnet3.h"
+#include "tests/fake/nic_rig.h"
 
 #define POOL_COUNT 200
 #define RX_MAX     60
@@ -49,32 +50,6 @@ static void finish(void **state)
     assert_int_equal(fake_pool_stop(&pool), 0);
 }
 
-/* Polls as the loop does; the frames that come out are freed and counted. */
-static unsigned poll(void)
-{
-    struct pkt *out[32];
-    unsigned n = nic->ops->rx_batch(nic, out, 32);
-
-    for (unsigned i = 0; i < n; i++)
-        pkt_free(out[i]);
-    nic->ops->tx_reclaim(nic);
-    return n;
-}
-
-static unsigned send_some(unsigned n)
-{
-    struct pkt *burst[32];
-
-    for (unsigned i = 0; i < n; i++) {
-        burst[i] = pkt_alloc(&pool);
-        pkt_append(burst[i], "0123456789abcdef", 16);
-    }
-    unsigned taken = nic->ops->tx_batch(nic, burst, n);
-    for (unsigned i = taken; i < n; i++)
-        pkt_free(burst[i]);
-    return taken;
-}
-
 /* It is down, has said so once, holds nothing, and takes nothing. */
 static void expect_dead(void)
 {
@@ -86,7 +61,7 @@ static void expect_dead(void)
     assert_false(device.fn->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
     assert_false(nic->ops->link_up(nic));
     assert_int_equal(nic->ops->tx_batch(nic, &p, 1), 0);
-    assert_int_equal(poll(), 0);
+    assert_int_equal(nic_rig_poll(nic), 0);
     assert_false(nic->ops->irq_arm(nic));
     fake_irq_raise(0); /* ones that were on their way */
     fake_irq_raise(1);
@@ -126,8 +101,8 @@ static void test_completions_that_cannot_be(void **state)
         fake_vmxnet3_complete(&device, 0 | SOP | EOP, 60);
         fake_vmxnet3_complete(&device, 1 | SOP, 500);
         fake_vmxnet3_complete(&device, rows[i].index, rows[i].length);
-        send_some(3);
-        if (poll() != 1 || nic->counters.rx_packets != 1 || !nic->dead)
+        nic_rig_send(nic, &pool, 3);
+        if (nic_rig_poll(nic) != 1 || nic->counters.rx_packets != 1 || !nic->dead)
             fail_msg("row %d", rows[i].id);
         expect_dead();
         finish(NULL);
@@ -157,15 +132,15 @@ static void test_parts(void **state)
         start(state);
         fake_vmxnet3_complete(&device, rows[row].first_bits, rows[row].first);
         for (unsigned k = 0; k < rows[row].others_count; k++) {
-            n += each ? poll() : 0;
+            n += each ? nic_rig_poll(nic) : 0;
             uint32_t end = k + 1 == rows[row].others_count ? rows[row].last_bits : 0;
             fake_vmxnet3_complete(&device, k | RING(1) | end, rows[row].others);
         }
-        n += poll();
+        n += nic_rig_poll(nic);
         if (n != rows[row].good || nic->counters.rx_bad != !rows[row].good || nic->dead)
             fail_msg("row %d: %u", rows[row].id, n);
         fake_vmxnet3_complete(&device, 1 | SOP | EOP, 60);
-        assert_int_equal(poll(), 1);
+        assert_int_equal(nic_rig_poll(nic), 1);
         finish(NULL);
     }
 }
@@ -179,7 +154,7 @@ static void test_two_beginnings(void **state)
     fake_vmxnet3_complete(&device, 0 | RING(1) | EOP, 100);
     fake_vmxnet3_complete(&device, 2 | SOP, 500);
     fake_vmxnet3_complete(&device, 3 | SOP | EOP, 60);
-    assert_int_equal(poll(), 2);
+    assert_int_equal(nic_rig_poll(nic), 2);
     assert_int_equal(nic->counters.rx_bytes, 760);
     assert_int_equal(nic->counters.rx_bad, 2);
 }
@@ -191,14 +166,14 @@ static void test_a_frame_without_end(void **state)
     fake_vmxnet3_complete(&device, 0 | SOP, 2000);
     for (unsigned i = 0; i < 1000; i++) {
         fake_vmxnet3_complete(&device, i % VMXNET3_RING | RING(1), 2000);
-        assert_int_equal(poll(), 0);
+        assert_int_equal(nic_rig_poll(nic), 0);
         assert_true(pool.free_count >= POOL_COUNT - RX_MAX - PKT_MAX_SEGS);
     }
     fake_vmxnet3_complete(&device, 1000 % VMXNET3_RING | RING(1) | EOP, 2000);
-    assert_int_equal(poll(), 0);
+    assert_int_equal(nic_rig_poll(nic), 0);
     assert_int_equal(nic->counters.rx_bad, 1);
     fake_vmxnet3_complete(&device, 1 | SOP | EOP, 60);
-    assert_int_equal(poll(), 1);
+    assert_int_equal(nic_rig_poll(nic), 1);
 }
 
 /* ---- transmit ---- */
@@ -215,20 +190,20 @@ static void test_ends_of_what_was_not_sent(void **state)
 
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         start(state);
-        assert_int_equal(send_some(1), 1);
+        assert_int_equal(nic_rig_send(nic, &pool, 1), 1);
         struct pkt *p = pkt_alloc(&pool);
         assert_true(pkt_append(p, &device, PKT_DATA_BYTES + 100)); /* of two buffers: 1, 2 */
         assert_int_equal(nic->ops->tx_batch(nic, &p, 1), 1);
-        assert_int_equal(send_some(2), 2);
+        assert_int_equal(nic_rig_send(nic, &pool, 2), 2);
         fake_vmxnet3_sent(&device, rows[i].index);
-        poll();
+        nic_rig_poll(nic);
         if ((nic->dead != NULL) != rows[i].dies)
             fail_msg("row %d", rows[i].id);
         if (nic->dead) {
             expect_dead();
         } else {
             fake_vmxnet3_sent(&device, rows[i].index); /* once more */
-            poll();
+            nic_rig_poll(nic);
             expect_dead();
         }
         finish(NULL);
@@ -264,7 +239,7 @@ static void test_events(void **state)
 static void test_gone(void **state)
 {
     (void)state;
-    send_some(2);
+    nic_rig_send(nic, &pool, 2);
     device.gone = true;
     nic->ops->read_counters(nic);
     assert_false(nic->ops->link_up(nic));
@@ -337,7 +312,7 @@ static void random_step(unsigned *received)
         fake_irq_raise(rnd(2));
         break;
     case 5:
-        send_some(1 + rnd(8));
+        nic_rig_send(nic, &pool, 1 + rnd(8));
         break;
     case 6:
         nic->ops->irq_arm(nic);
@@ -352,7 +327,7 @@ static void random_step(unsigned *received)
     default:
         fake_vmxnet3_complete(
             &device, v->rx.rings[0].next % VMXNET3_RING | SOP | (rnd(3) ? EOP : 0), any & 0x7FF);
-        *received += poll();
+        *received += nic_rig_poll(nic);
     }
 }
 
