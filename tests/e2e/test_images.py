@@ -101,6 +101,18 @@ def test_a_bios_takes_the_file_as_it_is(images, text, words, tmp_path):
         router.wait_for(words, BOOT_LIMIT_S)
 
 
+def test_the_same_input_gives_the_same_bytes(images, tmp_path):
+    """Made again, somewhere else, later, in another time zone and of files with other dates and rights."""
+    for name in ("sluice.elf", "BOOTX64.EFI", "my.cfg"):
+        shutil.copyfile(images / name, tmp_path / name)
+        os.chmod(tmp_path / name, 0o600)
+    subprocess.run([TOOL, tmp_path], timeout=120, check=True, umask=0o077,
+                   env={**os.environ, "CFG": str(tmp_path / "my.cfg"), "TZ": "Asia/Kathmandu"})
+    for kind in ("img", "qcow2", "vmdk", "ova", "iso"):
+        made = [hashlib.sha256((directory / f"sluice.{kind}").read_bytes()).digest() for directory in (images, tmp_path)]
+        assert made[0] == made[1], f"two of sluice.{kind} differ"
+
+
 OVF = "{http://schemas.dmtf.org/ovf/envelope/1}"
 RASD = "{http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData}"
 
