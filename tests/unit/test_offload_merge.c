@@ -145,7 +145,7 @@ static unsigned merge(unsigned n, uint32_t types, unsigned *counts)
 
 /* ---- rows: three frames of a connection, of which the second is changed ---- */
 
-enum after { SUMS_FIXED, SUMS_LEFT, TCP_SUM_WRONG, IP_SUM_WRONG, TCP_ODD_ZERO };
+enum after { SUMS_FIXED, SUMS_LEFT, TCP_SUM_WRONG, IP_SUM_WRONG, TCP_ODD_ZERO, IP_ODD_ZERO };
 
 struct row {
     int id;
@@ -239,6 +239,7 @@ static const struct row rows[] = {
     {93, 3, .after = IP_SUM_WRONG, .valid = true},
     {94, 3, .after = TCP_ODD_ZERO, .valid = true},
     {95, 3, .after = TCP_ODD_ZERO},
+    {96, 3, .after = IP_ODD_ZERO},
 };
 
 static const uint8_t stamps[40] = {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8};
@@ -253,6 +254,22 @@ static void write_odd_zero(struct frame *f)
     fix(f);
     assert_int_equal(load_raw16(f->b + f->l4 + 16), 0);
     put16(f->b + f->l4 + 16, 0xFFFF);
+}
+
+/* The same of the second's IP header, by a source address that all of them have. */
+static void write_odd_ip_zero(void)
+{
+    uint8_t *csum = burst[1].f.b + burst[1].f.l3 + 10;
+    uint16_t more = load_be16(csum);
+
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t *source = burst[i].f.b + burst[i].f.l3 + 12;
+        uint32_t word = load_be16(source) + (uint32_t)more;
+        put16(source, word > 0xFFFF ? word - 0xFFFF : word);
+        fix(&burst[i].f);
+    }
+    assert_int_equal(load_raw16(csum), 0);
+    put16(csum, 0xFFFF);
 }
 
 static void change(struct frame *f, const struct row *r)
@@ -271,6 +288,8 @@ static void change(struct frame *f, const struct row *r)
         f->b[f->l3 + 10] ^= 1;
     else if (r->after == TCP_ODD_ZERO)
         write_odd_zero(f);
+    else if (r->after == IP_ODD_ZERO)
+        write_odd_ip_zero();
 }
 
 static void make_row(const struct row *r)
