@@ -100,7 +100,8 @@ def test_files_are_right_whatever_the_nics_can(site, bare):
             assert out.split() == [expected, str(FILE_MB << 20)]
         after = home.router.status()
         packets = sum(after.ports[number].received - before.ports[number].received for number in (0, 1))
-        assert (packets < 4 * (FILE_MB << 20) // 1460 // 3) == (not bare), f"{packets} packets for four files"
+        # One file at least comes in piece by piece by a bare port; how many acknowledgements there are is TCP's own.
+        assert (packets < (FILE_MB << 20) // 1460) == (not bare), f"{packets} packets for four files"
         after.check_sum()
 
 
