@@ -16,7 +16,8 @@
 #define PAGE_BYTES 4096u
 #define EFLAGS_TF  0x100
 
-static struct {
+/* Pages of its own: the handlers write to it while the register's is closed. */
+static struct __attribute__((aligned(PAGE_BYTES))) {
     uint8_t *page;
     uintptr_t reg;
     void (*rung)(void);

@@ -122,7 +122,8 @@ static const struct vmxnet3_tx_desc *next_desc(struct fake_vmxnet3 *f)
 bool fake_vmxnet3_transmit(struct fake_vmxnet3 *f)
 {
     const struct vmxnet3_tx_desc *d;
-    size_t n = 0;
+    size_t n = 0, head_bytes = 0;
+    uint8_t *head = NULL;
     uint32_t length = 0, flags = 0;
     unsigned descs = 0;
 
@@ -145,6 +146,8 @@ bool fake_vmxnet3_transmit(struct fake_vmxnet3 *f)
         if (descs++ == 0) {
             length = d->length;
             flags = d->flags;
+            head = (uint8_t *)(uintptr_t)d->address;
+            head_bytes = part;
         }
         memcpy(packet + n, (const void *)(uintptr_t)d->address, part);
         n += part;
@@ -153,6 +156,8 @@ bool fake_vmxnet3_transmit(struct fake_vmxnet3 *f)
     if (descs > (tso ? TSO_DESC_MAX : VMXNET3_TXD_MAX) || !(d->flags & VMXNET3_TXD_CQ))
         fault(f, "a packet of too many descriptors, or not to be reported");
     put_packet(f, n, length, flags);
+    if (!tso && f->frame_count == 1)
+        memcpy(head, f->frames[0], MIN(head_bytes, n)); /* QEMU completes sums in place */
     f->sent[(f->sent_first + f->sent_count++) % FAKE_VMXNET3_SENT_MAX] =
         (f->tx_at - 1) % f->queues->tx.ring_count;
     return true;

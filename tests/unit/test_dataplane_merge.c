@@ -105,6 +105,9 @@ static void test_who_puts_together(void **state)
             r.dp->ports[port].offloads = offloads;
         }
         dp_merge_init(r.dp);
+        uint32_t all = rows[row].in | rows[row].out | rows[row].others;
+        assert_int_equal(r.dp->ports[1].merges,
+                         rows[row].in & NIC_RX_TSO ? 0 : all & (NIC_TX_TSO4 | NIC_TX_TSO6));
         if (out == 2)
             rig_appear(&r, 2, RIG_HOST(6));
         rig_flush(&r);

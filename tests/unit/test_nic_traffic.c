@@ -200,12 +200,16 @@ static void tx_checksums(void)
     };
 
     for (unsigned i = 0; i < 2 * ARRAY_COUNT(plans); i++) {
+        static uint8_t before[FRAME_MAX_BYTES], after[FRAME_MAX_BYTES];
         size_t n = 0;
         struct pkt *p = nic_rig_packet(&pool, &built, &plans[i / 2], 0, 200);
         if (i % 2)
             pkt_ref(p);
+        frame_flatten(p, before);
         send_one(p);
         assert_int_equal(rig->transmit(), 1);
+        if (i % 2)
+            assert_memory_equal(after, before, frame_flatten(p, after));
         const uint8_t *frame = rig->frame(0, &n);
         if (n != built.n || !frame_sums_right(frame, n, built.l3, built.ip6))
             fail_msg("%s, row %u", rig->name, i / 2 + 1);
@@ -346,6 +350,32 @@ static void test_tx_full(void **state)
     }
 }
 
+/* A full ring of super-packets of one buffer, which take more descriptors than buffers. */
+static void test_tx_full_of_super_packets(void **state)
+{
+    struct frame_plan plan = {.proto = 6, .payload_bytes = 2000, .tcp_flags = 0x10};
+
+    (void)state;
+    for (const struct nic_rig *each = nic_rigs; each < nic_rigs + nic_rig_count; each++) {
+        struct pkt *p;
+        unsigned taken = 0;
+        begin(each, 10000);
+        for (;; taken++) {
+            p = nic_rig_packet(&pool, &built, &plan, 1400, FRAME_MAX_BYTES);
+            assert_int_equal(p->segs, 1);
+            frame_unpoison(&pool);
+            if (nic->ops->tx_batch(nic, &p, 1) == 0)
+                break;
+        }
+        pkt_free(p);
+        assert_true(taken >= 255 / 3 - 1 && taken < 256 / 2);
+        for (unsigned i = 0; i < taken; i++)
+            assert_int_equal(rig->transmit(), 2);
+        reported(POOL_COUNT);
+        finish();
+    }
+}
+
 static unsigned sent_at_once;
 
 static void send_at_once(void)
@@ -398,10 +428,15 @@ static void test_tx_told_on_the_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rx_lengths),       cmocka_unit_test(test_rx_starvation),
-        cmocka_unit_test(test_tx_plain),         cmocka_unit_test(test_tx_checksums),
-        cmocka_unit_test(test_tx_checksum_zero), cmocka_unit_test(test_tx_segments),
-        cmocka_unit_test(test_tx_full),          cmocka_unit_test(test_tx_told_on_the_way),
+        cmocka_unit_test(test_rx_lengths),
+        cmocka_unit_test(test_rx_starvation),
+        cmocka_unit_test(test_tx_plain),
+        cmocka_unit_test(test_tx_checksums),
+        cmocka_unit_test(test_tx_checksum_zero),
+        cmocka_unit_test(test_tx_segments),
+        cmocka_unit_test(test_tx_full),
+        cmocka_unit_test(test_tx_full_of_super_packets),
+        cmocka_unit_test(test_tx_told_on_the_way),
     };
     return cmocka_run_group_tests_name("nic_traffic", tests, NULL, NULL);
 }
