@@ -49,7 +49,7 @@ class Home:
                 # The uplink may have its own later (QEMU's e1000 hears nothing in its first second), and until then
                 # the router says that nothing outside can be reached.
                 if upstream and "asking for an address by DHCP" in self.router.console:
-                    self.router.wait_for(r"^uplink +\S+/\d+ gateway .*DHCP", 60)
+                    self.router.wait_for(r"^(\[ *[\d.]+\] )?uplink +\S+/\d+ gateway .*DHCP", 60)
             self._stack = stack.pop_all()
 
     def __enter__(self):
