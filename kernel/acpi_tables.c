@@ -235,19 +235,23 @@ int acpi_read(uint64_t rsdp, acpi_map map, struct acpi_facts *facts)
     }
 
     size_t count = MIN((list.n - ACPI_TABLE_HEADER_BYTES) / entry_bytes, TABLES_MAX);
+    bool have_fadt = false; /* there is one; of more, the first counts */
     for (size_t i = 0; i < count; i++) {
         struct acpi_table t = open_table(
             acpi_field(list, ACPI_TABLE_HEADER_BYTES + i * entry_bytes, entry_bytes), map);
         if (t.n == 0)
             continue;
-        if (acpi_has_name(t.bytes, "FACP"))
-            read_fadt(t, map, facts);
-        else if (acpi_has_name(t.bytes, "MCFG"))
+        if (acpi_has_name(t.bytes, "FACP")) {
+            if (!have_fadt)
+                read_fadt(t, map, facts);
+            have_fadt = true;
+        } else if (acpi_has_name(t.bytes, "MCFG")) {
             read_mcfg(t, facts);
-        else if (acpi_has_name(t.bytes, "APIC"))
+        } else if (acpi_has_name(t.bytes, "APIC")) {
             madt = t;
-        else if (acpi_has_name(t.bytes, "SSDT"))
+        } else if (acpi_has_name(t.bytes, "SSDT")) {
             acpi_read_aml(t, facts);
+        }
     }
     read_madt(madt, facts);
     if (!facts->have_mcfg && facts->cba != 0) {

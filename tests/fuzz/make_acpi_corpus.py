@@ -170,6 +170,7 @@ def odd():
     yield "fadt-64", put_together(fadt_of(6, 276, more={
         148: generic(1, 0xB000), 172: generic(1, 0xB004), 208: generic(0, 0xFED00000), 220: generic(1, 1 << 40)}), DSDT, [])
     yield "fadt-reduced", put_together(fadt_of(6, 276, 1 << 20 | 1 << 10, more={244: generic(0, 0xFEA00000)}), DSDT, [])
+    yield "fadt-twice", put_together(plain, DSDT, [fadt_of(6, 276, 1 << 20)])
     yield "reset-pci", put_together(fadt_of(3, 244, more={116: generic(2, 0x0000001F000000CF)}), DSDT, [])
     for name, aml in {"zero": b"\x12\x06\x04\0\0\0\0", "one": b"\x12\x06\x04\1\1\0\0", "word": b"\x12\x0a\2\x0b\5\0\x0b\2\0",
                       "length-2": b"\x12\x48\0\x04\x0a\5\x0a\5\0\0", "length-3": b"\x12\x89\0\0\x04\x0a\5\x0a\5\0\0",

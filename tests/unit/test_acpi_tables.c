@@ -220,6 +220,14 @@ static void new_addresses_win(void **state)
     assert_int_equal(facts.sleep.address, 0xFEA00000);
     assert_int_equal(facts.reset.address, 0);
 
+    /* Of two, the first counts: half of each is no machine. */
+    build();
+    put(AT_MCFG + 112, 1u << 20, 4);
+    finish(AT_MCFG, "FACP", 244);
+    assert_int_equal(read_rom(&facts), 0);
+    assert_false(facts.reduced_hardware);
+    assert_int_equal(facts.pm1a_control, 0x604);
+
     /* A FADT of version 1 ends before all that. */
     build();
     finish(AT_FADT, "FACP", 116);
