@@ -202,7 +202,7 @@ def test_a_host_changes_its_mac(site):
 
     longest, left = silence(host, SERVER, change, 6)
     assert site.address("n2") == address
-    assert longest < 2.5 and left < 2.5, (longest, left)
+    assert longest < 2.5 and left < 2.5, (longest, left, site.router.status().text, host.ip("neigh"))
 
 
 def test_an_address_moves(site):
