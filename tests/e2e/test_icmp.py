@@ -12,12 +12,13 @@ import pytest
 
 from lab.home import ROUTER, Capture, Home
 from lab.outside import GATEWAY, SERVER
+from lab.talk import connect
 
 FAR_MTU = 1400
 UPLINK_MTU = 1300
 UNREACHABLE = "192.0.2.1"  # the ISP has no route to it
 PROHIBITED = "192.0.2.129"
-IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_MTU, IP_RECVERR = 10, 2, 14, 11
+IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_MTU = 10, 2, 14
 
 
 @pytest.fixture(scope="module", name="home")
@@ -72,13 +73,7 @@ def test_closed_udp_port_is_heard_inside(home):
 
 def test_unreachable_tcp_is_heard_inside(home):
     """ICMP 3/1 about a SYN reaches the socket that connects."""
-    sock = home.hosts[0].inside(socket.socket)
-    sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-    sock.settimeout(10)
-    with pytest.raises(OSError) as raised:
-        sock.connect((UNREACHABLE, 80))
-    sock.close()
-    assert raised.value.errno == errno.EHOSTUNREACH, raised.value
+    assert connect(home.hosts[0], UNREACHABLE, 80, 10) == errno.EHOSTUNREACH
 
 
 def path_mtu(host, server, size):
