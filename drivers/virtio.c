@@ -11,6 +11,8 @@
 #define RESET_MAX_WAIT_US 100000
 #define RESET_STEP_US     10
 
+#define CONFIG_TRIES 16
+
 #define LEGACY_ALIGN 4096
 #define MODERN_ALIGN CACHE_LINE_BYTES
 
@@ -52,6 +54,27 @@ int virtio_negotiate(struct virtio_dev *dev, uint64_t wanted)
             return -EPROTO;
     }
     return 0;
+}
+
+/* The generation tells of a change between two reads; a legacy device has none, so two readings
+ * must agree (section 2.5.4). */
+bool virtio_config_read(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+{
+    uint32_t room = dev->ops->config_bytes(dev), before = 0;
+    uint8_t last[VIRTIO_CONFIG_READ_MAX];
+
+    if (n > sizeof(last) || offset > room || n > room - offset)
+        return false;
+    for (unsigned tries = 0; tries < CONFIG_TRIES; tries++) {
+        if (!dev->legacy)
+            before = dev->ops->config_generation(dev);
+        dev->ops->config_copy(dev, offset, to, n);
+        if (dev->legacy ? tries > 0 && memcmp(last, to, n) == 0
+                        : dev->ops->config_generation(dev) == before)
+            return true;
+        memcpy(last, to, n);
+    }
+    return false;
 }
 
 int virtio_queue_open(struct virtio_dev *dev, unsigned index, unsigned max, struct virtq *q)

@@ -28,6 +28,8 @@
 #define VIRTIO_F_VERSION_1       (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
 
+#define VIRTIO_CONFIG_READ_MAX 64
+
 struct virtio_dev;
 
 /* What a transport does. Nothing here blocks. */
@@ -41,8 +43,12 @@ struct virtio_transport {
     /* Tells the device where the queue is and switches it on. 0 or a negative errno. */
     int (*queue_start)(struct virtio_dev *dev, unsigned index, const struct virtq *q);
     void (*notify)(struct virtio_dev *dev, unsigned index);
-    /* Copies from the device's own configuration. False if it is not that long. */
-    bool (*config_read)(struct virtio_dev *dev, unsigned offset, void *to, unsigned n);
+    /* The length of the device's own configuration, and a copy of a part that lies in it: two bytes
+     * are one field, read at once. */
+    uint32_t (*config_bytes)(struct virtio_dev *dev);
+    void (*config_copy)(struct virtio_dev *dev, unsigned offset, void *to, unsigned n);
+    /* A number that changes with the configuration. Not asked of a legacy device: it has none. */
+    uint32_t (*config_generation)(struct virtio_dev *dev);
     /* Lets the device reach memory. Called after the first reset. */
     void (*let_in)(struct virtio_dev *dev);
     /* Finds interrupts: sets has_irq. Called before the queues. */
@@ -71,6 +77,10 @@ int virtio_begin(struct virtio_dev *dev);
 
 /* Accepts what is both offered and wanted; a modern device must offer VERSION_1. 0 or -ENODEV. */
 int virtio_negotiate(struct virtio_dev *dev, uint64_t wanted);
+
+/* Reads at most VIRTIO_CONFIG_READ_MAX bytes of the device's own configuration as they were at one
+ * moment (section 2.5). False: it is not that long, or never holds still. */
+bool virtio_config_read(struct virtio_dev *dev, unsigned offset, void *to, unsigned n);
 
 /* Finds interrupts, if the driver wants them; before the queues. dev->has_irq says whether there
  * are any. */

@@ -186,20 +186,20 @@ static const char *read_config(struct virtio_blk *vb)
     uint64_t sectors;
     uint32_t segment;
 
-    if (!dev->ops->config_read(dev, VIRTIO_BLK_CONFIG_CAPACITY, &sectors, sizeof(sectors)))
+    if (!virtio_config_read(dev, VIRTIO_BLK_CONFIG_CAPACITY, &sectors, sizeof(sectors)))
         return "it does not say how large it is";
     disk->bytes = MIN(sectors, DEV_MAX_BYTES / BLK_SECTOR_BYTES) * BLK_SECTOR_BYTES;
     disk->block_bytes = BLK_SECTOR_BYTES;
     if (virtio_has(dev, VIRTIO_BLK_F_BLK_SIZE) &&
-        !dev->ops->config_read(dev, VIRTIO_BLK_CONFIG_BLK_SIZE, &disk->block_bytes,
-                               sizeof(disk->block_bytes)))
+        !virtio_config_read(dev, VIRTIO_BLK_CONFIG_BLK_SIZE, &disk->block_bytes,
+                            sizeof(disk->block_bytes)))
         return "it does not say how large its blocks are";
     if (disk->block_bytes < BLK_SECTOR_BYTES || disk->block_bytes > BLOCK_MAX_BYTES ||
         (disk->block_bytes & (disk->block_bytes - 1)) != 0)
         return "its blocks are not of 512 to 4096 bytes";
     disk->request_bytes = SEGMENT_BYTES;
     if (virtio_has(dev, VIRTIO_BLK_F_SIZE_MAX)) {
-        if (!dev->ops->config_read(dev, VIRTIO_BLK_CONFIG_SIZE_MAX, &segment, sizeof(segment)) ||
+        if (!virtio_config_read(dev, VIRTIO_BLK_CONFIG_SIZE_MAX, &segment, sizeof(segment)) ||
             segment < BLK_REQUEST_BYTES)
             return "it takes no requests of 4096 bytes";
         disk->request_bytes = MIN(SEGMENT_BYTES, segment - segment % BLK_REQUEST_BYTES);

@@ -21,8 +21,6 @@
 
 #define PAGE_SHIFT     12
 #define QUEUE_SIZE_MAX 256 /* as PCI devices mostly have; QEMU offers 1024 here */
-#define CONFIG_TRIES   16
-#define CONFIG_BYTES   64 /* of one reading */
 #define EDGE_LOOKS     8
 
 static uint32_t memory_read(volatile uint8_t *at, unsigned reg, unsigned bytes)
@@ -131,30 +129,26 @@ static void notify(struct virtio_dev *dev, unsigned index)
     set(mmio_of(dev), VIRTIO_MMIO_QUEUE_NOTIFY, index);
 }
 
-/* The generation tells of a change between two reads (section 4.2.2.2); the legacy version has
- * none, so two readings must agree (section 2.5.4). */
-static bool config_read(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+static uint32_t config_bytes(struct virtio_dev *dev)
+{
+    return mmio_of(dev)->place.bytes - VIRTIO_MMIO_CONFIG;
+}
+
+static void config_copy(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
 {
     const struct virtio_mmio *vm = mmio_of(dev);
-    uint32_t room = vm->place.bytes - VIRTIO_MMIO_CONFIG, before = 0;
-    uint8_t last[CONFIG_BYTES], *bytes = to;
+    uint8_t *bytes = to;
 
-    if (n > sizeof(last) || offset > room || n > room - offset)
-        return false;
-    for (unsigned tries = 0; tries < CONFIG_TRIES; tries++) {
-        if (!dev->legacy)
-            before = get(vm, VIRTIO_MMIO_GENERATION);
-        if (n == 2)
-            store_raw16(to, (uint16_t)vm->access->read(vm->at, VIRTIO_MMIO_CONFIG + offset, 2));
-        else
-            for (unsigned i = 0; i < n; i++)
-                bytes[i] = (uint8_t)vm->access->read(vm->at, VIRTIO_MMIO_CONFIG + offset + i, 1);
-        if (dev->legacy ? tries > 0 && memcmp(last, bytes, n) == 0
-                        : get(vm, VIRTIO_MMIO_GENERATION) == before)
-            return true;
-        memcpy(last, bytes, n);
-    }
-    return false;
+    if (n == 2)
+        store_raw16(to, (uint16_t)vm->access->read(vm->at, VIRTIO_MMIO_CONFIG + offset, 2));
+    else
+        for (unsigned i = 0; i < n; i++)
+            bytes[i] = (uint8_t)vm->access->read(vm->at, VIRTIO_MMIO_CONFIG + offset + i, 1);
+}
+
+static uint32_t config_generation(struct virtio_dev *dev)
+{
+    return get(mmio_of(dev), VIRTIO_MMIO_GENERATION);
 }
 
 static void let_in(struct virtio_dev *dev)
@@ -211,7 +205,9 @@ static const struct virtio_transport transport = {
     .queue_max = queue_max,
     .queue_start = queue_start,
     .notify = notify,
-    .config_read = config_read,
+    .config_bytes = config_bytes,
+    .config_copy = config_copy,
+    .config_generation = config_generation,
     .let_in = let_in,
     .irq_setup = irq_setup,
     .cut_off = cut_off,

@@ -47,7 +47,7 @@ static uint64_t wanted_features(struct virtio_dev *dev)
         wanted |= VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX;
     /* Accepting the device's MTU promises buffers for it (section 5.1.4.2). */
     if ((offered & VIRTIO_NET_F_MTU) &&
-        dev->ops->config_read(dev, VIRTIO_NET_CONFIG_MTU, &mtu, sizeof(mtu)) && mtu >= MTU_MIN &&
+        virtio_config_read(dev, VIRTIO_NET_CONFIG_MTU, &mtu, sizeof(mtu)) && mtu >= MTU_MIN &&
         ((offered & VIRTIO_NET_F_MRG_RXBUF) ||
          mtu + ETH_HEADER_BYTES + VLAN_TAG_BYTES <= PKT_DATA_BYTES))
         wanted |= VIRTIO_NET_F_MTU;
@@ -59,7 +59,7 @@ static void read_mac(struct virtio_net *vn)
     uint8_t *mac = vn->nic.mac;
 
     if (!virtio_has(vn->dev, VIRTIO_NET_F_MAC) ||
-        !vn->dev->ops->config_read(vn->dev, VIRTIO_NET_CONFIG_MAC, mac, MAC_BYTES) ||
+        !virtio_config_read(vn->dev, VIRTIO_NET_CONFIG_MAC, mac, MAC_BYTES) ||
         !nic_mac_is_usable(mac))
         nic_mac_make(mac);
 }
@@ -70,8 +70,7 @@ static void read_mtu(struct virtio_net *vn)
 
     vn->nic.mtu = DEFAULT_MTU;
     if (virtio_has(vn->dev, VIRTIO_NET_F_MTU) &&
-        vn->dev->ops->config_read(vn->dev, VIRTIO_NET_CONFIG_MTU, &mtu, sizeof(mtu)) &&
-        mtu >= MTU_MIN)
+        virtio_config_read(vn->dev, VIRTIO_NET_CONFIG_MTU, &mtu, sizeof(mtu)) && mtu >= MTU_MIN)
         vn->nic.mtu = mtu;
 }
 
@@ -103,7 +102,7 @@ static void read_link(struct virtio_net *vn)
         vn->link = true;
         return;
     }
-    if (vn->dev->ops->config_read(vn->dev, VIRTIO_NET_CONFIG_STATUS, &status, sizeof(status)))
+    if (virtio_config_read(vn->dev, VIRTIO_NET_CONFIG_STATUS, &status, sizeof(status)))
         vn->link = status & VIRTIO_NET_CONFIG_STATUS_LINK_UP;
 }
 

@@ -8,8 +8,7 @@
 
 #include "io.h"
 
-#define PFN_SHIFT    12
-#define CONFIG_TRIES 4
+#define PFN_SHIFT 12
 
 static struct virtio_pci *pci_of(struct virtio_dev *dev)
 {
@@ -69,23 +68,25 @@ static void notify(struct virtio_dev *dev, unsigned index)
     out16(port_of(dev, VIRTIO_PCI_LEGACY_QUEUE_NOTIFY), (uint16_t)index);
 }
 
-static bool config_read(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+static unsigned config_at(const struct virtio_pci *vp)
 {
-    struct virtio_pci *vp = pci_of(dev);
-    unsigned base = vp->msix ? VIRTIO_PCI_LEGACY_CONFIG_MSIX : VIRTIO_PCI_LEGACY_CONFIG;
-    uint8_t last[64], *bytes = to;
+    return vp->msix ? VIRTIO_PCI_LEGACY_CONFIG_MSIX : VIRTIO_PCI_LEGACY_CONFIG;
+}
 
-    if (n > sizeof(last) || base + offset + n > vp->ports_bytes)
-        return false;
-    /* There is no generation to look at: read until two readings agree (section 2.5.4). */
-    for (unsigned tries = 0; tries < CONFIG_TRIES; tries++) {
-        for (unsigned i = 0; i < n; i++)
-            bytes[i] = in8(port_of(dev, base + offset + i));
-        if (tries > 0 && memcmp(last, bytes, n) == 0)
-            return true;
-        memcpy(last, bytes, n);
-    }
-    return false;
+static uint32_t config_bytes(struct virtio_dev *dev)
+{
+    const struct virtio_pci *vp = pci_of(dev);
+
+    return vp->ports_bytes > config_at(vp) ? vp->ports_bytes - config_at(vp) : 0;
+}
+
+static void config_copy(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+{
+    unsigned at = config_at(pci_of(dev)) + offset;
+    uint8_t *bytes = to;
+
+    for (unsigned i = 0; i < n; i++)
+        bytes[i] = in8(port_of(dev, at + i));
 }
 
 static uint16_t set_config_vector(struct virtio_pci *vp, uint16_t vector)
@@ -107,7 +108,8 @@ static const struct virtio_transport legacy = {
     .queue_max = queue_max,
     .queue_start = queue_start,
     .notify = notify,
-    .config_read = config_read,
+    .config_bytes = config_bytes,
+    .config_copy = config_copy,
     .let_in = virtio_pci_let_in,
     .irq_setup = irq_setup,
     .cut_off = virtio_pci_cut_off,

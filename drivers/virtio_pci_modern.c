@@ -8,8 +8,6 @@
 
 #include "io.h"
 
-#define GENERATION_TRIES 16
-
 struct block {
     uint8_t bar;
     uint32_t offset, length;
@@ -132,27 +130,28 @@ static void notify(struct virtio_dev *dev, unsigned index)
     write16(pci_of(dev)->notify_at[index], (uint16_t)index);
 }
 
-static bool config_read(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+static uint32_t config_bytes(struct virtio_dev *dev)
 {
-    struct virtio_pci *vp = pci_of(dev);
+    const struct virtio_pci *vp = pci_of(dev);
+
+    return vp->config ? vp->config_bytes : 0;
+}
+
+static void config_copy(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+{
+    const volatile uint8_t *from = pci_of(dev)->config + offset;
     uint8_t *bytes = to;
 
-    if (!vp->config || offset > vp->config_bytes || n > vp->config_bytes - offset)
-        return false;
-    /* Wider fields may change between two reads; the generation tells (section 4.1.4.3). A device
-     * that never settles gets no more than a fixed number of tries. */
-    for (unsigned tries = 0; tries < GENERATION_TRIES; tries++) {
-        uint8_t before = read8(vp->common + VIRTIO_PCI_COMMON_GENERATION);
-        if (n == 2) {
-            store_raw16(to, read16(vp->config + offset));
-        } else {
-            for (unsigned i = 0; i < n; i++)
-                bytes[i] = read8(vp->config + offset + i);
-        }
-        if (read8(vp->common + VIRTIO_PCI_COMMON_GENERATION) == before)
-            return true;
-    }
-    return false;
+    if (n == 2)
+        store_raw16(to, read16(from));
+    else
+        for (unsigned i = 0; i < n; i++)
+            bytes[i] = read8(from + i);
+}
+
+static uint32_t config_generation(struct virtio_dev *dev)
+{
+    return read8(pci_of(dev)->common + VIRTIO_PCI_COMMON_GENERATION);
 }
 
 static uint16_t set_config_vector(struct virtio_pci *vp, uint16_t vector)
@@ -174,7 +173,9 @@ static const struct virtio_transport modern = {
     .queue_max = queue_max,
     .queue_start = queue_start,
     .notify = notify,
-    .config_read = config_read,
+    .config_bytes = config_bytes,
+    .config_copy = config_copy,
+    .config_generation = config_generation,
     .let_in = virtio_pci_let_in,
     .irq_setup = irq_setup,
     .cut_off = virtio_pci_cut_off,

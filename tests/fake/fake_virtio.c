@@ -103,14 +103,20 @@ static void notify(struct virtio_dev *dev, unsigned index)
     }
 }
 
-static bool config_read(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+static uint32_t config_bytes(struct virtio_dev *dev)
 {
-    struct fake_virtio *f = fake_of(dev);
+    return sizeof(fake_of(dev)->config);
+}
 
-    if (offset + n > sizeof(f->config))
-        return false;
-    memcpy(to, f->config + offset, n);
-    return true;
+static void config_copy(struct virtio_dev *dev, unsigned offset, void *to, unsigned n)
+{
+    memcpy(to, fake_of(dev)->config + offset, n);
+}
+
+static uint32_t config_generation(struct virtio_dev *dev)
+{
+    (void)dev;
+    return 0;
 }
 
 static void let_in(struct virtio_dev *dev)
@@ -136,7 +142,9 @@ static const struct virtio_transport fake_transport = {
     .queue_max = queue_max,
     .queue_start = queue_start,
     .notify = notify,
-    .config_read = config_read,
+    .config_bytes = config_bytes,
+    .config_copy = config_copy,
+    .config_generation = config_generation,
     .let_in = let_in,
     .irq_setup = irq_setup,
     .cut_off = cut_off,

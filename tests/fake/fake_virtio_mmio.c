@@ -37,7 +37,7 @@ static uint32_t read_config(unsigned offset, unsigned bytes)
 {
     uint32_t value = 0;
 
-    if (!mmio->device->dev.ops->config_read(&mmio->device->dev, offset, &value, bytes))
+    if (!virtio_config_read(&mmio->device->dev, offset, &value, bytes))
         fault("a read behind the configuration");
     /* It changes between the bytes of one reading. */
     if (mmio->restless)

@@ -160,8 +160,7 @@ static void test_configuration(void **state)
         make(i % 2, true);
         assert_int_equal(fake_vmmio_open(&mmio), 0);
         mmio.restless = rows[row].restless;
-        bool read =
-            mmio.vm.dev.ops->config_read(&mmio.vm.dev, rows[row].offset, bytes, rows[row].n);
+        bool read = virtio_config_read(&mmio.vm.dev, rows[row].offset, bytes, rows[row].n);
         if (read != rows[row].read)
             fail_msg("row %d: %d", rows[row].id, read);
         if (read && memcmp(bytes, device.config + rows[row].offset, rows[row].n) != 0)

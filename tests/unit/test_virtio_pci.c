@@ -106,10 +106,10 @@ static void test_good_device(void **state)
     /* The device's configuration ends where the capability says. */
     uint16_t v;
     store_raw16(bar + 0x2000 + 0x1E, 0x1234);
-    assert_true(vp.dev.ops->config_read(&vp.dev, 0x1E, &v, 2));
+    assert_true(virtio_config_read(&vp.dev, 0x1E, &v, 2));
     assert_int_equal(v, 0x1234);
-    assert_false(vp.dev.ops->config_read(&vp.dev, 0x1F, &v, 2));
-    assert_false(vp.dev.ops->config_read(&vp.dev, 0xFFFFFFFFu, &v, 2));
+    assert_false(virtio_config_read(&vp.dev, 0x1F, &v, 2));
+    assert_false(virtio_config_read(&vp.dev, 0xFFFFFFFFu, &v, 2));
     assert_null(fake_pci_fault);
 }
 
@@ -147,7 +147,7 @@ static void test_lying_capabilities(void **state)
             fail_msg("row %d: %s", rows[i].id, fake_log_last);
         uint16_t v;
         if (usable && i >= 13)
-            assert_false(vp.dev.ops->config_read(&vp.dev, 0, &v, 2));
+            assert_false(virtio_config_read(&vp.dev, 0, &v, 2));
         assert_null(fake_pci_fault);
     }
 }
