@@ -122,20 +122,13 @@ static bool link_up(struct nic *nic)
     return vn->link;
 }
 
-/* True if sleeping with completed packets unseen could starve somebody of buffers. */
-static bool buffers_are_short(const struct virtio_net *vn)
-{
-    const struct pkt_pool *pool = vn->nic.pool;
-    return pool->free_count <= pool->count / 16 || pool->free_count < PKT_MAX_SEGS;
-}
-
 static bool irq_arm(struct nic *nic)
 {
     struct virtio_net *vn = virtio_net_of(nic);
     bool work = virtq_irq_arm(&vn->rx.q, 0);
 
     work |= vn->rx.missing > 0 && nic->pool->free_count > 0;
-    if (vn->tx.q.next_avail != vn->tx.q.last_used && buffers_are_short(vn)) {
+    if (vn->tx.q.next_avail != vn->tx.q.last_used && nic_buffers_are_short(nic->pool)) {
         vn->tx.irq_armed = true;
         work |= virtq_irq_arm(&vn->tx.q, 0);
     }

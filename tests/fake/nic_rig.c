@@ -2,11 +2,19 @@
  *
  * NICs in software by one interface; see nic_rig.h.
  */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
 #include "tests/fake/nic_rig.h"
 
 #include "drivers/e1000.h"
 #include "drivers/vmxnet3.h"
+#include "tests/fake/fake_base.h"
 #include "tests/fake/fake_e1000.h"
+#include "tests/fake/fake_machine.h"
 #include "tests/fake/fake_random.h"
 #include "tests/fake/fake_vmxnet3.h"
 
@@ -185,6 +193,23 @@ unsigned nic_rig_send(struct nic *nic, struct pkt_pool *pool, unsigned n)
     for (unsigned i = taken; i < n; i++)
         pkt_free(burst[i]);
     return taken;
+}
+
+void nic_rig_expect_given_up(struct nic *nic, struct pkt_pool *pool, const uint8_t *config)
+{
+    assert_non_null(nic->dead);
+    assert_int_equal(fake_log_count, 1);
+    assert_int_equal(pool->free_count, pool->count);
+    assert_false(config[PCI_COMMAND] & PCI_COMMAND_MASTER);
+    assert_false(nic->ops->link_up(nic));
+    assert_int_equal(nic_rig_send(nic, pool, 1), 0);
+    assert_int_equal(nic_rig_poll(nic), 0);
+    assert_false(nic->ops->irq_arm(nic));
+    for (unsigned i = 0; i < fake_irq_count; i++)
+        fake_irq_raise(i); /* those that were on their way */
+    nic->ops->irq_disarm(nic);
+    nic->ops->stop(nic);
+    assert_int_equal(fake_log_count, 1);
 }
 
 struct pkt *nic_rig_packet(struct pkt_pool *pool, struct frame *built,

@@ -53,6 +53,11 @@ unsigned nic_rig_poll(struct nic *nic);
 /* Gives it n small packets, at most 32, at once; how many it took. */
 unsigned nic_rig_send(struct nic *nic, struct pkt_pool *pool, unsigned n);
 
+/* Fails unless the NIC was given up as it should be: it is down and has said so once, holds none of
+ * the pool's buffers, takes none, and its device reaches no memory. config is the device's PCI
+ * configuration. */
+void nic_rig_expect_given_up(struct nic *nic, struct pkt_pool *pool, const uint8_t *config);
+
 extern const struct nic_rig nic_rigs[];
 extern const unsigned nic_rig_count;
 

@@ -34,21 +34,11 @@ static void write_descriptor(void)
 
 static void step(void)
 {
-    switch (byte() % 8) {
-    case 0:
-    case 1:
-        receive(E1000_RX_BUFFER_BYTES, PKT_CSUM_VALID, false);
-        break;
-    case 2:
-        nic->ops->tx_reclaim(nic);
-        break;
-    case 3:
-        if (!nic->ops->irq_arm(nic) && (byte() & 1))
-            fake_irq_raise(byte() % fake_irq_count);
-        nic->ops->irq_disarm(nic);
-        break;
-    case 4:
-        nic->ops->link_up(nic);
+    uint32_t what = byte() % 8;
+
+    switch (what) {
+    case 0 ... 4:
+        use(what, E1000_RX_BUFFER_BYTES, PKT_CSUM_VALID, false);
         break;
     case 5:
         if (nic->dead)

@@ -49,26 +49,6 @@ static int finish(void **state)
     return fake_pool_stop(&pool);
 }
 
-/* It is down, has said so once, holds nothing, and takes nothing. */
-static void expect_dead(void)
-{
-    struct pkt *p = pkt_alloc(&pool);
-
-    assert_non_null(nic->dead);
-    assert_int_equal(fake_log_count, 1);
-    assert_int_equal(pool.free_count, POOL_COUNT - 1);
-    assert_false(device.fn->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
-    assert_false(nic->ops->link_up(nic));
-    assert_int_equal(nic->ops->tx_batch(nic, &p, 1), 0);
-    assert_int_equal(nic_rig_poll(nic), 0);
-    assert_false(fake_e1000_arm(&device, nic));
-    fake_irq_raise(0); /* one that was on its way */
-    nic->ops->irq_disarm(nic);
-    nic->ops->stop(nic);
-    pkt_free(p);
-    assert_int_equal(fake_log_count, 1);
-}
-
 /* ---- receive descriptors ---- */
 
 static void test_lengths_over_the_buffer(void **state)
@@ -87,7 +67,7 @@ static void test_lengths_over_the_buffer(void **state)
         nic_rig_send(nic, &pool, 3);
         if (nic_rig_poll(nic) != 1 || nic->counters.rx_packets != 1 || !nic->dead)
             fail_msg("row %d", rows[i].id);
-        expect_dead();
+        nic_rig_expect_given_up(nic, &pool, device.fn->config);
         finish(NULL);
     }
 }
@@ -201,7 +181,7 @@ static void test_gone(void **state)
         }
         assert_false(nic->ops->link_up(nic));
         memset(device.regs, 0, sizeof(device.regs));
-        expect_dead();
+        nic_rig_expect_given_up(nic, &pool, device.fn->config);
         finish(NULL);
     }
 }

@@ -50,27 +50,6 @@ static void finish(void **state)
     assert_int_equal(fake_pool_stop(&pool), 0);
 }
 
-/* It is down, has said so once, holds nothing, and takes nothing. */
-static void expect_dead(void)
-{
-    struct pkt *p = pkt_alloc(&pool);
-
-    assert_non_null(nic->dead);
-    assert_int_equal(fake_log_count, 1);
-    assert_int_equal(pool.free_count, POOL_COUNT - 1);
-    assert_false(device.fn->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
-    assert_false(nic->ops->link_up(nic));
-    assert_int_equal(nic->ops->tx_batch(nic, &p, 1), 0);
-    assert_int_equal(nic_rig_poll(nic), 0);
-    assert_false(nic->ops->irq_arm(nic));
-    fake_irq_raise(0); /* ones that were on their way */
-    fake_irq_raise(1);
-    nic->ops->irq_disarm(nic);
-    nic->ops->stop(nic);
-    pkt_free(p);
-    assert_int_equal(fake_log_count, 1);
-}
-
 /* ---- receive ---- */
 
 /* Behind a good frame and the beginning of another. */
@@ -106,7 +85,7 @@ static void test_completions_that_cannot_be(void **state)
             fail_msg("row %d", rows[i].id);
         if (rows[i].id == 12 || rows[i].id == 13)
             assert_string_equal(nic->dead, "a buffer of no ring");
-        expect_dead();
+        nic_rig_expect_given_up(nic, &pool, device.fn->config);
         finish(NULL);
     }
 }
@@ -204,11 +183,11 @@ static void test_ends_of_what_was_not_sent(void **state)
         if ((nic->dead != NULL) != rows[i].dies)
             fail_msg("row %d", rows[i].id);
         if (nic->dead) {
-            expect_dead();
+            nic_rig_expect_given_up(nic, &pool, device.fn->config);
         } else {
             fake_vmxnet3_sent(&device, rows[i].index); /* once more */
             nic_rig_poll(nic);
-            expect_dead();
+            nic_rig_expect_given_up(nic, &pool, device.fn->config);
         }
         finish(NULL);
     }
@@ -234,7 +213,7 @@ static void test_events(void **state)
         if (nic->ops->link_up(nic) == rows[i].dies)
             fail_msg("row %d", rows[i].id);
         if (rows[i].dies)
-            expect_dead();
+            nic_rig_expect_given_up(nic, &pool, device.fn->config);
         finish(NULL);
     }
 }
@@ -248,7 +227,7 @@ static void test_gone(void **state)
     nic->ops->read_counters(nic);
     assert_false(nic->ops->link_up(nic));
     device.gone = false;
-    expect_dead();
+    nic_rig_expect_given_up(nic, &pool, device.fn->config);
 }
 
 static void test_devices_that_do_not_start(void **state)
