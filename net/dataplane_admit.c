@@ -39,23 +39,36 @@ static void bucket_init(struct dp_bucket *b, uint64_t per_s, unsigned parts, uin
     b->at_us = now_us;
 }
 
-bool dp_bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us)
+/* More than the bucket holds is as good as all of it: what is too large for it passes, too. */
+static bool bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us)
 {
+    uint64_t micro = MIN(amount * MICRO, b->full_micro);
     uint64_t passed_us = MIN(now_us - b->at_us, b->fill_us);
 
     b->at_us = now_us;
     b->tokens_micro = MIN(b->tokens_micro + passed_us * b->per_s, b->full_micro);
-    if (b->tokens_micro < amount * MICRO)
+    if (b->tokens_micro < micro)
         return false;
-    b->tokens_micro -= amount * MICRO;
+    b->tokens_micro -= micro;
     return true;
+}
+
+/* Of which a packet is cut after the first. Nobody has looked at the length of its headers yet. */
+static uint32_t further_frames(const struct pkt *p)
+{
+    uint32_t payload = p->total_bytes - MIN(p->hdr_len, p->total_bytes);
+
+    return p->gso_size && payload ? (payload - 1) / p->gso_size : 0;
 }
 
 bool dp_bucket_take_frames(struct dp_bucket *b, const struct pkt *p, uint64_t now_us)
 {
-    uint32_t frames = p->gso_size ? 1 + (p->total_bytes - p->hdr_len - 1u) / p->gso_size : 1;
+    return bucket_take(b, 1 + further_frames(p), now_us);
+}
 
-    return dp_bucket_take(b, (uint32_t)MIN(frames, b->full_micro / MICRO), now_us);
+bool dp_bucket_take_bytes(struct dp_bucket *b, const struct pkt *p, uint64_t now_us)
+{
+    return bucket_take(b, p->total_bytes + further_frames(p) * p->hdr_len, now_us);
 }
 
 /* Bits a second as bytes; a limit stays a limit however low it is. */
@@ -203,7 +216,7 @@ unsigned dp_admit(struct dataplane *dp, unsigned in, unsigned network, struct pk
             port->locked++;
             dp_drop(dp, p, DROP_LOCKED);
         } else if (UNLIKELY(port->rate_in.per_s) &&
-                   !dp_bucket_take(&port->rate_in, p->total_bytes, dp->now_us)) {
+                   !dp_bucket_take_bytes(&port->rate_in, p, dp->now_us)) {
             port->over_rate_in++;
             dp_drop(dp, p, DROP_RATE);
         } else {

@@ -327,12 +327,11 @@ void dp_admit_init(struct dataplane *dp, unsigned port);
 unsigned dp_admit(struct dataplane *dp, unsigned port, unsigned network, struct pkt **pkts,
                   unsigned n);
 
-/* Takes this much out of the bucket; false: there is too little, and nothing was taken. */
-bool dp_bucket_take(struct dp_bucket *b, uint32_t amount, uint64_t now_us);
-
-/* The same of p's frames, which are many if it is a super-packet. A full bucket has enough for any
- * packet. */
+/* Takes p's frames out of the bucket, which are many if it is a super-packet, or their bytes, each
+ * with its headers. False: there is too little, and nothing was taken. A full bucket has enough for
+ * any packet. */
 bool dp_bucket_take_frames(struct dp_bucket *b, const struct pkt *p, uint64_t now_us);
+bool dp_bucket_take_bytes(struct dp_bucket *b, const struct pkt *p, uint64_t now_us);
 
 /* ---- dataplane_merge.c ---- */
 

@@ -26,7 +26,7 @@ static enum drop_reason check_way_out(struct dp_port *port, const struct pkt *p,
         return DROP_TOO_BIG;
     if (!tag && tagged && dp_vlan_forged(port, p))
         return DROP_VLAN;
-    if (port->rate_out.per_s && !dp_bucket_take(&port->rate_out, p->total_bytes, now_us)) {
+    if (port->rate_out.per_s && !dp_bucket_take_bytes(&port->rate_out, p, now_us)) {
         port->over_rate_out++;
         return DROP_RATE;
     }

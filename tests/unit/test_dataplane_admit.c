@@ -379,6 +379,8 @@ static void test_storm(void **state)
 }
 
 /* A super-packet for an unknown address, of 43 frames. */
+#define SUPER_FRAMES 43
+
 static struct pkt *super_packet(void)
 {
     struct rig_packet k = {.src = RIG_HOST(5),
@@ -395,6 +397,7 @@ static struct pkt *super_packet(void)
     p->flags = PKT_NEEDS_CSUM;
     p->csum_start = (uint16_t)r.in.l4;
     p->csum_offset = 16;
+    p->hdr_len = (uint16_t)r.in.payload;
     p->gso_size = 1400;
     p->gso_type = PKT_GSO_TCP4;
     return p;
@@ -465,7 +468,8 @@ static void test_rate(void **state)
     assert_int_equal(burst(3, broadcast, x, 200, 1514) / 2, 131072 / 1514);
 }
 
-/* Super-packets fit through however little there is, and what the router sends counts as well. */
+/* Super-packets fit through however little there is, and are charged for the frames that they are
+ * cut into; what the router sends counts as well. */
 static void test_rate_of_super_packets(void **state)
 {
     (void)state;
@@ -486,7 +490,42 @@ static void test_rate_of_super_packets(void **state)
         dataplane_send(r.dp, LAN, p);
     }
     rig_step(&r);
-    assert_int_equal(rig_flush(&r), (131072 - 2 * 60054) / 1514);
+    assert_int_equal(rig_flush(&r), (131072 - 2 * (60000 + SUPER_FRAMES * 54)) / 1514);
+}
+
+/* What a device says of the headers has not been looked at when the rate is: it is charged for
+ * whatever it is, and no more than there is. */
+static void test_rate_of_lies(void **state)
+{
+    static const struct {
+        int id;
+        uint16_t hdr_len, gso_size;
+        unsigned left; /* frames of 1,514 bytes for which there is room then */
+    } rows[] = {
+        {1, 0, 1440, (131072 - 60054) / 1514},
+        {2, UINT16_MAX, 1, (131072 - 60054) / 1514}, /* more headers than bytes */
+        {3, 60054, 1, (131072 - 60054) / 1514},
+        {4, 2000, 8, 0}, /* more than the bucket holds */
+        {5, 54, 1, 0},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (i > 0)
+            rig_stop(&r);
+        c.ports[1].rate_in_bps = 100;
+        rig_start_config(&r, &c, NIC_TX_CSUM | NIC_TX_TSO4);
+        struct pkt *p = super_packet();
+        p->hdr_len = rows[i].hdr_len;
+        p->gso_size = rows[i].gso_size;
+        fake_nic_receive_pkt(&r.nics[1], p);
+        rig_step(&r);
+        uint64_t before = rig_dropped(&r, DROP_RATE);
+        assert_int_equal(before, 0);
+        burst(1, broadcast, a, 100, 1514);
+        if (100 - (rig_dropped(&r, DROP_RATE) - before) != rows[i].left)
+            fail_msg("row %d", rows[i].id);
+    }
 }
 
 int main(void)
@@ -505,6 +544,7 @@ int main(void)
         TEST(test_storm_of_super_packets),
         TEST(test_rate),
         TEST(test_rate_of_super_packets),
+        TEST(test_rate_of_lies),
     };
     return cmocka_run_group_tests_name("dataplane_admit", tests, NULL, NULL);
 }
