@@ -49,6 +49,7 @@ struct pin {
     } handlers[PIN_HANDLERS];
 };
 
+static bool looked; /* for controllers */
 static struct ioapic ioapics[ACPI_IOAPICS_MAX];
 static unsigned ioapic_count;
 static struct pin pins[PINS_MAX];
@@ -89,7 +90,6 @@ static void open_one(uint32_t address, uint32_t gsi_base)
 
 static const struct ioapic *find(uint32_t gsi)
 {
-    static bool looked;
     const struct acpi_facts *facts = acpi_get_facts();
 
     if (!looked) {
