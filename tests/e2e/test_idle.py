@@ -17,7 +17,8 @@ from lab.outside import SERVER
 
 IDLE_SHARE_MAX = 0.03
 IDLE_SECONDS = 4
-FIRST_OFFER_MAX_S = 1.0  # of a processor that is ours alone
+# Of a processor that is ours alone. QEMU's 8254x receive nothing for a second after their driver has set them up.
+FIRST_OFFER_MAX_S = 2.0 if lab.router.NIC in ("e1000", "e1000-82545em", "e1000-82544gc") else 1.0
 ATTEMPTS = 5  # the best counts: other work on the machine only makes it later
 PATIENCE_S = 60
 
@@ -75,8 +76,8 @@ def first_offer_s():
 
 @pytest.mark.alone
 def test_first_offer_within_a_second(say):
-    """From QEMU's start, kernel, configuration and all. On a machine that does other things too, a second is as much
-    longer as our share of a processor is less than one."""
+    """From QEMU's start, kernel, configuration and all; or within a second of when the NIC can receive. On a machine
+    that does other things too, a second is as much longer as our share of a processor is less than one."""
     attempts = []
     while len(attempts) < ATTEMPTS and (not attempts or min(attempts)[0] > FIRST_OFFER_MAX_S):
         seconds, share = first_offer_s()

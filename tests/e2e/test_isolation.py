@@ -42,6 +42,7 @@ VIDS = {"only": 20, "inner": 30, "home": 40}
 MARKS = {"home": 1, "only": 2, "lab": 3, "inner": 4, "open": 5, "vmnet0": 6, "uplink": 7, "nowhere": 8}
 NET_OF = {"n1": "home", "o1": "only", "l1": "lab", "i1": "inner", "r1": "open", "b1": "vmnet0", ISP: "uplink"}
 MILLION = 1_000_000
+STORMS_MAX = 6
 FROM_OUTSIDE = 40_000  # by the ISP's TAP, which loses what the router is too busy for
 DISTINCT = 8_000       # frames a segment; they are sent in random order
 SEED = 20250311
@@ -135,21 +136,37 @@ def places(seen):
     return found
 
 
-@requirement("B6", "-")
-@requirement("bypass", "host-only bypass")
-def test_a_million_frames_stay_where_they_belong(site, say):
-    """Host-only and internal networks neither leak nor are leaked into; the rest goes where the modes let it."""
-    segments = world(site)
-    before, start = site.router.status(), time.monotonic()
+def storm(site, segments):
+    """All ends send their share of the million, and watch."""
     with contextlib.ExitStack() as stack:
         ends = {port: site.frames[port] for port in (*STORMS, TRUNK)}
         ends |= {name: stack.enter_context(site[name].frames()) for name in (*HOSTS, ISP)}
-        seen = Storm(ends, load(site, segments)).finish()
-    after = site.router.status()
-    received = after.received - before.received
-    say(f"{sum(seen.sent.values())} frames in {time.monotonic() - start:.0f} s, of which the router saw {received}")
+        return Storm(ends, load(site, segments)).finish()
+
+
+@requirement("B6", "-")
+@requirement("bypass", "host-only bypass")
+def test_a_million_frames_stay_where_they_belong(site, say):
+    """Host-only and internal networks neither leak nor are leaked into; the rest goes where the modes let it.
+
+    The router is to see a million frames: a NIC that drops what it has no buffer for wants several storms."""
+    segments = world(site)
+    before, start = site.router.status(), time.monotonic()
+    after, sent = before, 0
+    while after.received - before.received < MILLION * 0.97 and sent < STORMS_MAX * MILLION:
+        seen = storm(site, segments)
+        sent += sum(seen.sent.values())
+        judge(site, segments, seen)
+        after = site.router.status()
+    received, missed = after.received - before.received, after.missed - before.missed
+    say(f"{sent} frames in {time.monotonic() - start:.0f} s, of which the router saw {received}")
+    assert received >= MILLION * 0.97 and received + missed >= sent * 0.97
+    after.check_sum()
+
+
+def judge(site, segments, seen):
+    """Fails if one storm's frames were seen where they may not be."""
     assert not seen.lost, "the captures missed frames, so they prove nothing"
-    assert received >= MILLION * 0.97
     found = places(seen)
     for net in ("home", "only", "inner", "open", "lab", "vmnet0"):
         assert found.get((net, net), 0) > 1000, f"nothing of {net} was seen in {net} itself: {found}"
@@ -158,7 +175,6 @@ def test_a_million_frames_stay_where_they_belong(site, say):
     # Into a routed network only answers come; of frames this random hardly one looks like one.
     assert found.get(("open", "uplink"), 0) + found.get(("open", "vmnet0"), 0) < 10, found
     check_others(site, seen, segments)
-    after.check_sum()
 
 
 def allowed(place, origin):
@@ -225,9 +241,12 @@ def test_a_broadcast_storm_is_limited(site):
         took = time.monotonic() - start
     arrived = seen.marks("n1")[mark]
     after = site.router.status()
+    came = after.ports[2].received - before.ports[2].received
+    missed = after.ports[2].missed - before.ports[2].missed
     limited = after.drops.get("storm", 0) - before.drops.get("storm", 0)
     full = after.drops.get("tx-full", 0) - before.drops.get("tx-full", 0)
     assert not seen.lost
     assert 10_000 <= arrived <= 10_000 * (took + 1.5), f"{arrived} of {count} in {took:.1f} s"
-    assert count - arrived - full <= limited <= count - arrived, after.text
+    assert came + missed == count, after.text
+    assert came - arrived - full <= limited <= came - arrived, after.text
     serves(site)

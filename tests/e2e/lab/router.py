@@ -138,7 +138,8 @@ class Router:
         """Where on the bus a port goes, if that must be said: (arguments before the device's, properties).
 
         The virtual functions of an igb lie 16 slots behind it and fill two: two ports, as on the chip, have a bus of their
-        own. Where such a port stands among others, and the order of buses would be that of the ports, it has room.
+        own. Where such a port stands among others, and the order of buses would be that of the ports, it has room, as far
+        from the first slots as can be: those are the disk's the machine starts from.
         """
         models = {port.model for port in self.ports}
         if "igb" not in models:
@@ -147,7 +148,7 @@ class Router:
             bus, function = divmod(number, 2)
             before = [] if function else ["-device", f"pcie-root-port,id=root{bus},chassis={bus}"]
             return before, f",bus=root{bus},addr=0.{function}" + ("" if function else ",multifunction=on")
-        return [], f",addr={2 * number + 2:#x}"
+        return [], f",addr={14 - 2 * (len(self.ports) - 1 - number):#x}"
 
     def __enter__(self):
         return self
