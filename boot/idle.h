@@ -11,7 +11,7 @@
 #include "base.h"
 
 #define IDLE_WINDOW_MIN_US 4
-#define IDLE_WINDOW_MAX_US 50
+#define IDLE_WINDOW_MAX_US 20
 #define IDLE_LONG_SLEEP_US 1000
 
 struct idle {
