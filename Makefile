@@ -273,7 +273,8 @@ bochs: image efi
 	@E2E=tests/e2e/bochs.py $(TESTS) e2e
 
 ## e2e-nics     all of e2e, for an hour, on each of SLUICE_NIC="e1000 e1000-82545em e1000-82544gc e1000e vmxnet3 virtio-net-device"
-e2e-nics: image
+e2e-nics: image efi
+	@tools/install-packages $(PACKAGES_IMAGES)
 	@$(TESTS) nics
 
 ## qemu-new     build/qemu-new/run, QEMU of Debian trixie: fetched (50 MB), never installed; it has igb
