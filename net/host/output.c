@@ -144,7 +144,11 @@ static void write_headers(struct host *h, struct pkt *p, const struct host_if *i
     uint32_t sum = csum_pseudo(from, to, IP_PROTO_UDP, udp_bytes) +
                    csum_fold(csum_pkt(p, ETH_HDR_BYTES + IP4_HDR_BYTES, udp_bytes));
     uint16_t csum = (uint16_t)~csum_fold(sum);
-    store_raw16(udp + UDP_CSUM_OFF, csum ? csum : 0xFFFF);
+    /* A sum of zero is sent as all ones (RFC 768); dhcpcd 9 takes that for a wrong one, whose
+     * sender repeats it. So DHCP has no checksum then, which is what zero says. */
+    if (csum == 0 && sport != BE16(DHCP_SERVER_PORT))
+        csum = 0xFFFF;
+    store_raw16(udp + UDP_CSUM_OFF, csum);
 }
 
 void output_udp(struct host *h, uint8_t network, be16 sport, const uint8_t *mac, be32 to,
