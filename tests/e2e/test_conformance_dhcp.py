@@ -195,6 +195,18 @@ def test_decline_release_and_inform(stage):
     assert not {51, 58, 59} & set(options) and options[3] == address(ROUTER) and options[1] == address("255.255.255.0")
 
 
+@requirement("R8", "RFC 768")
+def test_a_checksum_of_zero(stage):
+    """An answer whose checksum comes to 0 is sent without one: dhcpcd 9 takes FFFF for a wrong checksum, and would be
+    given the same answer each time it asked again."""
+    def checksum(xid):
+        answer, = exchange(stage, message(mac_number(33), "inform", ciaddr="192.168.8.21", xid=xid))
+        return answer[UDP].chksum
+
+    assert checksum(checksum(0)) == 0  # what the sum lacks of all ones is in the identifier
+    assert checksum(checksum(0) - 1) == 1
+
+
 @requirement("D6", "RFC 2131 s. 2.2")
 def test_what_is_in_use_is_not_offered(stage):
     """Ten addresses of the pool are somebody's who never asked: ARP shows that, and no client is offered them."""

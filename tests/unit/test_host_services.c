@@ -104,6 +104,47 @@ static void ask(unsigned port, be32 from, be32 router, uint16_t id, const char *
     lab_receive(port);
 }
 
+/* The reply to an INFORM or to a question for a name of ours; its id is in the checksum. */
+static be16 checksum_of_reply(bool dhcp, be16 id)
+{
+    struct dhcp_writer w;
+    uint8_t b[600];
+
+    if (dhcp) {
+        lab_make_dhcp(DHCP_BOOTREQUEST, DHCP_TYPE_INFORM, lab_host_mac, id, 0, b, &w);
+        store_raw32(b + DHCP_CIADDR_OFF, HOST_IP);
+        lab_make_udp(LAN_PORT, lab_host_mac, HOST_IP, LAN_IP, BE16(68), BE16(67), b,
+                     dhcp_finish(&w, b));
+        lab_receive(LAN_PORT);
+    } else {
+        ask(LAN_PORT, HOST_IP, LAN_IP, BE16(id), "gate.lan");
+    }
+    assert_true(lab_sent(LAN_PORT));
+    assert_true(dhcp ? lab_is_udp(BE16(67), BE16(68)) : lab_is_udp(BE16(53), BE16(5353)));
+    return load_raw16(lab.got.b + lab.got.l4 + UDP_CSUM_OFF);
+}
+
+/* A sum of zero is all ones on the wire (RFC 768), but of DHCP, whose clients read that two ways:
+ * zero there, which every client takes for no checksum. */
+static void test_a_checksum_of_zero(void **state)
+{
+    static const struct {
+        int id;
+        bool dhcp;
+        be16 sent;
+    } rows[] = {{1, true, 0}, {2, false, 0xFFFF}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        be16 plain = checksum_of_reply(rows[i].dhcp, 0);
+        assert_int_not_equal(plain, 0);
+        /* What the sum lacks of all ones is the checksum itself. */
+        if (checksum_of_reply(rows[i].dhcp, plain) != rows[i].sent)
+            fail_msg("row %d", rows[i].id);
+        assert_int_not_equal(checksum_of_reply(rows[i].dhcp, (be16)~plain), rows[i].sent);
+    }
+}
+
 static void test_dns_service(void **state)
 {
     const be32 address = BE_IP4(192, 168, 8, 120), router = LAN_IP;
@@ -285,8 +326,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, lab_drained)
     const struct CMUnitTest tests[] = {
-        T(test_dhcp_service),    T(test_dhcp_probe_of_a_doubted), T(test_dns_service),
-        T(test_long_dns_answer), T(test_resolve_and_neighbors),   T(test_exhaustion),
+        T(test_dhcp_service), T(test_dhcp_probe_of_a_doubted), T(test_a_checksum_of_zero),
+        T(test_dns_service),  T(test_long_dns_answer),         T(test_resolve_and_neighbors),
+        T(test_exhaustion),
     };
     return cmocka_run_group_tests_name("host_services", tests, lab_start_bound, lab_stop);
 }

@@ -71,7 +71,7 @@ REQUIREMENTS = [
         ("R5", "RFC 2827, RFC 3704", "sources belong where they come from"),
         ("R6", "RFC 6864", "fragmented datagrams of different hosts never share an identification"),
         ("R7", "RFC 879, RFC 6691", "the MSS of a SYN is made to fit, and never raised"),
-        ("R8", "RFC 1624, RFC 768", "checksums are updated rightly; a UDP checksum of 0 stays 0, and none becomes 0"),
+        ("R8", "RFC 1624, RFC 768", "checksums are updated rightly; a UDP checksum of 0 stays 0, and none translated becomes 0"),
     ]),
     ("Switch: IEEE 802.1D and 802.1Q", [
         ("B1", "802.1D s. 7.12.6", "link-local groups stay on their link"),
