@@ -12,23 +12,26 @@
 
 #include <stdio.h>
 
-#define READ_MAX_WAIT_US   1000000  /* at start, for one request */
-#define WRITE_MAX_WAIT_US  30000000 /* later; nobody waits for it */
-#define FINISH_MAX_WAIT_US 3000000  /* at the end */
+#define READ_MAX_WAIT_US   1000000 /* at start, for one request */
+#define TELL_WAIT_US       5000000 /* later, before a line says so; nobody waits for it */
+#define FINISH_MAX_WAIT_US 3000000 /* at the end */
 #define STEP_US            10
-#define LOOK_US            1000 /* while something is pending */
-#define FILL_MAX           2    /* blocks that are put together at a time: some ten us each */
+#define LOOK_US            1000 /* while something is pending; later after an eighth of that time */
+#define LOOK_MAX_US        1000000
+#define FILL_MAX           2 /* blocks that are put together at a time: some ten us each */
 #define CHUNK_BYTES        65536u
 
 /* ---- at start: waiting ---- */
 
-static bool run(struct blk *disk, struct blk_request *r)
+/* Who does not answer now may later, into the chunk. */
+static bool run(struct state *s, struct blk *disk, struct blk_request *r)
 {
     if (!disk->ops->submit(disk, r))
         return false;
     for (unsigned waited_us = 0; r->state == BLK_PENDING; waited_us += STEP_US) {
         if (waited_us >= READ_MAX_WAIT_US) {
             disk->ops->stop(disk, "it does not answer");
+            s->chunk = NULL;
             return false;
         }
         clock_delay_us(STEP_US);
@@ -38,14 +41,18 @@ static bool run(struct blk *disk, struct blk_request *r)
 }
 
 /* Reads n bytes, which is a multiple of a block, into s->chunk. What cannot be read becomes 0xFF,
- * which is nothing that anybody believes; returns how many blocks did. */
+ * which is nothing that anybody believes; returns how many blocks did. Of a disk that is dead then
+ * there is nothing, and maybe no chunk. */
 static unsigned read_span(struct state *s, struct blk *disk, uint64_t at, uint32_t offset,
                           uint32_t n)
 {
-    struct blk_request r = {.op = BLK_READ, .at = at, .n = n, .bytes = s->chunk + offset};
-
-    if (n <= disk->request_bytes && run(disk, &r))
-        return 0;
+    if (!disk->dead && n <= disk->request_bytes) {
+        struct blk_request r = {.op = BLK_READ, .at = at, .n = n, .bytes = s->chunk + offset};
+        if (run(s, disk, &r))
+            return 0;
+    }
+    if (disk->dead)
+        return n / STORE_BLOCK_BYTES;
     if (n > STORE_BLOCK_BYTES) {
         uint32_t half = n / STORE_BLOCK_BYTES / 2 * STORE_BLOCK_BYTES;
         return read_span(s, disk, at, offset, half) +
@@ -61,7 +68,12 @@ static bool write_header(struct state *s, struct blk *disk, unsigned copy)
         .op = BLK_WRITE, .at = copy * STORE_BLOCK_BYTES, .n = STORE_BLOCK_BYTES, .bytes = s->chunk};
     struct blk_request flush = {.op = BLK_FLUSH};
 
-    return run(disk, &write) && run(disk, &flush);
+    return run(s, disk, &write) && run(s, disk, &flush);
+}
+
+static const char *why_not(const struct blk *disk, const char *otherwise)
+{
+    return disk->dead ? disk->dead : otherwise;
 }
 
 /* ---- at start: whose disk is it? ---- */
@@ -76,12 +88,12 @@ static bool is_blank(struct state *s, struct blk *disk, bool half_made)
     for (uint64_t at = half_made ? STORE_HEADER_BLOCKS * STORE_BLOCK_BYTES : 0; at < used;) {
         uint32_t n = (uint32_t)MIN(used - at, CHUNK_BYTES);
         read_span(s, disk, at, 0, n);
-        if (!store_is_zero(s->chunk, n))
+        if (disk->dead || !store_is_zero(s->chunk, n))
             return false;
         at += n;
     }
     read_span(s, disk, last, 0, STORE_BLOCK_BYTES);
-    return store_is_zero(s->chunk, STORE_BLOCK_BYTES);
+    return !disk->dead && store_is_zero(s->chunk, STORE_BLOCK_BYTES);
 }
 
 /* NULL, or what is wrong. The second copy is written first, so that a disk whose first one is
@@ -96,7 +108,7 @@ static const char *make_ours(struct state *s, struct blk *disk)
     s->id = header->id;
     memcpy(s->key, header->key, sizeof(s->key));
     if (!write_header(s, disk, 1) || !write_header(s, disk, 0))
-        return "it cannot be written to";
+        return why_not(disk, "it cannot be written to");
     log_info("state     disk at %s was empty and is ours now", disk->location);
     return NULL;
 }
@@ -111,7 +123,7 @@ static const char *open_ours(struct state *s, struct blk *disk, const enum store
     memcpy(s->key, header->key, sizeof(s->key));
     memmove(s->chunk, header, sizeof(*header));
     if (verdicts[!good] != STORE_OURS && !write_header(s, disk, !good))
-        return "it cannot be written to";
+        return why_not(disk, "it cannot be written to");
     return NULL;
 }
 
@@ -122,10 +134,14 @@ static const char *take(struct state *s, struct blk *disk, bool only_ours)
 
     if (disk->dead)
         return disk->dead;
+    if (!s->chunk)
+        s->chunk = mem_alloc(CHUNK_BYTES, BLK_ALIGN_BYTES);
+    if (!s->chunk || !s->blocks)
+        return "there is no memory for it";
     if (store_groups(disk->bytes) == 0)
         return "it is smaller than 64 KB";
     if (read_span(s, disk, 0, 0, STORE_HEADER_BLOCKS * STORE_BLOCK_BYTES) == STORE_HEADER_BLOCKS)
-        return disk->dead ? disk->dead : "its first blocks cannot be read";
+        return why_not(disk, "its first blocks cannot be read");
     for (unsigned i = 0; i < STORE_HEADER_BLOCKS; i++)
         verdicts[i] = store_header_judge((const void *)(s->chunk + i * STORE_BLOCK_BYTES));
     if (verdicts[0] == STORE_NEWER || verdicts[1] == STORE_NEWER)
@@ -141,8 +157,8 @@ static const char *take(struct state *s, struct blk *disk, bool only_ours)
     if ((verdicts[0] == STORE_BLANK || half_made) && is_blank(s, disk, half_made))
         return make_ours(s, disk);
     if (verdicts[0] == STORE_DAMAGED || verdicts[1] == STORE_DAMAGED)
-        return "it is ours, but its header is damaged; left alone";
-    return "something else is on it; left alone";
+        return why_not(disk, "it is ours, but its header is damaged; left alone");
+    return why_not(disk, "something else is on it; left alone");
 }
 
 /* ---- at start: which disk is it? ---- */
@@ -202,9 +218,8 @@ bool state_open(struct state *s, const struct config_state *config, blk_probe_fn
     if (config->kind == STATE_OFF)
         return false;
     s->disk_count = probe(s->disks, BLK_MAX);
-    s->chunk = mem_alloc(CHUNK_BYTES, BLK_ALIGN_BYTES);
     s->blocks = mem_alloc(STATE_REQUESTS * STORE_BLOCK_BYTES, BLK_ALIGN_BYTES);
-    bool found = s->chunk && s->blocks && choose(s, config);
+    bool found = choose(s, config);
     for (unsigned i = 0; i < s->disk_count; i++)
         if (s->disks[i] != s->disk)
             s->disks[i]->ops->stop(s->disks[i], "not used");
@@ -223,10 +238,12 @@ static void load(struct state *s)
     uint32_t groups = s->store.groups, at_once = CHUNK_BYTES / STORE_BLOCK_BYTES / STORE_COPIES;
     unsigned unread = 0;
 
-    for (uint32_t group = 0; group < groups && !s->disk->dead; group += at_once) {
+    for (uint32_t group = 0; group < groups; group += at_once) {
         uint32_t n = MIN(at_once, groups - group) * STORE_COPIES;
         unread += read_span(s, s->disk, (uint64_t)store_block_of(group, 0) * STORE_BLOCK_BYTES, 0,
                             n * STORE_BLOCK_BYTES);
+        if (s->disk->dead)
+            return;
         for (uint32_t i = 0; i < n / STORE_COPIES; i++)
             dhcp_store_load(&s->store, group + i,
                             (const void *)(s->chunk + i * STORE_COPIES * STORE_BLOCK_BYTES),
@@ -264,6 +281,14 @@ static void tell_restored(const struct state *s)
                  slots, (unsigned long long)(store_bytes(slots) >> 10));
 }
 
+/* The disk is of no more use. */
+static void lose(struct state *s)
+{
+    s->running = false;
+    snprintf(s->why, sizeof(s->why), "disk %u is not used any more: %s", s->number, s->disk->dead);
+    log_error("state     %s; what changes from now on will not survive a restart", s->why);
+}
+
 void state_restore(struct state *s, struct dhcp_server *dhcp)
 {
     if (!s->disk)
@@ -279,23 +304,20 @@ void state_restore(struct state *s, struct dhcp_server *dhcp)
     load(s);
     tell_restored(s);
     s->running = true;
+    if (s->disk->dead)
+        lose(s);
 }
 
 /* ---- later: looking ---- */
-
-/* The disk is of no more use. */
-static void lose(struct state *s)
-{
-    s->running = false;
-    snprintf(s->why, sizeof(s->why), "disk %u is not used any more: %s", s->number, s->disk->dead);
-    log_error("state     %s; what changes from now on will not survive a restart", s->why);
-}
 
 static void finish(struct state *s, struct blk_request *r, uint64_t now_us)
 {
     bool ok = r->state == BLK_DONE;
     uint64_t rounds = s->store.counters.rounds;
 
+    if (s->waiting)
+        log_info("state     disk %u answers again", s->number);
+    s->waiting = false;
     r->state = BLK_IDLE;
     s->pending--;
     s->answered_us = now_us;
@@ -348,8 +370,12 @@ void state_work(struct state *s, uint64_t now_us)
     unsigned filled = 0;
 
     s->disk->ops->poll(s->disk);
-    if (s->pending && now_us - s->answered_us >= WRITE_MAX_WAIT_US)
-        s->disk->ops->stop(s->disk, "it does not answer");
+    if (s->pending && !s->waiting && now_us - s->answered_us >= TELL_WAIT_US) {
+        s->waiting = true;
+        log_error("state     disk %u does not answer: what changes is not on it until it does; "
+                  "look after the host's storage",
+                  s->number);
+    }
     for (unsigned i = 0; i < STATE_REQUESTS; i++) {
         struct blk_request *r = &s->requests[i];
         if (r->state == BLK_DONE || r->state == BLK_FAILED)
@@ -373,7 +399,9 @@ uint64_t state_next_us(const struct state *s, uint64_t now_us)
 {
     if (!s->running)
         return UINT64_MAX;
-    return s->pending ? now_us + LOOK_US : dhcp_store_next_us(&s->store);
+    if (s->pending)
+        return now_us + MIN(MAX((now_us - s->answered_us) / 8, LOOK_US), LOOK_MAX_US);
+    return dhcp_store_next_us(&s->store);
 }
 
 void state_finish(struct state *s)
@@ -415,6 +443,11 @@ void state_print(const struct state *s, uint64_t now_us, void (*line)(const char
              "errors %llu  no room %u",
              s->number, s->store.used, s->store.records, c->restored, (unsigned long long)c->rounds,
              (unsigned long long)c->blocks, last, (unsigned long long)c->errors, c->unkept);
+    line(text);
+    if (!s->waiting)
+        return;
+    snprintf(text, sizeof(text), "state     disk %u has not answered for %llu s", s->number,
+             (unsigned long long)((now_us - s->answered_us) / 1000000));
     line(text);
 }
 

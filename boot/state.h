@@ -21,13 +21,14 @@ struct state {
     struct blk *disk;            /* NULL: no state is kept */
     uint64_t id;
     uint8_t key[STORE_KEY_BYTES];
-    uint8_t *chunk; /* what is read at start */
+    uint8_t *chunk; /* what is read at start; NULL: a disk that does not answer has it */
     struct dhcp_store store;
     struct store_group *blocks; /* STATE_REQUESTS of them */
     struct blk_request requests[STATE_REQUESTS];
     unsigned pending;
     uint64_t answered_us; /* when something was done, or handed over with nothing pending */
     bool running;         /* changes are written */
+    bool waiting;         /* it has not answered for long, and a line said so */
     bool failing;         /* the last write failed, and a line said so */
     bool told_unkept;
     char why[80]; /* while there is no disk, or it is not used any more: why */
@@ -64,7 +65,7 @@ void state_print(const struct state *s, uint64_t now_us, void (*line)(const char
  * meanwhile. */
 void state_finish(struct state *s);
 
-/* No disk reaches memory any more; safe in a panic. */
+/* No disk is used any more; safe in a panic. */
 void state_stop(struct state *s);
 
 #endif

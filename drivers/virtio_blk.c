@@ -32,6 +32,29 @@ static struct virtio_blk *blk_of(struct blk *disk)
     return container_of(disk, struct virtio_blk, blk);
 }
 
+/* Returns how many there were. */
+static unsigned end_requests(struct virtio_blk *vb, enum blk_state state)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < vb->blk.requests_max; i++) {
+        if (!vb->requests[i])
+            continue;
+        vb->requests[i]->state = state;
+        vb->requests[i] = NULL;
+        n++;
+    }
+    return n;
+}
+
+/* The device breaks the rules. */
+static void die(struct virtio_blk *vb, const char *why)
+{
+    vb->blk.dead = why;
+    virtio_stop(vb->dev); /* before the requests are their owners' again */
+    end_requests(vb, BLK_FAILED);
+}
+
 static void stop(struct blk *disk, const char *why)
 {
     struct virtio_blk *vb = blk_of(disk);
@@ -39,12 +62,8 @@ static void stop(struct blk *disk, const char *why)
     if (disk->dead)
         return;
     disk->dead = why;
-    virtio_stop(vb->dev); /* before the requests are their owners' again */
-    for (unsigned i = 0; i < vb->blk.requests_max; i++) {
-        if (vb->requests[i])
-            vb->requests[i]->state = BLK_FAILED;
-        vb->requests[i] = NULL;
-    }
+    if (end_requests(vb, BLK_LOST) == 0)
+        virtio_stop(vb->dev);
 }
 
 /* Puts a request into a slot and tells the device. */
@@ -141,7 +160,7 @@ static void poll(struct blk *disk)
     for (unsigned i = 0; i < n; i++) {
         int slot = take_back(vb);
         if (slot < 0) {
-            stop(disk, "the device handed back a request that it was not given");
+            die(vb, "the device handed back a request that it was not given");
             return;
         }
         struct blk_request *r = vb->requests[slot];

@@ -3,9 +3,11 @@
  * A disk: requests that are handed over, worked on by the device, and looked at again when they are
  * done. Nothing here waits; whoever needs to, at start, polls with a limit of its own.
  *
- * A request and its bytes belong to the disk from blk_submit() until its state is no longer
- * BLK_PENDING. A disk that breaks the rules, or is stopped, ends every request with BLK_FAILED and
- * reaches no memory any more.
+ * A request and its bytes belong to the disk from submit() until its state is no longer
+ * BLK_PENDING. A disk that breaks the rules ends every request with BLK_FAILED, and reaches no
+ * memory any more. So does one that is stopped, but for requests that it has not answered: they are
+ * BLK_LOST, and their bytes its own for ever. For a device is not reset while it has requests: QEMU
+ * waits for the host's storage then, and so does the whole machine.
  */
 #ifndef BLK_H
 #define BLK_H
@@ -26,6 +28,7 @@ enum blk_state {
     BLK_PENDING, /* the disk's */
     BLK_DONE,
     BLK_FAILED,
+    BLK_LOST, /* the request is the caller's, the bytes are the disk's for ever */
 };
 
 struct blk_request {
@@ -55,7 +58,7 @@ struct blk_ops {
     bool (*submit)(struct blk *disk, struct blk_request *request);
     /* Takes back what is done. */
     void (*poll)(struct blk *disk);
-    /* Cuts the device off for good; safe in a panic. */
+    /* Ends its use for good, and cuts it off unless it has requests; safe in a panic. */
     void (*stop)(struct blk *disk, const char *why);
 };
 

@@ -6,10 +6,12 @@
       ...                       disk
 """
 
+import contextlib
 import hashlib
 import os
 import random
 import re
+import signal as signals
 import subprocess
 import time
 
@@ -183,3 +185,78 @@ def test_a_disk_that_cannot_be_written(disk):
         wait_until(lambda: state_of(home.router)["errors"] >= 2, 20, "it is tried again")
         assert home.router.console.count("refuses to be written") == 1
         assert home.hosts[0].run("ping", "-c", 1, "-W", 5, ROUTER).returncode == 0
+
+
+class Storage:
+    """A disk on a server (qemu-nbd) that can be stopped: then it answers nothing until it goes on."""
+
+    def __init__(self, path):
+        self.socket = path.with_suffix(".socket")
+        self._server = subprocess.Popen(["qemu-nbd", "-t", "-f", "raw", "-k", str(self.socket), str(path)])
+        wait_until(self.socket.exists, 10, "qemu-nbd listens")
+
+    def drive(self, machine):
+        """QEMU's arguments for the disk."""
+        return drive(f"nbd:unix:{self.socket}", machine=machine)
+
+    def hang(self):
+        """Stops the server."""
+        self._server.send_signal(signals.SIGSTOP)
+
+    def go_on(self):
+        """Lets it go on."""
+        self._server.send_signal(signals.SIGCONT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._server.kill()
+        self._server.wait(10)
+
+
+def loses_nothing(host):
+    """The host reaches the outside as if nothing were."""
+    out = host.run("ping", "-c", 50, "-i", 0.02, "-W", 2, SERVER).stdout
+    assert ", 0% packet loss" in out, out
+
+
+def test_storage_that_hangs(disk):
+    """Nothing waits for it but what is to be written, and the end for 3 s, by which no watchdog comes: QEMU, which waits
+    for its storage when a disk is reset, is not asked to."""
+    with Storage(disk) as storage, Home(hosts=1, config=f"{LEASES} state=auto watchdog=5s", machine="pc",
+                                        extra=[*storage.drive("pc"), "-device", "i6300esb"]) as home:
+        router, host = home.router, home.hosts[0]
+        wait_written(router, 1)
+        storage.hang()
+        lease_by("udhcpc", host)
+        router.wait_for(r"disk 0 does not answer: .*look after the host's storage", 20)
+        loses_nothing(host)
+        assert re.search(r"^state +disk 0 has not answered for \d+ s$", router.status().text, re.MULTILINE)
+        storage.go_on()
+        router.wait_for("disk 0 answers again", 5)
+        router.qmp("query-status")  # so that events come
+        storage.hang()
+        lease_by("udhcpc", host)
+        router.qmp("system_powerdown")
+        router.wait_for("disk 0 does not answer: what changed last is not on it", 10)
+        storage.go_on()
+        assert router.wait_exit(10) == 0
+        assert "SHUTDOWN" in (events := router.events_to_the_end()) and "WATCHDOG" not in events
+        router.stop(check=False)
+
+
+def test_storage_that_hangs_at_start(disk):
+    """The router starts without it."""
+    with Storage(disk) as storage, Home(hosts=1, config=f"{LEASES} state=auto", machine="pc",
+                                        extra=storage.drive("pc")) as home:
+        wait_written(home.router, 1)
+        with contextlib.ExitStack() as stack:
+            storage.hang()
+            stack.callback(storage.go_on)
+            home.router.qmp("set-action", reboot="reset")
+            since = len(home.router.console)
+            home.router.qmp("system_reset")
+            home.router.wait_for("it does not answer; leases will not survive a restart", 10, since)
+            home.router.wait_for("^uplink .*DHCP", 30, since)
+            loses_nothing(home.hosts[0])

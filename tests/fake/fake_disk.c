@@ -53,10 +53,18 @@ static bool work(struct fake_disk *d, const struct blk_request *r)
     }
 }
 
+static void answer_late(struct fake_disk *d)
+{
+    for (unsigned i = 0; i < d->lost_count; i++)
+        work(d, &d->lost[i]);
+}
+
 void fake_disk_finish(struct fake_disk *d)
 {
     for (unsigned i = 0; i < d->pending_count; i++)
         d->pending[i]->state = work(d, d->pending[i]) ? BLK_DONE : BLK_FAILED;
+    if (d->pending_count > 0 && d->late)
+        answer_late(d->late);
     d->pending_count = 0;
 }
 
@@ -96,10 +104,14 @@ static void stop(struct blk *disk, const char *why)
 {
     struct fake_disk *d = disk_of(disk);
 
-    if (!disk->dead)
-        disk->dead = why;
-    for (unsigned i = 0; i < d->pending_count; i++)
-        d->pending[i]->state = BLK_FAILED;
+    if (disk->dead)
+        return;
+    disk->dead = why;
+    for (unsigned i = 0; i < d->pending_count; i++) {
+        d->lost[i] = *d->pending[i];
+        d->pending[i]->state = BLK_LOST;
+    }
+    d->lost_count = d->pending_count;
     d->pending_count = 0;
 }
 

@@ -25,6 +25,9 @@ struct fake_disk {
     bool overlaps;                      /* two pending writes of one place: never allowed */
     unsigned pending_count;
     struct blk_request *pending[FAKE_DISK_PENDING];
+    struct blk_request lost[FAKE_DISK_PENDING]; /* what it was stopped without an answer to */
+    unsigned lost_count;
+    struct fake_disk *late; /* does at last what it lost whenever this one has done something */
 };
 
 void fake_disk_init(struct fake_disk *d, uint64_t bytes);

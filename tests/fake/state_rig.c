@@ -48,6 +48,7 @@ int state_rig_setup(void **state)
     fake_disk_init(&state_rig.disks[1], 64 * KB);
     state_rig_put_header(&state_rig.disks[0], 0, HEADER_OURS);
     state_rig.wish = (struct config_state){.kind = STATE_AUTO};
+    state_rig.bytes_left = 0;
     return 0;
 }
 
@@ -67,7 +68,10 @@ bool state_rig_boot(void)
     for (unsigned i = 0; i < 2; i++)
         state_rig.disks[i].blk.dead = NULL;
     dhcp_lab_start();
+    if (state_rig.bytes_left)
+        fake_mem_limit = state_rig.bytes_left;
     bool open = state_open(&state_rig.keeper, &state_rig.wish, probe);
+    fake_mem_limit = SIZE_MAX;
     for (unsigned i = 0; open && i < CONFIG_MAX_NETS; i++)
         memcpy(dhcp_lab.server.leases[i].key, state_rig.keeper.key, sizeof(state_rig.keeper.key));
     dhcp_lab.now_us = fake_now_us;

@@ -18,6 +18,7 @@ struct state_rig {
     unsigned disk_count; /* of them are there; 1 after the setup, and it is ours */
     struct state keeper;
     struct config_state wish; /* state=; auto after the setup */
+    size_t bytes_left;        /* 0, or the memory that is left when disks are looked at */
 };
 extern struct state_rig state_rig;
 

@@ -362,20 +362,111 @@ static void test_errors_are_told_and_tried_again(void **state)
     assert_int_equal(state_rig.keeper.store.counters.restored, 3);
 }
 
-static void test_a_disk_that_hangs_is_given_up(void **state)
+/* One that does not answer is told of once, looked at ever less often, and used again when it does.
+ */
+static void test_a_disk_that_hangs_is_waited_for(void **state)
 {
+    unsigned looks = 0;
+
     (void)state;
     state_rig_boot();
     state_rig_settle();
     state_rig.disks[0].hung = true;
     state_rig_lease(1);
+    fake_log_clear();
     uint64_t begin_us = fake_now_us;
-    state_rig_settle();
-    assert_true(fake_log_has("does not answer"));
-    assert_in_range(fake_now_us - begin_us, 30000000, 32000000);
-    assert_non_null(state_rig.disks[0].blk.dead);
+    while (fake_now_us - begin_us < 3600 * 1000000ull) {
+        uint64_t next_us = MAX(state_next_us(&state_rig.keeper, fake_now_us), fake_now_us);
+        assert_in_range(next_us, fake_now_us, fake_now_us + 1000000);
+        state_rig_pass(next_us - fake_now_us);
+        looks++;
+        uint64_t passed_us = fake_now_us - begin_us;
+        bool told = fake_log_has("disk 0 does not answer");
+        if (told ? passed_us < 5000000 : passed_us > 7000000)
+            fail_msg("after %llu us", (unsigned long long)passed_us);
+    }
+    assert_in_range(looks, 3600, 3700);
+    assert_int_equal(fake_log_count, 1);
     assert_int_not_equal(state_rig_lease(2), 0);
-    assert_int_equal(state_next_us(&state_rig.keeper, fake_now_us), UINT64_MAX);
+    state_rig.disks[0].hung = false;
+    fake_log_clear();
+    state_rig_settle();
+    assert_true(fake_log_has("disk 0 answers again"));
+    assert_int_equal(fake_log_count, 1);
+    fake_disk_cut(&state_rig.disks[0], dhcp_lab_rnd);
+    assert_true(state_rig_boot());
+    assert_int_equal(state_rig.keeper.store.counters.restored, 2);
+}
+
+/* At start, at any of the requests by which an empty disk is made ours and read. */
+static void test_a_disk_that_hangs_at_start(void **state)
+{
+    const unsigned requests = 9;
+
+    (void)state;
+    for (unsigned at = 1; at <= requests; at++) {
+        struct fake_disk *d = &state_rig.disks[0];
+        fake_disk_free(d);
+        fake_disk_init(d, 64 * KB);
+        d->hang_at = at;
+        assert_int_equal(state_rig_boot(), at == requests);
+        if (!fake_log_has(at < requests ? "disk 0 at 00:05.0: it does not answer"
+                                        : "disk 0 is not used any more: it does not answer"))
+            fail_msg("request %u: %s", at, fake_log_last);
+        assert_int_not_equal(state_rig_lease(1), 0);
+        assert_int_equal(state_next_us(&state_rig.keeper, fake_now_us), UINT64_MAX);
+    }
+}
+
+/* Or when blocks that it could not read are tried one by one. */
+static void test_a_disk_that_fails_and_hangs(void **state)
+{
+    struct fake_disk *d = &state_rig.disks[0];
+
+    (void)state;
+    for (unsigned at = 3; at <= 10; at++) {
+        state_rig_put_header(d, 0, HEADER_OURS);
+        state_rig_put_header(d, 1, HEADER_OURS);
+        d->bad_at = FIRST_GROUP;
+        d->bad_bytes = 64 * KB;
+        d->hang_at = at;
+        assert_true(state_rig_boot());
+        assert_true(fake_log_has("disk 0 is not used any more: it does not answer"));
+        d->hung = false;
+    }
+}
+
+/* It does answer while the next one is read: into the memory it was given, which is nobody's. */
+static void test_a_disk_that_answers_late(void **state)
+{
+    struct fake_disk *late = &state_rig.disks[0], *ours = &state_rig.disks[1];
+
+    (void)state;
+    state_rig_boot();
+    be32 ip = state_rig_lease(1);
+    state_rig_settle();
+    memcpy(ours->cache, late->cache, ours->blk.bytes);
+    memset(late->cache, 0x53, late->blk.bytes);
+    late->hang_at = 1;
+    ours->late = late;
+    state_rig.disk_count = 2;
+    assert_true(state_rig_boot());
+    assert_int_equal(late->lost_count, 1);
+    assert_int_equal(state_rig.keeper.number, 1);
+    assert_int_equal(lease_known(state_rig_leases(), ip)->state, LEASE_GRANTED);
+}
+
+static void test_memory_runs_out(void **state)
+{
+    static const size_t left[] = {1, 64 * KB, 84 * KB};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(left); i++) {
+        state_rig.bytes_left = left[i];
+        bool enough = i == ARRAY_COUNT(left) - 1;
+        assert_int_equal(state_rig_boot(), enough);
+        assert_int_equal(fake_log_has("disk 0 at 00:05.0: there is no memory for it"), !enough);
+    }
 }
 
 static void test_a_block_that_cannot_be_read(void **state)
@@ -442,7 +533,11 @@ int main(void)
         T(test_headers),
         T(test_which_disk),
         T(test_errors_are_told_and_tried_again),
-        T(test_a_disk_that_hangs_is_given_up),
+        T(test_a_disk_that_hangs_is_waited_for),
+        T(test_a_disk_that_hangs_at_start),
+        T(test_a_disk_that_fails_and_hangs),
+        T(test_a_disk_that_answers_late),
+        T(test_memory_runs_out),
         T(test_a_block_that_cannot_be_read),
         T(test_a_disk_that_is_too_small),
     };

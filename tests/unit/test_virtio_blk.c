@@ -372,7 +372,32 @@ static void test_lies(void **state)
         assert_int_equal(next.state, rows[i].dead ? BLK_FAILED : BLK_PENDING);
         disk->ops->poll(disk);
         disk->ops->stop(disk, "the end");
-        assert_int_equal(next.state, BLK_FAILED);
+        assert_int_equal(next.state, rows[i].dead ? BLK_FAILED : BLK_LOST);
+    }
+}
+
+/* A device that has requests is not reset, and what it says of them later is not listened to. */
+static void test_the_end(void **state)
+{
+    static uint8_t bytes[4096];
+
+    (void)state;
+    for (unsigned pending = 0; pending < 3; pending++) {
+        struct blk_request r[2];
+        start();
+        holds = true;
+        for (unsigned i = 0; i < pending; i++) {
+            r[i] = (struct blk_request){.op = BLK_WRITE, .n = 4096, .bytes = bytes};
+            assert_true(disk->ops->submit(disk, &r[i]));
+        }
+        disk->ops->stop(disk, "the end");
+        assert_string_equal(disk->dead, "the end");
+        assert_int_equal(device.dma_allowed, pending > 0);
+        for (unsigned i = 0; i < pending; i++)
+            answer(i);
+        disk->ops->poll(disk);
+        for (unsigned i = 0; i < pending; i++)
+            assert_int_equal(r[i].state, BLK_LOST);
     }
 }
 
@@ -385,6 +410,7 @@ int main(void)
         cmocka_unit_test_teardown(test_any_order, teardown),
         cmocka_unit_test_teardown(test_without_a_cache_a_flush_is_nothing, teardown),
         cmocka_unit_test_teardown(test_lies, teardown),
+        cmocka_unit_test_teardown(test_the_end, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
