@@ -258,5 +258,5 @@ def test_storage_that_hangs_at_start(disk):
             since = len(home.router.console)
             home.router.qmp("system_reset")
             home.router.wait_for("it does not answer; leases will not survive a restart", 10, since)
-            home.router.wait_for("^uplink .*DHCP", 30, since)
+            home.router.wait_for("^uplink .* gateway .*DHCP", 30, since)
             loses_nothing(home.hosts[0])
