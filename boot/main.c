@@ -303,6 +303,7 @@ static void serve_console(void)
 static uint64_t next_deadline(uint64_t now_us)
 {
     uint64_t others = MIN(power_button_next_us(), watchdog_next_us(&router.watchdog));
+    others = MIN(others, console_next_us());
     if (!router.dataplane)
         return others;
     uint64_t dataplane = dataplane_next_us(router.dataplane, now_us);
@@ -370,6 +371,7 @@ NORETURN static void run(void)
     idle_init(&idle);
     uint64_t looked_us = 0, now_us = clock_now_us();
     bool slept = false;
+    console_defer();
     for (;;) {
         if (now_us - looked_us >= LOOK_AROUND_US) {
             looked_us = now_us;
@@ -381,6 +383,7 @@ NORETURN static void run(void)
             work += host_poll(router.host, now_us);
             state_poll(&router.state, now_us);
         }
+        work += console_poll(now_us);
         if (slept)
             port_watch_woke(&router.watch);
         if (port_watch_beat(&router.watch, now_us))

@@ -22,12 +22,15 @@
 #define DEPTH_MAX   2            /* of writing to the screen: one, and the panic within */
 #define EARLY_REACH (4ULL << 30) /* what boot/start.S maps */
 #define CLEAN_BYTES 256
+#define BUSY_US     500   /* a third of what a full FIFO takes */
+#define BUSY_MAX_US 64000 /* of a serial port that nobody reads */
 
 static struct screen screen;
 static struct boot_framebuffer framebuffer;
 static bool vga_possible;
 static bool screen_tried;
 static volatile unsigned depth;
+static uint64_t look_us, busy_us; /* when the serial port, which was busy, is looked at again */
 
 void console_init(const struct boot_info *boot)
 {
@@ -80,8 +83,14 @@ void console_start_screen(void)
     screen_leave();
 }
 
+void console_drain(void)
+{
+    serial_drain();
+}
+
 void console_panic(void)
 {
+    serial_drain();
     if (!screen_enter())
         return;
     if (!screen_tried)
@@ -110,6 +119,29 @@ void console_write(const char *text, size_t n)
             screen_leave();
         }
     }
+}
+
+void console_defer(void)
+{
+    serial_defer();
+}
+
+bool console_poll(uint64_t now_us)
+{
+    if (!serial_waits() || now_us < look_us)
+        return false;
+    if (serial_poll()) {
+        busy_us = 0;
+        return true;
+    }
+    busy_us = MIN(MAX(2 * busy_us, (uint64_t)BUSY_US), (uint64_t)BUSY_MAX_US);
+    look_us = now_us + busy_us;
+    return false;
+}
+
+uint64_t console_next_us(void)
+{
+    return serial_waits() ? look_us : UINT64_MAX;
 }
 
 void console_enable_input(void)

@@ -5,6 +5,7 @@
 #include "power.h"
 #include "acpi_private.h"
 #include "clock.h"
+#include "console_private.h"
 #include "cpu.h"
 #include "io.h"
 #include "power_private.h"
@@ -40,6 +41,7 @@ void power_debug_exit(uint8_t code)
 void power_off(void)
 {
     interrupts_off();
+    console_drain();
     power_stop_devices(false);
     acpi_try_power_off();
     power_debug_exit(0);
@@ -49,6 +51,7 @@ void power_off(void)
 void power_reset(void)
 {
     interrupts_off();
+    console_drain();
     power_stop_devices(true);
     acpi_try_reset();
     out8(RESET_CONTROL, RESET_CONTROL_SYSTEM);

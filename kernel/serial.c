@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The serial port: a 16550A at COM1 (National Semiconductor PC16550D datasheet), 115200 8N1. A
- * machine may have none; one that stops taking bytes loses output, never time without bound. What
- * is typed comes in by interrupt where line 4 exists, so that it ends a sleep, and is polled
- * elsewhere.
+ * machine may have none; one that stops taking bytes loses output, never time without bound. A real
+ * one takes 7 ms for a line, in which a router has other things to do: once it routes, what is
+ * written waits in memory, and goes out as the FIFO empties. What is typed comes in by interrupt
+ * where line 4 exists, so that it ends a sleep, and is polled elsewhere.
  */
 #include "serial.h"
 #include "io.h"
 #include "irq.h"
+
+#include <stdio.h>
 
 #define COM1      0x3F8
 #define COM1_LINE 4
@@ -35,12 +38,18 @@
 /* A full FIFO takes 1.4 ms at this rate, and reading a port a microsecond or more. */
 #define UART_EMPTY_MAX_READS 20000
 
-#define INPUT_BYTES 64 /* a power of two */
+#define INPUT_BYTES   64    /* a power of two */
+#define WAITING_BYTES 32768 /* too; the status of sixteen ports is a third of it */
 
 static bool present;
 static bool by_interrupt;
 static unsigned room; /* bytes the transmit FIFO still takes without looking */
 static bool stuck;    /* it did not empty in time: no more waiting until it is seen empty again */
+
+static bool deferred;
+static uint8_t waiting[WAITING_BYTES];
+static unsigned waiting_in, waiting_out; /* free-running */
+static unsigned lost; /* bytes that found no room; from the first on all, until nothing waits */
 
 static volatile uint8_t input[INPUT_BYTES];
 static volatile unsigned input_in, input_out; /* free-running */
@@ -86,17 +95,69 @@ static void put(uint8_t byte)
     room--;
 }
 
+static void keep(uint8_t byte)
+{
+    if (lost > 0 || waiting_in - waiting_out == WAITING_BYTES)
+        lost++;
+    else
+        waiting[waiting_in++ % WAITING_BYTES] = byte;
+}
+
 void serial_write(const char *text, size_t n)
 {
+    void (*write)(uint8_t byte) = deferred ? keep : put;
+
     if (!present)
         return;
-    room =
-        0; /* unknown: time has passed, but how much the last call left in the FIFO is not known */
+    room = 0; /* unknown: time has passed, but how much was left in the FIFO is not known */
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '\n')
-            put('\r');
-        put((uint8_t)text[i]);
+            write('\r');
+        write((uint8_t)text[i]);
     }
+}
+
+static void tell_lost(void)
+{
+    char line[64];
+    unsigned n = lost;
+
+    if (n == 0)
+        return;
+    lost = 0;
+    int length =
+        snprintf(line, sizeof(line), "\n[the serial port was too slow: %u bytes lost]\n", n);
+    serial_write(line, (size_t)length);
+}
+
+void serial_defer(void)
+{
+    deferred = true;
+}
+
+bool serial_waits(void)
+{
+    return waiting_in != waiting_out;
+}
+
+bool serial_poll(void)
+{
+    if (!serial_waits() || !(in8(UART_LINE_STATUS) & UART_LINE_STATUS_EMPTY))
+        return false;
+    for (unsigned i = 0; i < UART_FIFO_BYTES && serial_waits(); i++)
+        out8(UART_DATA, waiting[waiting_out++ % WAITING_BYTES]);
+    if (!serial_waits())
+        tell_lost();
+    return true;
+}
+
+void serial_drain(void)
+{
+    deferred = false;
+    room = 0;
+    while (serial_waits())
+        put(waiting[waiting_out++ % WAITING_BYTES]);
+    tell_lost();
 }
 
 /* Empties the receive FIFO into the ring, as far as there is room: so it ends, also with a port

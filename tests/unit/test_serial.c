@@ -84,8 +84,9 @@ static void start(bool absent)
     fake_machine_reset();
     memset(&uart, 0, sizeof(uart));
     uart.absent = absent;
-    present = by_interrupt = stuck = left_over = false;
-    room = input_in = input_out = 0;
+    present = by_interrupt = stuck = left_over = deferred = false;
+    room = input_in = input_out = lost = 0;
+    waiting_in = waiting_out = UINT32_MAX - 100; /* they may wrap around */
     fake_ports(uart_in, uart_out, NULL);
     serial_init();
 }
@@ -173,12 +174,99 @@ static void what_is_written_is_sent(void **state)
     assert_memory_equal(uart.sent, "again\r\n", 7);
 }
 
+/* A FIFO a call and never more than one look, in order, and none while nothing waits. */
+static void what_is_deferred_goes_out_by_and_by(void **state)
+{
+    unsigned calls = 0;
+
+    (void)state;
+    start(false);
+    serial_defer();
+    serial_write("first\nsecond, and longer than a FIFO\n", 37);
+    assert_int_equal(uart.sent_n, 0);
+    while (serial_waits()) {
+        unsigned before = uart.sent_n;
+        uart.reads = 0;
+        assert_true(serial_poll());
+        assert_int_equal(uart.reads, 1);
+        assert_in_range(uart.sent_n - before, 1, UART_FIFO_BYTES);
+        if (++calls == 2)
+            serial_write("third\n", 6);
+    }
+    assert_int_equal(calls, 3);
+    assert_string_equal(uart.sent, "first\r\nsecond, and longer than a FIFO\r\nthird\r\n");
+    uart.reads = 0;
+    assert_false(serial_poll());
+    assert_int_equal(uart.reads, 0);
+
+    start(true);
+    serial_defer();
+    serial_write("nobody reads this\n", 18);
+    assert_false(serial_waits());
+}
+
+/* A port that takes nothing costs a look. What there is no room for is counted, and all that comes
+ * behind it until the port has taken the rest. */
+static void what_has_no_room_is_told(void **state)
+{
+    static char text[WAITING_BYTES - 5];
+    static const char told[] = "12345\r\n[the serial port was too slow: 22 bytes lost]\r\nabcdefgh";
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    start(false);
+    serial_defer();
+    uart.never_empty = true;
+    serial_write(text, sizeof(text));
+    serial_write("1234567890", 10);
+    for (unsigned i = 0; i < 100; i++)
+        assert_false(serial_poll());
+    assert_int_equal(uart.reads, 100);
+    uart.never_empty = false;
+    assert_true(serial_poll());
+    serial_write("not this either\n", 16);
+    while (serial_poll())
+        continue;
+    serial_write("abcdefgh", 8);
+    while (serial_poll())
+        continue;
+    assert_int_equal(uart.sent_n, sizeof(text) + sizeof(told) - 1);
+    assert_string_equal(uart.sent + sizeof(text), told);
+}
+
+/* At the end all of it is said, and waited for, but not for ever. */
+static void at_the_end_all_is_said(void **state)
+{
+    static char text[WAITING_BYTES + 10];
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    start(false);
+    serial_defer();
+    serial_write(text, sizeof(text));
+    serial_drain();
+    serial_write("end\n", 4);
+    assert_memory_equal(uart.sent, text, WAITING_BYTES);
+    assert_string_equal(uart.sent + WAITING_BYTES,
+                        "\r\n[the serial port was too slow: 10 bytes lost]\r\nend\r\n");
+    start(false);
+    serial_defer();
+    serial_write(text, sizeof(text));
+    uart.never_empty = true;
+    serial_drain();
+    assert_false(serial_waits());
+    assert_true(uart.reads <= UART_EMPTY_MAX_READS + 2 * sizeof(text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_typed_is_read),
         cmocka_unit_test(a_bad_port),
         cmocka_unit_test(what_is_written_is_sent),
+        cmocka_unit_test(what_is_deferred_goes_out_by_and_by),
+        cmocka_unit_test(what_has_no_room_is_told),
+        cmocka_unit_test(at_the_end_all_is_said),
     };
     return cmocka_run_group_tests_name("serial", tests, NULL, NULL);
 }

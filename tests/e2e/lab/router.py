@@ -9,6 +9,7 @@ for words on that console. QMP runs over a socket pair. QEMU gets SIGKILL from t
 import contextlib
 import ctypes
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -108,6 +109,8 @@ class Router:
         self._qmp.settimeout(20)
         self._qmp_file = ours.makefile("rb")
         self._qmp_ready = False
+        self._reading = threading.Event()
+        self._reading.set()
         self._reader = threading.Thread(target=self._read_console, daemon=True)
         self._reader.start()
         if self._files:
@@ -164,6 +167,7 @@ class Router:
 
     def _read_console(self):
         while True:
+            self._reading.wait()
             piece = os.read(self.process.stdout.fileno(), 65536)
             if not piece:
                 break
@@ -196,6 +200,16 @@ class Router:
                     why = f"not within {timeout} s" if left <= 0 else "QEMU ended"
                     raise AssertionError(f"{why}: console shows {pattern!r}\n{self.tail()}")
                 self._changed.wait(min(left, 1.0))
+
+    @contextlib.contextmanager
+    def unread(self, pipe_bytes=4096):
+        """Nobody reads the console: once this much waits to be read, QEMU's serial port takes no more."""
+        fcntl.fcntl(self.process.stdout.fileno(), fcntl.F_SETPIPE_SZ, pipe_bytes)
+        self._reading.clear()
+        try:
+            yield
+        finally:
+            self._reading.set()
 
     def tail(self, lines=40):
         """The console's last lines, for a failure's text."""
