@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the dataplane's files share. Reading order: dataplane.c (composition), dataplane_l2.c
- * (frames), dataplane_merge.c (super-packets), dataplane_vlan.c (tags), dataplane_admit.c (what a
- * port lets in), dataplane_route.c (IPv4) with dataplane_out.c, dataplane_in.c and
- * dataplane_hairpin.c, dataplane_fragment.c (fragments), dataplane_way.c (next hops),
- * dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_targets.c (which hosts of
- * forwards answer), dataplane_icmp.c (errors we send), dataplane_reset.c (a new outside address),
- * dataplane_tx.c (staging and sending), dataplane_status.c; then
- * the short ways past all that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
+ * What the dataplane's files share. Reading order: dataplane.c (a round), dataplane_create.c
+ * (composition), dataplane_l2.c (frames), dataplane_merge.c (super-packets), dataplane_vlan.c
+ * (tags), dataplane_admit.c (what a port lets in), dataplane_route.c (IPv4) with dataplane_out.c,
+ * dataplane_in.c and dataplane_hairpin.c, dataplane_fragment.c (fragments), dataplane_way.c (next
+ * hops), dataplane_rules.c and dataplane_filter.c (what rules say), dataplane_targets.c (which
+ * hosts of forwards answer), dataplane_icmp.c (errors we send), dataplane_reset.c (a new outside
+ * address), dataplane_tx.c (staging and sending), dataplane_status.c; then the short ways past all
+ * that, dataplane_fast.c (routed) and dataplane_switch.c (switched).
  *
  * Rule of ownership: every function that takes a packet takes it for good, and ends it in exactly
  * one way: dp_drop, dp_stage, dp_deliver, neighbor_hold, or fragment_hold. That is what makes the
