@@ -383,12 +383,11 @@ NORETURN static void run(void)
             work += host_poll(router.host, now_us);
             state_poll(&router.state, now_us);
         }
-        work += console_poll(now_us);
         if (slept)
             port_watch_woke(&router.watch);
         if (port_watch_beat(&router.watch, now_us))
             nic_look_for_gone();
-        bool rest = idle_should_sleep(&idle, work != 0, now_us);
+        bool rest = !console_poll(now_us) && idle_should_sleep(&idle, work != 0, now_us);
         slept = false;
         if (rest) {
             serve_console();
