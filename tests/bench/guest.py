@@ -83,6 +83,7 @@ COUNTED = (
 )
 RATES = (
     Row(("NAT packets/s, 60 bytes, loss-free",), "", best_rate(loads.packets, PACKET_RATES), "4x", "6x", True),
+    Row(("the router's processor, per packet, 30,000/s",), "us", one(loads.packet_seconds, 30000)),
     Row(("NAT TCP up, offloads on",), "Gb/s", one(loads.tcp), "1.3x", "", True),
     Row(("NAT TCP down, offloads on",), "Gb/s", one(loads.tcp, True), "1.3x", "", True),
     Row(("round trip through NAT, idle, median", "the same, 99th percentile"), "ms", loads.round_trips, "0.85x", "0.7x"),
@@ -91,6 +92,7 @@ RATES = (
     Row(("DNS answers/s, cached",), "", one(loads.names, True), "6x", "12x", True, WITHOUT_FLOWTABLE),
     Row(("DNS answers/s, asked upstream",), "", one(loads.names, False), "", "", True, WITHOUT_FLOWTABLE),
     Row(("new flows/s, loss-free",), "", best_rate(loads.flows, FLOW_RATES), "4x", "8x", True),
+    Row(("the router's processor, per new flow, 10,000/s",), "us", one(loads.flow_seconds, 10000)),
     Row(("flows held", "new flows/s when there are 800,000"), "", flows_held, "", "", True, OURS),
 )
 WITHOUT_OFFLOADS = (
@@ -140,6 +142,8 @@ def written(value, unit):
         return f"{value * 8 / 1e9:.2f} Gb/s"
     if unit == "ms":
         return f"{value * 1e3:.3f} ms" if value < 0.1 else f"{value * 1e3:,.0f} ms"
+    if unit == "us":
+        return f"{value * 1e6:.1f} us"
     if unit == "MB":
         return f"{value} MB"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"

@@ -85,6 +85,22 @@ def packet_instructions(subject, rate, seconds=2):
     return counted(subject, lambda: packets(subject, rate, rate * seconds), lambda result: result[1])
 
 
+def packet_seconds(subject, rate, seconds=2):
+    """Time of the router's processor for a forwarded packet, flows warm."""
+    packets(subject, rate, rate // 4)
+    before = subject.processor_seconds()
+    _, received, _ = packets(subject, rate, rate * seconds)
+    return (subject.processor_seconds() - before) / received
+
+
+def flow_seconds(subject, rate=4000, seconds=2):
+    """The same for a new flow with its first packet."""
+    flows(subject, rate, rate // 4)
+    before = subject.processor_seconds()
+    _, received, _ = flows(subject, rate, rate * seconds)
+    return (subject.processor_seconds() - before) / received
+
+
 def flow_instructions(subject, rate=4000, seconds=2):
     """Guest instructions a new flow with its first packet."""
     flows(subject, rate, rate // 4)
