@@ -40,7 +40,7 @@ static unsigned end_requests(struct virtio_blk *vb, enum blk_state state)
     for (unsigned i = 0; i < vb->blk.requests_max; i++) {
         if (!vb->requests[i])
             continue;
-        vb->requests[i]->state = state;
+        vb->requests[i]->state = (uint8_t)state;
         vb->requests[i] = NULL;
         n++;
     }
