@@ -39,11 +39,16 @@ def highest(trial, low, high, steps=8):
     return best
 
 
-def counted(subject, work, units):
-    """Guest instructions for each of the units(result) that work() has done."""
-    before = subject.instructions()
+def metered(meter, work, units):
+    """What meter() went on by for each of the units(result) that work() has done."""
+    before = meter()
     result = work()
-    return (subject.instructions() - before) / units(result)
+    return (meter() - before) / units(result)
+
+
+def counted(subject, work, units):
+    """Guest instructions for each unit."""
+    return metered(subject.instructions, work, units)
 
 
 def _received(watcher, sender):
@@ -88,17 +93,13 @@ def packet_instructions(subject, rate, seconds=2):
 def packet_seconds(subject, rate, seconds=2):
     """Time of the router's processor for a forwarded packet, flows warm."""
     packets(subject, rate, rate // 4)
-    before = subject.processor_seconds()
-    _, received, _ = packets(subject, rate, rate * seconds)
-    return (subject.processor_seconds() - before) / received
+    return metered(subject.processor_seconds, lambda: packets(subject, rate, rate * seconds), lambda result: result[1])
 
 
-def flow_seconds(subject, rate=4000, seconds=2):
+def flow_seconds(subject, rate, seconds=2):
     """The same for a new flow with its first packet."""
     flows(subject, rate, rate // 4)
-    before = subject.processor_seconds()
-    _, received, _ = flows(subject, rate, rate * seconds)
-    return (subject.processor_seconds() - before) / received
+    return metered(subject.processor_seconds, lambda: flows(subject, rate, rate * seconds), lambda result: result[1])
 
 
 def flow_instructions(subject, rate=4000, seconds=2):
