@@ -38,8 +38,8 @@
 /* A full FIFO takes 1.4 ms at this rate, and reading a port a microsecond or more. */
 #define UART_EMPTY_MAX_READS 20000
 
-#define INPUT_BYTES   64    /* a power of two */
-#define WAITING_BYTES 32768 /* too; the status of sixteen ports is a third of it */
+#define INPUT_BYTES   64     /* a power of two */
+#define WAITING_BYTES 131072 /* too */
 
 static bool present;
 static bool by_interrupt;

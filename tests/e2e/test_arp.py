@@ -20,7 +20,7 @@ import time
 
 import pytest
 
-from lab.home import fetch
+from lab.home import EVERY_S, fetch, lossless
 from lab.outside import SERVER
 from lab.site import FRAMES, ISP, Site
 from lab.storm import BROADCAST, mac_bytes
@@ -45,7 +45,6 @@ while name != b"%s" and time.monotonic() < end:
 print(time.monotonic(), name.decode())
 """
 REQUEST, REPLY = 1, 2
-EVERY_S = 0.02
 
 
 @pytest.fixture(scope="module", name="site")
@@ -99,12 +98,6 @@ class Forgery(threading.Thread):
 def who(site, name):
     """(MAC, address) of a host."""
     return mac_bytes(site.macs[name]), site.address(name)
-
-
-def lossless(host, target, count=150):
-    """Pings every 20 ms, of which none may be lost. One may be late, and so ping waits for so many answers (-w)."""
-    out = host.run("ping", "-c", count, "-i", EVERY_S, "-w", 30, target).stdout
-    assert set(range(1, count + 1)) <= set(map(int, re.findall(r"icmp_seq=(\d+) ttl", out))), out
 
 
 # These two come first: the others lie, too, and what is told is told once in ten seconds.

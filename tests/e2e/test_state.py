@@ -18,7 +18,7 @@ import time
 import pytest
 
 from lab.clients import lease_by, read_lease, signal, stay
-from lab.home import ROUTER, Capture, Home
+from lab.home import ROUTER, Capture, Home, lossless
 from lab.outside import SERVER, wait_until
 from lab.router import MMIO, NIC
 
@@ -215,12 +215,6 @@ class Storage:
         self._server.wait(10)
 
 
-def loses_nothing(host, count=50):
-    """The host reaches the outside as if nothing were."""
-    out = host.run("ping", "-c", count, "-i", 0.02, "-W", 2, SERVER).stdout
-    assert ", 0% packet loss" in out, out
-
-
 def test_storage_that_hangs(disk):
     """Nothing waits for it but what is to be written, and the end for 3 s, by which no watchdog comes: QEMU, which waits
     for its storage when a disk is reset, is not asked to."""
@@ -231,7 +225,7 @@ def test_storage_that_hangs(disk):
         storage.hang()
         lease_by("udhcpc", host)
         router.wait_for(r"disk 0 does not answer: .*look after the host's storage", 20)
-        loses_nothing(host)
+        lossless(host, SERVER, 50)
         assert re.search(r"^state +disk 0 has not answered for \d+ s$", router.status().text, re.MULTILINE)
         storage.go_on()
         router.wait_for("disk 0 answers again", 5)
@@ -259,4 +253,4 @@ def test_storage_that_hangs_at_start(disk):
             home.router.qmp("system_reset")
             home.router.wait_for("it does not answer; leases will not survive a restart", 10, since)
             home.router.wait_for("^uplink .* gateway .*DHCP", 30, since)
-            loses_nothing(home.hosts[0])
+            lossless(home.hosts[0], SERVER, 50)

@@ -8,6 +8,7 @@
 
 import contextlib
 import os
+import re
 import threading
 import time
 
@@ -20,6 +21,7 @@ from .router import Port
 from .trunk import PACKET_AUXDATA, taken_tag
 
 ROUTER = "192.168.8.1"  # the router's address in the default LAN
+EVERY_S = 0.02  # between two pings
 
 
 class Home:
@@ -135,6 +137,12 @@ def exchange(outside, host, megabytes, server="files.example"):
     assert answer.split() == [expected, str(megabytes << 20)]
     errors = [line for side in (outside.host, host) for line in bad_checksums(side)]
     assert not errors, errors
+
+
+def lossless(host, target, count=150):
+    """Pings every 20 ms, of which none may be lost. One may be late, and so ping waits for so many answers (-w)."""
+    out = host.run("ping", "-c", count, "-i", EVERY_S, "-w", 30, target).stdout
+    assert set(range(1, count + 1)) <= set(map(int, re.findall(r"icmp_seq=(\d+) ttl", out))), out
 
 
 def bad_checksums(host):
